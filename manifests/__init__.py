@@ -1,0 +1,1 @@
+"""The room with pyarrow: the manifest's schema, writing, reading, summaries."""

@@ -1,0 +1,114 @@
+"""The records that flow through the pipeline: source -> crop -> edit -> variant -> row."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input picture of a data set with its label.
+
+    ``source_id`` is unique within the data set and stable between runs (the path relative to the input,
+    POSIX, or the index's own id). ``box`` is x0, y0, x1, y1 and ``landmarks`` (K, 2) float32, both in pixels
+    of the picture. ``problem`` says why the picture cannot be used, where the reader already knows.
+    """
+
+    dataset: str
+    source_id: str
+    path: Path | None
+    source_path: str
+    split: str = "train"
+    group_id: str = ""
+    label: str | None = None
+    source_label: str | None = None
+    licence: str | None = None
+    box: tuple[float, float, float, float] | None = None
+    landmarks: np.ndarray | None = field(default=None, compare=False)
+    is_face_crop: bool = False
+    data: bytes | None = field(default=None, repr=False, compare=False)
+    problem: str | None = None
+    label_weights: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The aligned face cut from a source.
+
+    ``pixels`` uint8 (128, 128, 3) RGB with eye centres at (42.2, 45.1) and (85.8, 45.1); ``matrix`` float64
+    (2, 3) maps pixels of the picture to pixels of the crop; ``landmarks`` float32 (478, 2) in crop pixels;
+    ``face_size`` the face's width in pixels of the picture; ``notes`` what a user should know
+    (``several faces: took the largest of 3``, ``small face: 52 px``).
+    """
+
+    pixels: np.ndarray
+    matrix: np.ndarray
+    landmarks: np.ndarray
+    face_size: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExpressionTarget:
+    """What an edit aims at. ``action_units`` is the (17,) vector of the whole face, 0..1, at this strength."""
+
+    kind: str
+    name: str
+    strength: float
+    action_units: tuple[float, ...]
+    label: str | None
+    label_weights: tuple[float, ...] | None = None
+    label_origin: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Return ``discrete:fear@1.00``: unique within a source's plan, part of the row's identity."""
+        return f"{self.kind}:{self.name}@{self.strength:.2f}"
+
+
+@dataclass
+class Row:
+    """One row of the manifest, in plain Python values; see the manifest's schema for the meanings."""
+
+    variant_id: str
+    kind: str
+    dataset: str
+    source_id: str
+    source_path: str
+    source_sha256: str | None
+    split: str
+    group_id: str
+    parent_id: str | None = None
+    image: bytes | None = None
+    image_path: str | None = None
+    width: int | None = None
+    height: int | None = None
+    image_sha256: str | None = None
+    licence: str | None = None
+    label: str | None = None
+    source_label: str | None = None
+    label_weights: tuple[float, ...] | None = None
+    label_origin: str | None = None
+    edit_kind: str | None = None
+    edit_name: str | None = None
+    edit_strength: float | None = None
+    au_source: tuple[float, ...] | None = None
+    au_target: tuple[float, ...] | None = None
+    au_measured: tuple[float, ...] | None = None
+    au_estimator: str | None = None
+    engine: str | None = None
+    start_scale: str | None = None
+    start_size: int | None = None
+    seed: int | None = None
+    sifid: float | None = None
+    sifid_features: str | None = None
+    status: str = "accepted"
+    reason: str | None = None
+    message: str | None = None
+    run_id: str = ""
+    created_at: datetime | None = None
+    code_version: str = ""
+    settings_sha256: str = ""
+    weights_sha256: str | None = None

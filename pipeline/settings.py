@@ -1,0 +1,120 @@
+"""The settings of one run: resolved once, printed and saved before any work, frozen afterwards.
+
+Every default lives here and nowhere else: the command line reads its own from these fields. Values come,
+in this order, from the command line, from environment variables ``SINGANIMATION_<FIELD>``, from here.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.expressions import parse_expressions
+
+Engine = Literal["fast", "reference", "patch"]
+StartScale = Literal["N", "N-1", "N-2"]
+Frame = Literal["auto", "source", "crop"]
+SifidFeatures = Literal["auto", "inception-64", "inception-192", "embedded"]
+AuChoice = Literal["auto", "pyfeat", "openface", "embedded"]
+
+# What changes the pixels or the verdict of a row. The rest (device, workers, output, how many) does not, and
+# stays out of the rows' identities, so that a later run tops up instead of doubling.
+_PIXEL_FIELDS = ("frame", "engine", "singan_iterations", "singan_size", "singan_noise", "downsampling", "aus",
+                 "ganimation")  # fmt: skip
+
+
+class Settings(BaseSettings):
+    """What ``augment --input ... --per-image ...`` was asked to do. See docs/command-line.md."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SINGANIMATION_", frozen=True, extra="forbid", populate_by_name=True
+    )
+
+    input: str = Field(description="data set's name, folder, image, Parquet/CSV index, or `sample`")
+    data_root: Path = Field(
+        Path("data"), validation_alias="SINGANIMATION_DATA", description="where named sets lie"
+    )
+    output: Path | None = Field(
+        None, description="the growing data set's folder; default ./augmented/<input>"
+    )
+    per_image: int = Field(50, ge=1, description="accepted variants wanted per source image")
+    edits: int = Field(8, ge=1, description="expression edits per source (never more than --per-image)")
+    limit: int | None = Field(None, ge=1, description="only the first N sources")
+    frame: Frame = Field("auto", description="put variants back into the source's frame, or keep the crop")
+    balance: bool = Field(False, description="spread the total so that target classes become equal")
+    include_real: bool = Field(False, description="embed the sources' pictures too")
+    expressions: tuple[str, ...] = Field(
+        ("discrete", "continuous", "single"), description="which edits: kinds, emotions, action units"
+    )
+    start_scale: tuple[StartScale, ...] = Field(("N-1", "N-2"), description="where regeneration starts")
+    engine: Engine = Field("fast", description="the SinGAN engine")
+    singan_size: int = Field(
+        128, ge=32, le=256, description="pixels of the down-sampled edit SinGAN trains on"
+    )
+    singan_iterations: int | None = Field(
+        None, ge=1, description="iterations per scale; default: the engine's"
+    )
+    singan_noise: float | None = Field(None, gt=0, description="noise amplitude; default: the engine's")
+    downsampling: Literal["injection", "reconstruction"] = Field(
+        "injection", description="how the start scale is fed: the down-sampled edit, or the z_opt path"
+    )
+    sifid_max: float | None = Field(None, gt=0, description="largest SIFID accepted; default: calibrated")
+    sifid_features: SifidFeatures = Field("auto", description="the features SIFID is measured on")
+    aus: AuChoice = Field("auto", description="who estimates action units")
+    ganimation: Path | None = Field(None, description="another generator checkpoint; default: shipped")
+    splits: tuple[str, ...] = Field(("train",), description="which splits are augmented")
+    seed: int = Field(0, ge=0, description="the run's seed")
+    device: str = Field("auto", description="auto, cpu or cuda")
+    workers: int | None = Field(
+        None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)"
+    )
+    resume: bool = Field(True, description="go on where an earlier run stopped")
+    retry_failed: bool = Field(False, description="take up failed sources again")
+
+    @field_validator("expressions", mode="before")
+    @classmethod
+    def _expressions(cls, value: Any) -> Any:
+        return parse_expressions(value) if isinstance(value, str) else value
+
+    @field_validator("start_scale", "splits", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        return value
+
+    @classmethod
+    def default(cls, field: str) -> Any:
+        """Return the default of ``field`` (the command line shows it)."""
+        return cls.model_fields[field].default
+
+    @property
+    def output_folder(self) -> Path:
+        """Where this run's data set grows: ``--output``, else ``./augmented/<input>``."""
+        if self.output is not None:
+            return self.output
+        name = Path(self.input.rstrip("/")).name or "input"
+        return Path("augmented") / name
+
+    def pixel_digest(self, **weights: str) -> str:
+        """Return the hex SHA-256 of what decides a row's pixels; ``weights`` are digests of the models used."""
+        chosen = {name: getattr(self, name) for name in _PIXEL_FIELDS}
+        text = json.dumps(chosen | weights, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make_settings(**values: Any) -> Settings:
+    """Build Settings from option values (None = not given); raise UsageError naming the first bad option."""
+    from pydantic import ValidationError
+
+    try:
+        return Settings(**{name: value for name, value in values.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "options"
+        if isinstance(first.get("ctx", {}).get("error"), UsageError):
+            raise UsageError(str(first["ctx"]["error"])) from None
+        raise UsageError(f"{option}: {first['msg']} (got {first['input']!r}).") from None

@@ -1,0 +1,1 @@
+"""Tensors and records in, tensors and records out. The room with torch; no file layout, no Prefect."""
