@@ -1,0 +1,39 @@
+"""How much variants differ, measured where grain does not count, and the noise that gives what is wanted."""
+
+from collections.abc import Callable
+
+import torch
+from scipy.optimize import brentq
+
+from singanimation.stages.singan.pyramid import resize
+
+LOW_PASS = 4
+"""Variants are compared after shrinking by this factor from their full size: grain averages out."""
+
+
+def diversity(variants: torch.Tensor, edit: torch.Tensor, size: int | None = None) -> float:
+    """Return the pixel deviation over ``variants`` relative to the contrast of the edit.
+
+    ``variants`` (K, 3, h, w) and ``edit`` (1, 3, H, W) in -1..1. Both are shrunk to a quarter of ``size``
+    (default: the edit's); the root mean variance over the variants is divided by the deviation over the
+    pixels of the edit. 0 = all alike; 1 = as different as unrelated pictures.
+    """
+    small = (size or edit.shape[-1]) // LOW_PASS
+    spread = resize(variants, small).var(0, unbiased=True).mean().sqrt()
+    contrast = resize(edit, small).std().clamp(min=1e-3)
+    return float(spread / contrast)
+
+
+def calibrate_gain(
+    diversity_at: Callable[[float], float], wanted: float, highest: float, tolerance: float = 0.02
+) -> float:
+    """Return the noise gain in 0..``highest`` at which ``diversity_at`` reaches ``wanted``.
+
+    Brent's method on a function that grows with the gain; ``highest`` where even that does not reach it.
+    """
+    if diversity_at(highest) <= wanted:
+        return highest
+    lowest = highest * 0.02
+    if diversity_at(lowest) >= wanted:
+        return lowest
+    return float(brentq(lambda gain: diversity_at(gain) - wanted, lowest, highest, xtol=tolerance * highest))

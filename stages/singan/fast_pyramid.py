@@ -1,0 +1,181 @@
+"""The fast engine's pyramid: its scales, what enters at a start scale, and the chain of generators."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from singanimation.stages.singan.networks import COLOURS, Critic, Generator, edit_state, pad
+from singanimation.stages.singan.pyramid import pyramid_sizes, resize
+from singanimation.stages.singan.randomness import EditRandomness
+
+
+@dataclass(frozen=True)
+class StartNoise:
+    """What noise of gain 1 does to the picture that enters at a start scale.
+
+    White noise beside a clean picture is simply learnt away: the generator adds its detail to the clean picture
+    and variants come out identical. So the noise also changes what enters, as coarser scales would have:
+    ``shift`` moves it smoothly (deviation as a share of the side, on a ``grid`` x ``grid`` net), ``tint``
+    changes brightness and colour smoothly, ``grain`` adds white noise (both in the unit of -1..1).
+    """
+
+    shift: float = 0.02
+    grid: int = 5
+    tint: float = 0.10
+    grain: float = 0.10
+    white: float = 0.20
+
+
+@dataclass
+class FastScale:
+    """One trained scale for B edits; ``noise`` (B,) is the deviation of the noise that its generator is fed."""
+
+    size: int
+    generator: Generator
+    critic: Critic
+    noise: torch.Tensor
+
+
+def fast_sizes(size: int, ratio: float, *, whole: bool) -> tuple[int, ...]:
+    """Return the scales' sizes: N-1 and N-2 of the reference pyramid, then steps of about ``ratio``.
+
+    128 px: 32 40 72 128. ``whole`` puts N in front (25). One pyramid so serves both starts.
+    """
+    coarsest, first, second = pyramid_sizes(size)[:3]
+    steps = max(1, round(math.log(second / size) / math.log(ratio))) if size > second else 0
+    finer = [round(second * (size / second) ** (step / steps)) for step in range(1, steps + 1)]
+    return (*((coarsest,) if whole else ()), first, second, *finer)
+
+
+def per_channel(amplitude: torch.Tensor) -> torch.Tensor:
+    """Turn (S, B, 1, 1) or (B,) into (S, B*3, 1, 1)."""
+    if amplitude.dim() == 1:
+        amplitude = amplitude.view(1, -1, 1, 1)
+    return amplitude.repeat_interleave(COLOURS, 1)
+
+
+class FastPyramid:
+    """B per-edit SinGANs side by side.
+
+    ``whole=False``: the edit, down-sampled, enters at scale 0 (N-1) or 1 (N-2). ``whole=True``: scale 0 (N)
+    draws from noise alone, and a later start takes the up-sampled reconstruction of the scales above it.
+    """
+
+    def __init__(self, target: torch.Tensor, *, ratio: float, whole: bool, start_noise: StartNoise) -> None:
+        """Prepare for ``target`` (1, B*3, H, H) in -1..1; ``scales`` is filled by training."""
+        self.target = target
+        self.edits = target.shape[1] // COLOURS
+        self.whole = whole
+        self.start_noise = start_noise
+        self.sizes = fast_sizes(target.shape[-1], ratio, whole=whole)
+        self.pictures = [resize(target, size) for size in self.sizes]
+        self.scales: list[FastScale] = []
+        self.optimal_noise: torch.Tensor | None = None
+
+    @property
+    def entries(self) -> range:
+        """The scales at which a picture can enter (with ``whole``, noise enters at scale 0)."""
+        return range(3) if self.whole else range(2)
+
+    def entry(self, start_index: int) -> int:
+        """Return the scale for N (0), N-1 (1) or N-2 (2)."""
+        return start_index if self.whole else start_index - 1
+
+    def from_noise(self, scale: int) -> bool:
+        """Tell whether this scale draws from noise alone."""
+        return self.whole and scale == 0
+
+    def entering(self, scale: int) -> torch.Tensor:
+        """Return the clean picture that enters at ``scale``: (1, B*3, h, h)."""
+        if self.from_noise(scale):
+            return torch.zeros_like(self.pictures[0])
+        return self.reconstruct(0, scale) if self.whole else self.pictures[scale]
+
+    def perturbed(self, scale: int, gain: torch.Tensor, randomness: EditRandomness) -> torch.Tensor:
+        """Return the picture that enters at ``scale``, changed by start noise of ``gain`` (S, B, 1, 1)."""
+        clean, samples = self.entering(scale), gain.shape[0]
+        if self.from_noise(scale):
+            return clean.expand(samples, -1, -1, -1)
+        how, size = self.start_noise, clean.shape[-1]
+        net = randomness.normal(samples, 2 + COLOURS, how.grid, how.grid)
+        net = F.interpolate(net, size=(size, size), mode="bicubic", align_corners=True)
+        net = net.reshape(samples, self.edits, 2 + COLOURS, size, size)
+        amount = gain.expand(samples, self.edits, 1, 1)[:, :, None]
+        moved = _moved(clean, net[:, :, :2] * amount * (2 * how.shift))
+        tint = (net[:, :, 2:] * amount * how.tint).reshape(samples, -1, size, size)
+        grain = randomness.normal(samples, COLOURS, size, size) * per_channel(amount[:, :, 0] * how.grain)
+        return (moved + tint + grain).clamp(-1, 1)
+
+    def noise(self, scale: int, samples: int, size: int, randomness: EditRandomness) -> torch.Tensor:
+        """Return unit noise (S, B*3, size, size); the same for all three colours where a scale has only noise."""
+        if self.from_noise(scale):
+            return randomness.normal(samples, 1, size, size).repeat_interleave(COLOURS, 1)
+        return randomness.normal(samples, COLOURS, size, size)
+
+    def entry_amplitude(self, scale: int, gain: torch.Tensor) -> torch.Tensor:
+        """Return the amplitude of a generator's own noise where a picture enters, like ``gain``."""
+        return torch.ones_like(gain) if self.from_noise(scale) else gain * self.start_noise.white
+
+    def step(self, scale: int, previous: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+        """Run one generator on (S, B*3, h, h) and noise of that shape (None: no noise)."""
+        padded = pad(previous)
+        return self.scales[scale].generator(padded if noise is None else padded + pad(noise), padded)
+
+    @torch.no_grad()
+    def chain(self, entry: int, upto: int, gain: torch.Tensor, randomness: EditRandomness) -> torch.Tensor:
+        """Draw S samples entering at scale ``entry``; return what scale ``upto - 1`` puts out.
+
+        ``gain`` (S, B, 1, 1) is the start noise's. Where ``upto`` is the entry itself, what would enter.
+        """
+        picture = self.perturbed(entry, gain, randomness)
+        for scale in range(entry, upto):
+            size, samples = self.sizes[scale], gain.shape[0]
+            amplitude = self.entry_amplitude(scale, gain) if scale == entry else self.scales[scale].noise
+            noise = self.noise(scale, samples, size, randomness) * per_channel(amplitude)
+            picture = self.step(scale, resize(picture, size), noise)
+        return picture
+
+    @torch.no_grad()
+    def reconstruct(self, entry: int, scale: int) -> torch.Tensor:
+        """Return the noise-free path from ``entry``, as ``scale`` receives it: (1, B*3, h, h)."""
+        picture = self.entering(entry)
+        for index in range(entry, scale):
+            fixed = self.optimal_noise if self.from_noise(index) else None
+            picture = self.step(index, resize(picture, self.sizes[index]), fixed)
+        return resize(picture, self.sizes[scale])
+
+    def alone(self, index: int) -> "FastPyramid":
+        """Return the trained pyramid of edit ``index`` by itself."""
+        own = slice(COLOURS * index, COLOURS * index + COLOURS)
+        single = FastPyramid.__new__(FastPyramid)
+        single.target, single.edits, single.whole = self.target[:, own], 1, self.whole
+        single.start_noise, single.sizes = self.start_noise, self.sizes
+        single.pictures = [picture[:, own] for picture in self.pictures]
+        single.optimal_noise = None if self.optimal_noise is None else self.optimal_noise[:, own]
+        single.scales = [_alone(scale, index, self.edits) for scale in self.scales]
+        return single
+
+
+def _alone(scale: FastScale, index: int, edits: int) -> FastScale:
+    networks: list[Generator | Critic] = []
+    for network in (scale.generator, scale.critic):
+        kind = type(network)
+        single = kind(1, network.kernels, normalise=network.normalise).to(scale.noise)
+        state: Mapping[str, torch.Tensor] = edit_state(network, index, edits)
+        single.load_state_dict(state)
+        networks.append(single.eval().requires_grad_(False))
+    return FastScale(scale.size, networks[0], networks[1], scale.noise[index : index + 1])  # type: ignore[arg-type]
+
+
+def _moved(picture: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
+    """Move (1, B*3, h, h) by ``displacement`` (S, B, 2, h, h) in units of half the side; edges mirrored."""
+    samples, edits, _, size, _ = displacement.shape
+    centres = torch.linspace(-1 + 1 / size, 1 - 1 / size, size, dtype=picture.dtype, device=picture.device)
+    rows, columns = torch.meshgrid(centres, centres, indexing="ij")
+    grid = torch.stack([columns, rows], -1) + displacement.reshape(-1, 2, size, size).permute(0, 2, 3, 1)
+    sources = picture.expand(samples, -1, -1, -1).reshape(samples * edits, COLOURS, size, size)
+    moved = F.grid_sample(sources, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+    return moved.reshape(samples, edits * COLOURS, size, size)

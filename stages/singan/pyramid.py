@@ -1,0 +1,74 @@
+"""The pyramid of a per-image SinGAN: sizes, start scales, and resizing as cached matrix products."""
+
+import math
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+
+from singanimation.pipeline.errors import UsageError
+
+COARSEST = 25
+"""Pixels of scale N (Shaham et al., "SinGAN", ICCV 2019; the released code's ``min_size``)."""
+
+FACTOR = 0.75
+"""The wanted ratio of neighbouring scales; the true one is bent a little so that the sizes meet both ends."""
+
+SMALLEST = 32
+"""The smallest picture that still has a scale N-2 below or at its own size."""
+
+
+@lru_cache(maxsize=64)
+def pyramid_sizes(size: int) -> tuple[int, ...]:
+    """Return the reference pyramid's sizes in pixels, coarsest first: 128 -> 25 32 40 51 64 81 102 128.
+
+    As in the released code: ``stop = ceil(log(25 / n) / log 0.75) + 1`` scales above the coarsest, with the
+    ratio ``(25 / n) ** (1 / stop)``. Raises UsageError below 32 pixels.
+    """
+    if size < SMALLEST:
+        raise UsageError(f"--singan-size: SinGAN needs pictures of at least {SMALLEST} pixels, got {size}.")
+    finest = math.ceil(math.log(COARSEST / size) / math.log(FACTOR)) + 1
+    ratio = (COARSEST / size) ** (1 / finest)
+    return tuple(math.ceil(size * ratio ** (finest - scale) - 1e-9) for scale in range(finest + 1))
+
+
+def start_index(start: str) -> int:
+    """Return how many scales finer than the coarsest ``start`` lies: N -> 0, N-1 -> 1. Raises UsageError."""
+    head, _, steps = start.partition("-")
+    if head == "N" and (start == "N" or steps.isdigit()):
+        return int(steps or 0)
+    raise UsageError(f"--start-scale: {start!r} is no scale; use N-1 or N-2 (or N, to see why not).")
+
+
+def start_size(start: str, size: int = 128) -> int:
+    """Return the pixels of scale ``start`` in the reference pyramid of ``size``: 128 px: N=25, N-1=32, N-2=40.
+
+    Raises UsageError for a start that this pyramid does not have.
+    """
+    sizes = pyramid_sizes(size)
+    index = start_index(start)
+    if index >= len(sizes):
+        raise UsageError(f"--start-scale: {start} is finer than a {size} px pyramid of {len(sizes)} scales goes.")
+    return sizes[index]
+
+
+@lru_cache(maxsize=256)
+def _resize_matrix(size_in: int, size_out: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return the (size_out, size_in) matrix that resizes one axis: what resizing the unit vectors gives."""
+    unit = torch.eye(size_in, dtype=torch.float64)[None, None]
+    matrix = F.interpolate(unit, size=(size_out, size_in), mode="bicubic", antialias=True, align_corners=False)
+    return matrix[0, 0].to(device=device, dtype=dtype)
+
+
+def resize(pictures: torch.Tensor, size: int) -> torch.Tensor:
+    """Resize float (..., H, W) in -1..1 to (..., size, size), bicubic, anti-aliased when shrinking.
+
+    Two matrix products: the same numbers as ``F.interpolate``, cheaper for the small pictures here, and
+    differentiable. The overshoot of the bicubic kernel is cut off at -1 and 1.
+    """
+    height, width = pictures.shape[-2:]
+    if height == size and width == size:
+        return pictures
+    rows = _resize_matrix(height, size, pictures.dtype, pictures.device)
+    columns = _resize_matrix(width, size, pictures.dtype, pictures.device)
+    return (rows @ pictures @ columns.T).clamp(-1, 1)
