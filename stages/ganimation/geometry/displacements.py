@@ -1,0 +1,219 @@
+"""How each action unit at full strength moves the landmarks: readable tables, and their sum on a mean face.
+
+Lengths are face units (interocular distances), x away from the face's midline, y down; every entry acts on both
+sides. The muscles behind each AU are those of Ekman & Friesen's FACS; the amounts were set by eye and by an
+AU estimator's answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
+from singanimation.stages.ganimation.geometry import landmarks as mesh
+
+
+@dataclass(frozen=True)
+class Push:
+    """A Gaussian bump of skin: ``at`` is its centre (x from the midline, y from ``anchor``), ``radius`` its spread.
+
+    ``anchor`` is ``brow``, ``eyes`` (y = 0), ``nose`` (its base), ``mouth`` or ``chin``; ``where`` a mask of
+    ``_masks``.
+    """
+
+    unit: str
+    anchor: str
+    at: tuple[float, float]
+    radius: tuple[float, float]
+    move: tuple[float, float]
+    where: str = "all"
+
+
+@dataclass(frozen=True)
+class CornerPull:
+    """The mouth's corners move by ``move`` (outwards, down), the lips follow less and less to their middle.
+
+    ``middle`` is how far the middle of the lips goes down; skin around the corner follows in a bump.
+    """
+
+    unit: str
+    move: tuple[float, float]
+    middle: float = 0.0
+    skin: float = 1.0
+
+
+@dataclass(frozen=True)
+class LipShift:
+    """One lip goes ``down``, most at ``at`` from the midline, spread ``radius``."""
+
+    unit: str
+    lip: str
+    down: float
+    at: float
+    radius: float
+
+
+@dataclass(frozen=True)
+class LidShift:
+    """A ring of ``LID_RINGS`` goes ``down``, its middle fully, its ends by ``ends``."""
+
+    unit: str
+    ring: str
+    down: float
+    ends: float = 1.0
+
+
+PUSHES = (
+    Push("AU01", "brow", (0.21, -0.03), (0.19, 0.20), (0, -0.24), "forehead"),
+    Push("AU02", "brow", (0.74, -0.02), (0.25, 0.22), (0, -0.17), "forehead"),
+    Push("AU04", "brow", (0.40, 0), (0.27, 0.16), (0, 0.145), "brow_skin"),
+    Push("AU04", "brow", (0.22, 0), (0.18, 0.16), (-0.105, 0.03), "forehead"),
+    Push("AU04", "brow", (0.40, 0), (0.27, 0.16), (0, 0.02), "upper_lids"),
+    Push("AU06", "eyes", (0.60, 0.42), (0.24, 0.20), (0, -0.085), "not_eyes"),
+    Push("AU09", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.085)),
+    Push("AU09", "brow", (0.20, 0), (0.16, 0.14), (-0.03, 0.066), "forehead"),
+    Push("AU10", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.035), "not_upper_lip"),
+    Push("AU10", "mouth", (0.16, -0.07), (0.16, 0.13), (0, -0.10), "above_mouth"),
+    Push("AU12", "eyes", (0.55, 0.48), (0.22, 0.20), (0.038, -0.062), "skin"),
+    Push("AU12", "nose", (0.25, -0.06), (0.09, 0.10), (0.031, 0)),
+    Push("AU17", "chin", (0, -0.31), (0.22, 0.14), (0, -0.11), "not_lips"),
+)
+
+CORNER_PULLS = (
+    CornerPull("AU12", (0.144, -0.131), middle=0.025),
+    CornerPull("AU14", (0.095, -0.010)),
+    CornerPull("AU15", (0.0125, 0.131), middle=-0.0375, skin=0.9),
+    CornerPull("AU20", (0.156, 0.054)),
+    CornerPull("AU23", (-0.045, 0), skin=0),
+)
+
+LIP_SHIFTS = (
+    LipShift("AU09", "upper", -0.055, 0.18, 0.20),
+    LipShift("AU17", "lower", -0.11, 0.0, 0.30),
+    LipShift("AU17", "upper", -0.058, 0.0, 0.25),
+)
+
+LID_SHIFTS = (
+    LidShift("AU05", "upper_lid", -0.055, 0.45),
+    LidShift("AU05", "upper_skin", -0.042, 0.45),
+    LidShift("AU05", "upper_socket", -0.018),
+    LidShift("AU05", "lower_lid", 0.015, 0.45),
+    LidShift("AU05", "lower_skin", 0.008),
+    LidShift("AU06", "lower_lid", -0.036),
+    LidShift("AU06", "lower_skin", -0.048),
+    LidShift("AU06", "lower_socket", -0.060),
+    LidShift("AU07", "lower_lid", -0.057),
+    LidShift("AU07", "lower_skin", -0.054),
+    LidShift("AU07", "lower_socket", -0.030),
+    LidShift("AU07", "upper_lid", 0.033),
+    LidShift("AU07", "upper_skin", 0.022),
+    LidShift("AU09", "lower_lid", -0.017),
+    LidShift("AU09", "lower_skin", -0.023),
+    LidShift("AU09", "lower_socket", -0.023),
+)
+
+
+def corner_profile(points: Tensor) -> Tensor:
+    """How much each landmark (478, 2), face units, follows the mouth's corners: 0 at the midline, 1 there (478,)."""
+    half_width = points[mesh.MOUTH_CORNERS[1], 0]
+    return (points[:, 0].abs() / half_width).clamp(max=1) ** 1.6
+
+
+def unit_displacements(points: Tensor, mirror: Tensor) -> Tensor:
+    """Return the displacement of every landmark by every AU at 1, face units (17, 478, 2), AU order of the project.
+
+    ``points`` (478, 2) is a symmetric mean face in face units, ``mirror`` (478,) its mirror images.
+    """
+    total = points.new_zeros(len(AU_NAMES), mesh.POINTS, 2)
+    side = torch.sign(points[:, 0])
+    masks = _masks(points, mirror)
+    for push in PUSHES:
+        weight = _bump(points, push.at[0], _anchor(points, push.anchor) + push.at[1], push.radius) * masks[push.where]
+        _add(total, push.unit, side, weight, push.move)
+    for pull in CORNER_PULLS:
+        _add_corner_pull(total, pull, points, masks["lips"])
+    for shift in LIP_SHIFTS:
+        weight = torch.exp(-(((points[:, 0].abs() - shift.at) / shift.radius) ** 2) / 2) * masks[f"{shift.lip}_lip"]
+        _add(total, shift.unit, side, weight, (0, shift.down))
+    for lid in LID_SHIFTS:
+        _add_lid(total, lid, mirror)
+    total[:, list(mesh.IRISES)] = 0
+    return total
+
+
+def _add(total: Tensor, unit: str, side: Tensor, weight: Tensor, move: Sequence[float]) -> None:
+    total[AU_INDEX[unit], :, 0] += weight * side * move[0]
+    total[AU_INDEX[unit], :, 1] += weight * move[1]
+
+
+def _add_corner_pull(total: Tensor, pull: CornerPull, points: Tensor, lips: Tensor) -> None:
+    corner = points[mesh.MOUTH_CORNERS[1]]
+    skin = _bump(points, float(corner[0]), float(corner[1]), (0.20, 0.17)) * (1 - lips) * pull.skin
+    profile = corner_profile(points)
+    index, side = AU_INDEX[pull.unit], torch.sign(points[:, 0])
+    total[index, :, 0] += side * (profile * lips + skin) * pull.move[0]
+    total[index, :, 1] += (profile**1.3 * lips + skin) * pull.move[1] + (1 - profile) * lips * pull.middle
+
+
+def _add_lid(total: Tensor, lid: LidShift, mirror: Tensor) -> None:
+    taper = lid.ends + (1 - lid.ends) * total.new_tensor([0, 0.65, 1, 1, 1, 0.65, 0])
+    ring = torch.tensor(mesh.LID_RINGS[lid.ring], device=total.device)
+    for indices in (ring, mirror[ring]):
+        total[AU_INDEX[lid.unit], indices, 1] += lid.down * taper
+
+
+def _bump(points: Tensor, x: float, y: float, radius: tuple[float, float]) -> Tensor:
+    """Bumps at (x, y) and (-x, y), joined without exceeding 1."""
+    vertical = torch.exp(-(((points[:, 1] - y) / radius[1]) ** 2) / 2)
+    sides = (torch.exp(-(((points[:, 0] - centre) / radius[0]) ** 2) / 2) for centre in ({x, -x} if x else {0.0}))
+    return sum(sides, torch.zeros_like(vertical)).clamp(max=1) * vertical
+
+
+def _anchor(points: Tensor, name: str) -> float:
+    heights = {
+        "brow": points[list(mesh.BROW), 1].mean(),
+        "eyes": torch.zeros(()),
+        "nose": points[mesh.NOSE_BASE, 1],
+        "mouth": points[mesh.MOUTH_CORNERS[0], 1],
+        "chin": points[mesh.CHIN, 1],
+    }
+    return float(heights[name])
+
+
+def _masks(points: Tensor, mirror: Tensor) -> dict[str, Tensor]:
+    """Soft sets of landmarks (478,) by name; a Push acts only within its own."""
+    y = points[:, 1]
+    both = [list(mesh.EYE_CORNERS)] + [
+        list(mesh.LID_RINGS[name]) for name in ("upper_lid", "lower_lid", "upper_skin", "lower_skin")
+    ]
+    lids = _members(points, torch.tensor(sum(both, [])), mirror)
+    lids[list(mesh.IRISES)] = 1
+    socket = _members(points, torch.tensor(mesh.UPPER_SOCKET), mirror)
+    upper_lip, lower_lip, lips = (
+        _members(points, torch.tensor(group)) for group in (mesh.ALL_UPPER_LIP, mesh.ALL_LOWER_LIP, mesh.LIPS)
+    )
+    above_mouth = torch.sigmoid((_anchor(points, "mouth") - 0.01 - y) / 0.015) * (1 - lower_lip)
+    return {
+        "all": torch.ones_like(y),
+        "not_eyes": 1 - lids,
+        "forehead": torch.sigmoid((-0.16 - y) / 0.04) * (1 - lids) * (1 - 0.75 * socket),
+        "brow_skin": torch.sigmoid((-0.10 - y) / 0.03) * (1 - lids),
+        "upper_lids": lids * (y < 0),
+        "lips": lips,
+        "upper_lip": upper_lip,
+        "lower_lip": lower_lip,
+        "not_upper_lip": 1 - upper_lip,
+        "not_lips": 1 - lips,
+        "skin": (1 - lids) * (1 - lips),
+        "above_mouth": torch.maximum(above_mouth, upper_lip),
+    }
+
+
+def _members(points: Tensor, indices: Tensor, mirror: Tensor | None = None) -> Tensor:
+    members = points.new_zeros(mesh.POINTS)
+    members[indices] = 1
+    if mirror is not None:
+        members[mirror[indices]] = 1
+    return members

@@ -1,0 +1,78 @@
+"""From displaced landmarks to a dense flow: Gaussian-weighted averages, held still outside the face."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from singanimation.stages.ganimation.geometry import landmarks as mesh
+
+STEP = 2
+"""The flow is computed at every second pixel and interpolated."""
+
+# rings around the face's oval: how far out (times the distance from the nose) and how much of the outline's
+# displacement they keep; the last one holds the background still
+_SKIRT = ((1.15, 0.80), (1.40, 0.35), (1.80, 0.0))
+_STILL = 2e-3
+
+
+class DenseFlow:
+    """Kernel widths of a mean face (478, 2), face units, and the interpolation of displacements between them."""
+
+    def __init__(self, points: Tensor) -> None:
+        skin = points[: mesh.IRIS_LEFT]
+        fourth_neighbour = torch.cdist(skin, skin).sort(1).values[:, 4]
+        irises = points.new_full((len(mesh.IRISES),), 0.02)
+        widths = torch.cat([(0.55 * fourth_neighbour).clamp(0.018, 0.16), irises])
+        self._oval = torch.tensor(mesh.OVAL[::2], device=points.device)
+        skirt = torch.cat([points.new_full((len(self._oval),), 0.12 + 0.12 * ring) for ring in range(len(_SKIRT))])
+        self._widths = torch.cat([widths, skirt])
+
+    def __call__(self, landmarks: Tensor, moves: Tensor, unit: Tensor, height: int, width: int) -> Tensor:
+        """Return the inverse flow of each group of AUs, pixels (B, G, 2, height // STEP, width // STEP).
+
+        ``landmarks`` (B, 478, 2) before the change; ``moves`` (B, G, 478, 2) pixels, groups add up; ``unit`` (B,)
+        pixels per face unit. ``out(q) = picture(q + flow(q))``.
+        """
+        points, moves = self._with_skirt(landmarks, moves)
+        goal = points + moves.sum(1)
+        columns = (torch.arange(width // STEP, device=goal.device) + 0.5) * STEP
+        rows = (torch.arange(height // STEP, device=goal.device) + 0.5) * STEP
+        sharpness = 1 / (2 * (self._widths * unit[:, None]) ** 2)
+        # separable: exponentials of one coordinate only
+        across = torch.exp(-((columns - goal[..., :1]) ** 2) * sharpness[..., None])
+        along = torch.exp(-((rows - goal[..., 1:]) ** 2) * sharpness[..., None])
+        weights = along.transpose(1, 2)[:, None]
+        batch, groups = moves.shape[:2]
+        amounts = -moves.transpose(2, 3).reshape(batch, groups * 2, 1, -1)
+        total = (weights * amounts) @ across[:, None]
+        flow = total / (weights @ across[:, None] + _STILL)
+        return flow.view(batch, groups, 2, *flow.shape[-2:])
+
+    def _with_skirt(self, landmarks: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+        centre = landmarks[:, mesh.NOSE_BASE, None]
+        outline, moved = landmarks[:, self._oval] - centre, moves[:, :, self._oval]
+        rings = [centre + outline * distance for distance, _ in _SKIRT]
+        kept = [moved * share for _, share in _SKIRT]
+        return torch.cat([landmarks, *rings], 1), torch.cat([moves, *kept], 2)
+
+
+def enlarge(field: Tensor, height: int, width: int) -> Tensor:
+    """Interpolate a coarse field (B, C, h, w) to (B, C, height, width)."""
+    return F.interpolate(field, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def warp(picture: Tensor, flow: Tensor) -> Tensor:
+    """Return ``out(q) = picture(q + flow(q))``, bilinear, the border repeated.
+
+    ``picture`` (B, C, H, W); ``flow`` (B, 2, H, W) in pixels, x then y.
+    """
+    height, width = picture.shape[-2:]
+    x = torch.arange(width, device=picture.device) + 0.5 + flow[:, 0]
+    y = torch.arange(height, device=picture.device)[:, None] + 0.5 + flow[:, 1]
+    return sample_at(picture, torch.stack([x, y], 3))
+
+
+def sample_at(picture: Tensor, places: Tensor) -> Tensor:
+    """Read ``picture`` (B, C, H, W) at pixel ``places`` (B, h, w, 2), x then y, centres at +0.5."""
+    size = places.new_tensor([picture.shape[-1], picture.shape[-2]])
+    return F.grid_sample(picture, places / size * 2 - 1, padding_mode="border", align_corners=False)

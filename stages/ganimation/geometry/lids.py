@@ -1,0 +1,129 @@
+"""Eyelids: they never cross, they open no wider than eyes do, and AU45 slides the upper lid over the eyeball."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from singanimation.pipeline.expressions import AU_INDEX
+from singanimation.stages.ganimation.geometry import landmarks as mesh
+from singanimation.stages.ganimation.geometry.curves import lookup, opening
+
+WIDE_OPEN = 0.16
+"""Gap between the lids of a wide open eye, face units."""
+
+CLOSING = 1.25
+"""Lids meet at an AU45 change of 1 / CLOSING."""
+
+LASHES = 0.035
+"""Band above the upper lid's edge, face units, that is lashes and not skin: it is not stretched."""
+
+
+class LidMap(NamedTuple):
+    """``flow`` (B, 2, H, W) pixels of the sliding lids; ``shade`` (B, 1, H, W) log brightness of lashes and lid."""
+
+    flow: Tensor
+    shade: Tensor
+
+
+def keep_lids_apart(points: Tensor, moves: Tensor, change: Tensor, mirror: Tensor) -> Tensor:
+    """Return the eye group's displacements, with lids that neither cross nor open beyond nature.
+
+    ``points`` and ``moves`` (B, 478, 2) in face units. Where AU45 closes the eye (``close_lids`` does that on
+    pixels), the lids' own landmarks stay behind; where it opens, they part.
+    """
+    moves = moves.clone()
+    blink = change[:, AU_INDEX["AU45"], None]
+    closing, opening_ = blink.clamp(min=0), blink.clamp(max=0)
+    for side in (None, mirror):
+        rings = {name: _indices(ring, side, points.device) for name, ring in mesh.LID_RINGS.items()}
+        upper, lower = rings["upper_lid"], rings["lower_lid"]
+        gap = (points[:, lower, 1] - points[:, upper, 1]).clamp(min=0)
+        raised = 0.9 * opening_ * (WIDE_OPEN - gap).clamp(min=0)
+        up = moves[:, upper, 1] * (1 - 0.8 * closing) + raised
+        down = moves[:, lower, 1] * (1 - 0.5 * closing)
+        crossing = (up - down - 0.95 * gap).clamp(min=0)
+        moves[:, upper, 1] = up - 0.6 * crossing
+        moves[:, lower, 1] = down + 0.4 * crossing
+        moves[:, rings["upper_skin"], 1] += 0.55 * raised
+        moves[:, rings["upper_socket"], 1] += 0.2 * raised
+    return moves
+
+
+def close_lids(landmarks: Tensor, change: Tensor, unit: Tensor, mirror: Tensor, height: int, width: int) -> LidMap:
+    """Slide the upper lids of ``landmarks`` (B, 478, 2), pixels, down by AU45's change (B, 17); 0 or less: still."""
+    amount = (CLOSING * change[:, AU_INDEX["AU45"]]).clamp(0, 1)
+    flow = landmarks.new_zeros(len(landmarks), 2, height, width)
+    shade = landmarks.new_zeros(len(landmarks), 1, height, width)
+    closing = (amount > 0.01).nonzero()[:, 0]
+    if len(closing) == 0:
+        return LidMap(flow, shade)
+    for upper, lower in _eyes(mirror):
+        part = _slide(landmarks[closing], upper, lower, amount[closing], unit[closing], (height, width))
+        flow[closing] += part.flow
+        shade[closing] += part.shade
+    return LidMap(flow, shade)
+
+
+def lid_mask(landmarks: Tensor, unit: Tensor, mirror: Tensor, height: int, width: int) -> Tensor:
+    """The region of both eyes, lids included, soft at its border: (B, 1, H, W) in 0..1."""
+    mask = landmarks.new_zeros(len(landmarks), height, width)
+    for upper, lower in _eyes(mirror):
+        eye = opening(landmarks, upper, lower)
+        u, v = eye.coordinates(height, width)
+        margin = 0.08 * unit[:, None, None]
+        soft = 0.04 * unit[:, None, None]
+        inside = torch.minimum(v - lookup(eye.upper, u) + margin, lookup(eye.lower, u) + margin - v)
+        ends = torch.minimum(u, 1 - u) * eye.width[:, None, None] + margin
+        mask = torch.maximum(mask, (torch.minimum(inside, ends) / soft).clamp(0, 1))
+    return mask[:, None]
+
+
+def _slide(
+    landmarks: Tensor,
+    upper: tuple[int, ...],
+    lower: tuple[int, ...],
+    amount: Tensor,
+    unit: Tensor,
+    size: tuple[int, int],
+) -> LidMap:
+    """One eye: skin above the lashes stretches down to the new edge, the lower lid rises a little to meet it."""
+    eye = opening(landmarks, upper, lower)
+    u, v = eye.coordinates(*size)
+    unit, amount = unit[:, None, None], amount[:, None, None]
+    top, bottom = lookup(eye.upper, u), lookup(eye.lower, u)
+    gap = (bottom - top).clamp(min=0)
+    ends = ((u + 0.06) / 0.08).clamp(0, 1) * ((1.06 - u) / 0.08).clamp(0, 1)
+    skin_end = top - LASHES * unit * amount
+    skin_start = skin_end - torch.maximum(1.15 * gap, 0.10 * unit)
+    edge = top + amount * 0.92 * gap
+    above = skin_start + (v - skin_start) * (skin_end - skin_start) / (edge - skin_start).clamp(min=0.1)
+    move = torch.where((v > skin_start) & (v <= edge), above - v, torch.zeros_like(v))
+    # the rest below the edge: the lower lid, a little raised
+    reach = 0.7 * gap + 1.0
+    raised = torch.maximum(bottom - 0.12 * amount * gap, edge)
+    below = bottom + (v - raised) * reach / (bottom + reach - raised).clamp(min=0.1)
+    move = torch.where((v > raised) & (v < bottom + reach), below - v, move) * ends
+    across = eye.across[:, :, None, None]
+    return LidMap(move[:, None] * across, _lash_line(u, v - edge, gap, amount, unit)[:, None])
+
+
+def _lash_line(u: Tensor, below_edge: Tensor, gap: Tensor, amount: Tensor, unit: Tensor) -> Tensor:
+    """Lashes along the closed lid's edge, and the soft shade of the lid's curve above them: log brightness."""
+    taper = ((u + 0.02) / 0.15).clamp(0, 1) * ((1.02 - u) / 0.15).clamp(0, 1)
+    line = -0.75 * torch.exp(-((below_edge / (0.022 * unit)) ** 2) / 2)
+    curve = -0.12 * torch.exp(-(((below_edge + 0.5 * gap) / (0.6 * gap + 1)) ** 2) / 2)
+    return taper * amount * (line + curve)
+
+
+def _eyes(mirror: Tensor) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+    """The lids' chains (upper, lower) of both eyes, from left to right in the picture."""
+    outer, inner = mesh.EYE_CORNERS
+    left = tuple((outer, *ring, inner) for ring in (mesh.UPPER_LID, mesh.LOWER_LID))
+    right = tuple(tuple(int(mirror[index]) for index in reversed(chain)) for chain in left)
+    return left, right
+
+
+def _indices(ring: tuple[int, ...], mirror: Tensor | None, device: torch.device) -> Tensor:
+    indices = torch.tensor(ring, device=device)
+    return indices if mirror is None else mirror[indices]

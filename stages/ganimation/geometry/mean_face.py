@@ -1,0 +1,61 @@
+"""The packaged mean face: landmarks and mouth interior, averaged over the project's own training faces."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from singanimation.pipeline.errors import TrainingError, WeightsError
+from singanimation.stages.ganimation.geometry import landmarks as mesh
+from singanimation.stages.ganimation.geometry.interior import MouthInterior
+from singanimation.stages.ganimation.geometry.landmarks import face_frame
+
+MEAN_FACE = Path(__file__).with_name("mean_face.safetensors")
+"""``landmarks`` (478, 2) in face units, symmetric; ``texture`` and ``brightness`` of the mouth interior."""
+
+FEWEST_FACES = 8
+
+
+def load_mean_landmarks() -> Tensor:
+    """Return the mean landmarks (478, 2), face units. Raises WeightsError when the file is missing or damaged."""
+    return _load()["landmarks"]
+
+
+def load_interior() -> MouthInterior:
+    """Return the packaged mouth interior. Raises WeightsError when the file is missing or damaged."""
+    content = _load()
+    return MouthInterior(content["texture"], content["brightness"])
+
+
+def mean_landmarks(landmarks: Tensor) -> Tensor:
+    """Average faces at rest (N, 478, 2), pixels, into a symmetric one (478, 2) in face units.
+
+    Raises TrainingError for fewer than 8 faces (then use the packaged one).
+    """
+    if len(landmarks) < FEWEST_FACES:
+        raise TrainingError(
+            f"{len(landmarks)} faces are too few for a mean face ({FEWEST_FACES} are needed); "
+            "use the packaged one (load_mean_landmarks)."
+        )
+    mean = face_frame(landmarks).to_face(landmarks).mean(0)
+    flipped = mean * mean.new_tensor([-1.0, 1.0])
+    distances = torch.cdist(flipped.double(), mean.double())
+    # one partner each, and the same one both ways
+    partner = torch.from_numpy(linear_sum_assignment((distances + distances.T).numpy())[1])
+    if not torch.equal(partner[partner], torch.arange(mesh.POINTS)):
+        raise TrainingError("The mean face is not symmetric enough; leave out faces that are turned or expressive.")
+    return (mean + flipped[partner]) / 2
+
+
+def _load() -> dict[str, Tensor]:
+    try:
+        content = load_file(MEAN_FACE)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{MEAN_FACE} cannot be read ({error}); reinstall the package.") from None
+    missing = {"landmarks", "texture", "brightness"} - set(content)
+    if missing or content["landmarks"].shape != (mesh.POINTS, 2):
+        raise WeightsError(f"{MEAN_FACE} is not a mean face ({sorted(missing) or 'wrong shape'}); reinstall.")
+    return content

@@ -1,0 +1,100 @@
+"""Wrinkles and folds: soft strokes between landmarks that darken or lighten the skin, one table."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from singanimation.pipeline.expressions import AU_INDEX
+from singanimation.stages.ganimation.geometry.flow import STEP
+from singanimation.stages.ganimation.geometry.regions import GROUPS
+
+Place = tuple[int, int, float]
+"""Between two landmarks: (a, b, t) is ``(1 - t) a + t b``."""
+
+
+class Stroke(NamedTuple):
+    """A line on the left half of the face (its mirror image is drawn too, unless it lies on the midline).
+
+    ``width`` is its Gaussian spread in face units, ``amount`` the log brightness at an AU of 1.
+    """
+
+    unit: str
+    start: Place
+    end: Place
+    width: float
+    amount: float
+
+
+STROKES = (
+    # across the forehead
+    Stroke("AU01", (151, 108, 0.4), (151, 151, 0.0), 0.022, -0.12),
+    Stroke("AU01", (9, 108, 0.6), (9, 9, 0.0), 0.020, -0.08),
+    Stroke("AU02", (69, 104, 0.3), (104, 105, 0.45), 0.022, -0.09),
+    # between the brows, upright, and the shade of lowered brows
+    Stroke("AU04", (9, 107, 0.62), (8, 55, 0.45), 0.026, -0.30),
+    Stroke("AU04", (52, 27, 0.35), (55, 221, 0.2), 0.050, -0.16),
+    Stroke("AU04", (9, 8, 0.3), (8, 168, 0.4), 0.035, 0.10),
+    # under the eye, crow's feet, raised cheek
+    Stroke("AU06", (110, 24, 0.5), (22, 23, 0.5), 0.022, -0.16),
+    Stroke("AU06", (33, 130, 0.9), (226, 31, 0.5), 0.020, -0.15),
+    Stroke("AU06", (205, 50, 0.4), (205, 50, 0.6), 0.100, 0.08),
+    Stroke("AU07", (110, 24, 0.5), (22, 23, 0.5), 0.020, -0.14),
+    # across the root of the nose, and the fold beside it
+    Stroke("AU09", (193, 168, 0.3), (168, 168, 0.0), 0.022, -0.26),
+    Stroke("AU09", (122, 6, 0.3), (6, 6, 0.0), 0.020, -0.22),
+    Stroke("AU09", (129, 209, 0.2), (165, 92, 0.35), 0.028, -0.24),
+    Stroke("AU09", (9, 107, 0.62), (8, 55, 0.45), 0.026, -0.15),
+    Stroke("AU10", (129, 203, 0.3), (165, 92, 0.5), 0.030, -0.22),
+    Stroke("AU12", (129, 203, 0.5), (216, 61, 0.35), 0.030, -0.20),
+    Stroke("AU12", (205, 50, 0.4), (205, 50, 0.6), 0.100, 0.07),
+    # at the mouth's corners
+    Stroke("AU14", (61, 57, 0.8), (61, 186, 0.6), 0.030, -0.32),
+    Stroke("AU15", (61, 57, 0.7), (61, 43, 0.9), 0.030, -0.24),
+    Stroke("AU20", (61, 57, 0.9), (61, 57, 1.0), 0.030, -0.14),
+    # the chin's boss
+    Stroke("AU17", (18, 200, 0.35), (18, 200, 0.45), 0.060, -0.14),
+    Stroke("AU17", (200, 199, 0.4), (200, 199, 0.6), 0.060, 0.08),
+)
+
+
+class Shading:
+    """The strokes of ``STROKES`` with their mirror images; ``mirror`` (478,) gives each landmark's partner."""
+
+    def __init__(self, mirror: Tensor) -> None:
+        device = mirror.device
+        both = [(stroke, ends) for stroke in STROKES for ends in _sides(stroke, mirror.tolist())]
+        self._places = torch.tensor([[end[:2] for end in ends] for _, ends in both], device=device)
+        self._shares = torch.tensor([[end[2] for end in ends] for _, ends in both], device=device)
+        self._units = torch.tensor([AU_INDEX[stroke.unit] for stroke, _ in both], device=device)
+        self._widths = torch.tensor([stroke.width for stroke, _ in both], device=device)
+        self._amounts = torch.tensor([stroke.amount for stroke, _ in both], device=device)
+        group_of = {name: group for group, names in enumerate(GROUPS) for name in names}
+        groups = torch.tensor([group_of[stroke.unit] for stroke, _ in both], device=device)
+        self._groups = torch.nn.functional.one_hot(groups, len(GROUPS)).float()
+
+    def __call__(self, landmarks: Tensor, change: Tensor, unit: Tensor, height: int, width: int) -> Tensor:
+        """Log brightness per group of AUs, (B, 3, height // STEP, width // STEP).
+
+        ``landmarks`` (B, 478, 2) where they end up, pixels; ``change`` (B, 17); ``unit`` (B,) pixels.
+        """
+        ends = landmarks[:, self._places]
+        share = self._shares[None, ..., None]
+        ends = ends[:, :, :, 0] * (1 - share) + ends[:, :, :, 1] * share
+        start, span = ends[:, :, 0, :, None, None], (ends[:, :, 1] - ends[:, :, 0])[..., None, None]
+        x = (torch.arange(width // STEP, device=ends.device) + 0.5) * STEP - start[:, :, 0]
+        y = (torch.arange(height // STEP, device=ends.device)[:, None] + 0.5) * STEP - start[:, :, 1]
+        length = (span**2).sum(2).clamp(min=1e-3)
+        along = ((x * span[:, :, 0] + y * span[:, :, 1]) / length).clamp(0, 1)
+        distance = (x - along * span[:, :, 0]) ** 2 + (y - along * span[:, :, 1]) ** 2
+        spread = 2 * (self._widths * unit[:, None]) ** 2
+        strokes = torch.exp(-distance / spread[..., None, None])
+        amounts = change[:, self._units].clamp(-0.8, 1) * self._amounts
+        return torch.einsum("bshw,bs,sg->bghw", strokes, amounts, self._groups)
+
+
+def _sides(stroke: Stroke, mirror: list[int]) -> list[tuple[Place, Place]]:
+    """A stroke that ends on the midline, or lies beside it, has a mirror image; one on the midline has none."""
+    left = (stroke.start, stroke.end)
+    right = tuple((mirror[a], mirror[b], share) for a, b, share in left)
+    return [left] if right == left else [left, right]

@@ -1,0 +1,105 @@
+"""The teacher: pictures, landmarks and a change of action units in, the edited pictures out."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from singanimation.stages.ganimation.geometry.displacements import unit_displacements
+from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp
+from singanimation.stages.ganimation.geometry.interior import MouthInterior
+from singanimation.stages.ganimation.geometry.landmarks import FaceFrame, face_frame, mirror_of
+from singanimation.stages.ganimation.geometry.lids import close_lids, keep_lids_apart, lid_mask
+from singanimation.stages.ganimation.geometry.lips import LipRules
+from singanimation.stages.ganimation.geometry.mean_face import load_interior, load_mean_landmarks
+from singanimation.stages.ganimation.geometry.regions import gates, group_members
+from singanimation.stages.ganimation.geometry.shading import Shading
+
+PAINTED = 0.08
+"""A pixel that differs by this much (of 0..1) from what the flow gives counts as fully painted."""
+
+
+class TeacherEdit(NamedTuple):
+    """What the teacher made of B pictures.
+
+    ``picture`` (B, 3, H, W) in 0..1; ``flow`` (B, 2, H, W) pixels, x then y: where each pixel comes from,
+    ``warp(source, flow)`` is the edit before paint; ``fill`` (B, 1, H, W) in 0..1, the mouth interior that no flow
+    supplies; ``lids`` (B, 1, H, W) in 0..1, the eyes where their lids move; ``painted`` (B, 1, H, W) in 0..1, where
+    the picture is not what the flow gives; ``landmarks`` (B, 478, 2) pixels, after the change.
+    """
+
+    picture: Tensor
+    flow: Tensor
+    fill: Tensor
+    lids: Tensor
+    painted: Tensor
+    landmarks: Tensor
+
+
+class Teacher:
+    """Moves faces by action units. Everything is a function of its inputs; nothing is drawn at random.
+
+    ``mean_landmarks`` (478, 2) in any unit (default: the packaged mean face) places the displacement tables;
+    ``interior`` paints opened mouths (default: the packaged one).
+    """
+
+    def __init__(
+        self,
+        mean_landmarks: Tensor | None = None,
+        device: torch.device | str = "cpu",
+        interior: MouthInterior | None = None,
+    ) -> None:
+        mean = load_mean_landmarks() if mean_landmarks is None else mean_landmarks
+        mean = mean.float()[None]
+        points = face_frame(mean).to_face(mean)[0]
+        mirror = mirror_of(points)
+        tables = unit_displacements(points, mirror)
+        self._tables = (group_members("cpu")[:, :, None, None] * tables).to(device)
+        points, self._mirror = points.to(device), mirror.to(device)
+        self._lips = LipRules(points)
+        self._flow = DenseFlow(points)
+        self._shading = Shading(self._mirror)
+        self._interior = (load_interior() if interior is None else interior).to(device)
+
+    @torch.no_grad()
+    def edit(self, pictures: Tensor, landmarks: Tensor, change: Tensor) -> TeacherEdit:
+        """Edit ``pictures`` (B, 3, H, W) in 0..1 by ``change`` (B, 17) = target - source AUs, in -1..1.
+
+        ``landmarks`` (B, 478, 2) in pixels of the pictures (pixel centres at +0.5). H and W are even. A change of 0
+        gives back the very same picture.
+        """
+        height, width = pictures.shape[-2:]
+        frame = face_frame(landmarks)
+        moves = self.moves(landmarks, change, frame)
+        after = landmarks + moves.sum(1)
+        _, y = frame.coordinates(height, width, STEP)
+        gate = gates(y)
+        flows = self._flow(landmarks, moves, frame.unit, height, width) * gate[:, :, None]
+        flow = enlarge(flows.sum(1), height, width)
+        lids = close_lids(after, change, frame.unit, self._mirror, height, width)
+        flow = lids.flow + warp(flow, lids.flow)
+        warped = warp(pictures, flow)
+        shade = self._shading(after, change, frame.unit, height, width) * gate
+        edited = warped * torch.exp(enlarge(shade.sum(1, keepdim=True), height, width) + lids.shade)
+        edited, fill = self._interior.paint(edited, pictures, landmarks, after, frame.unit)
+        edited = edited.clamp(0, 1)
+        unchanged = (change == 0).all(1)[:, None, None, None]
+        edited = torch.where(unchanged, pictures, edited)
+        painted = ((edited - warped).abs().amax(1, keepdim=True) / PAINTED).clamp(0, 1)
+        eyes = lid_mask(after, frame.unit, self._mirror, height, width)
+        eyes = torch.maximum(eyes, lid_mask(landmarks, frame.unit, self._mirror, height, width))
+        moving = (F.max_pool2d(flow.abs().amax(1, keepdim=True), 3, 1, 1) / 0.25).clamp(0, 1)
+        return TeacherEdit(edited, flow, fill, eyes * moving, F.avg_pool2d(painted, 3, 1, 1), after)
+
+    def moves(self, landmarks: Tensor, change: Tensor, frame: FaceFrame | None = None) -> Tensor:
+        """Return how each group of AUs (eyes, mouth, free) moves the landmarks: (B, 3, 478, 2) pixels.
+
+        ``landmarks`` (B, 478, 2) pixels, ``change`` (B, 17) in -1..1.
+        """
+        frame = face_frame(landmarks) if frame is None else frame
+        points = frame.to_face(landmarks)
+        eyes, mouth, free = torch.einsum("ba,ganc->gbnc", change, self._tables)
+        mouth = mouth + self._lips.moves(points, change, mouth + free)
+        eyes = keep_lids_apart(points, eyes + free, change, self._mirror) - free
+        return frame.to_pixels(torch.stack([eyes, mouth, free], 1))
