@@ -1,0 +1,153 @@
+"""The recipe that trains the shipped generator: a geometry teacher gives every picture a target.
+
+The paper's adversarial recipe needs some 200,000 pictures; with 2,000 there is too little to tell a smile from
+a person. A teacher that moves landmarks makes pairs instead, and the generator learns from them directly. The
+adversarial term (hinge with R1) is there, and off unless asked for.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
+from singanimation.stages.ganimation.geometry_generator import GeometryGenerator, PatchDiscriminator, warp
+from singanimation.stages.ganimation.losses import (
+    attention_target_loss,
+    laplacian_l1,
+    r1_penalty,
+    region_weights,
+    total_variation,
+)
+from singanimation.stages.ganimation.networks import GeneratorOutput
+from singanimation.stages.ganimation.pairs import Pairs, PairSampler
+from singanimation.stages.ganimation.training import TrainingFaces, TrainSettings, initial_weights
+
+AUNetworkLike = Callable[[Tensor], tuple[Tensor, list[Tensor]]]
+"""(B, 3, 128, 128) in -1..1 -> AUs (B, 17) in 0..1 and feature maps, differentiable; handed in by the caller."""
+
+WEIGHTS = {
+    "pixels": 4.0,
+    "laplacian": 3.0,
+    "flow": 0.4,
+    "attention_target": 0.6,
+    "colour": 2.5,
+    "attention": 0.02,
+    "variation": 0.03,
+    "features": 0.25,
+    "units": 4.0,
+}
+R1_EVERY, R1_WEIGHT = 8, 1.0
+ADVERSARIAL_FROM = 0.4
+
+
+class GeometryObjective:
+    """Trains ``GeometryGenerator`` on the teacher's pairs."""
+
+    def __init__(self, settings: TrainSettings, faces: TrainingFaces, au_network: AUNetworkLike) -> None:
+        widths = tuple(8 * max(1, round(width * settings.width / 8)) for width in (48, 96, 128))
+        self.options: Mapping[str, Any] = {"widths": widths}
+        self._settings = settings
+        self._device = settings.device
+        teacher = Teacher(load_mean_landmarks(), device=settings.device)
+        self._pairs = PairSampler(faces, teacher, settings.device)
+        self._describe = au_network
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.seed)
+            self.generator: nn.Module = GeometryGenerator(widths)
+            self._critic = PatchDiscriminator()
+        initial_weights(self.generator, settings.init)
+        for network in (self.generator, self._critic):
+            network.to(self._device, memory_format=torch.channels_last)
+        self._optimiser = torch.optim.Adam(self.generator.parameters(), betas=(0.9, 0.99))
+        self._critic_optimiser = torch.optim.Adam(self._critic.parameters(), 2e-4, betas=(0.5, 0.99))
+        self._steps = 0
+
+    def step(self, random: torch.Generator, learning_rate: float, done: float) -> dict[str, float]:
+        """One generator step, and one critic step where the adversarial term is on."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate
+        pairs = self._pairs.draw(self._settings.batch_size, random)
+        with self._autocast():
+            output = self.generator(pairs.source.contiguous(memory_format=torch.channels_last), pairs.change)
+        terms = self._terms(pairs, output)
+        loss = sum(WEIGHTS[name] * term for name, term in terms.items())
+        adversarial = self._settings.adversarial > 0 and done >= ADVERSARIAL_FROM
+        if adversarial:
+            with self._autocast():
+                loss = loss - self._settings.adversarial * self._critic(output.picture).float().mean()
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.generator.parameters(), 2.0)
+        self._optimiser.step()
+        self._steps += 1
+        losses = {name: float(term.detach()) for name, term in terms.items()}
+        losses["attention"] = float(output.attention.detach().mean())
+        return losses | (self._critic_step(pairs, output) if adversarial else {})
+
+    def _autocast(self) -> torch.autocast:
+        kind = torch.device(self._device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self._settings.mixed_precision)
+
+    def _terms(self, pairs: Pairs, output: GeneratorOutput) -> dict[str, Tensor]:
+        source, target, forward = pairs.source, pairs.target, pairs.forward
+        weights = region_weights(source, target, pairs.fill, pairs.lids)
+        # where the generator's own flow leaves an eyelid wrong, A has to open as well
+        with torch.no_grad():
+            missed = ((warp(source, output.flow) - target).abs().amax(1, keepdim=True) / 0.2).clamp(0, 1)
+            paint = torch.maximum(pairs.paint, pairs.lids * missed)
+        flow_error = (output.flow - pairs.flow).abs().mean(1, keepdim=True)
+        moving = 1 + 3 * (pairs.flow.abs().amax(1, keepdim=True) / 1.5).clamp(0, 1)
+        lid_error = (18 * flow_error + 4 * (output.flow - pairs.flow).pow(2).mean(1, keepdim=True)) * pairs.lids
+        flow = ((flow_error * (1 - pairs.fill) * moving + lid_error) * forward).mean()
+        colour = ((output.colour - target).abs() * (6 * pairs.fill + 3 * paint + 0.1) * forward).mean()
+        with self._autocast():
+            units, maps = self._describe(output.picture)
+            with torch.no_grad():
+                wanted_units, wanted_maps = self._describe(target)
+        features = sum((a.float() - b.float()).abs().mean() for a, b in zip(maps, wanted_maps, strict=True))
+        return {
+            "pixels": ((output.picture - target).abs() * weights).mean(),
+            "laplacian": laplacian_l1(output.picture, target),
+            "flow": flow,
+            "attention_target": attention_target_loss(output.attention, paint, forward),
+            "colour": colour,
+            "attention": (1 - output.attention).mean(),
+            "variation": total_variation(output.attention),
+            "features": features,
+            "units": F.mse_loss(units.float(), wanted_units.float()),
+        }
+
+    def _critic_step(self, pairs: Pairs, output: GeneratorOutput) -> dict[str, float]:
+        photograph = torch.where(pairs.forward > 0, pairs.source, pairs.target)
+        with self._autocast():
+            real, fake = self._critic(photograph).float(), self._critic(output.picture.detach()).float()
+        loss = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        hinge = float(loss.detach())
+        if self._steps % R1_EVERY == 0:
+            loss = loss + R1_EVERY * R1_WEIGHT / 2 * r1_penalty(self._critic, photograph)
+        self._critic_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self._critic_optimiser.step()
+        return {"critic": hinge}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return networks, optimisers and the step count."""
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        return parts | {"steps": self._steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up networks, optimisers and the step count."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self._steps = int(state["steps"])
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "generator": self.generator,
+            "critic": self._critic,
+            "optimiser": self._optimiser,
+            "critic_optimiser": self._critic_optimiser,
+        }

@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+
+from singanimation.pipeline.errors import PictureError
+from singanimation.pipeline.records import Crop
+from singanimation.stages.crop import EYES, cut, detect_faces, find_face, paste, scale_of, similarity
+
+
+def _smooth_picture(height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[0:height, 0:width]
+    waves = [np.sin(x / 23) * 60 + np.cos(y / 31) * 60 + 128, x * 255 / width, y * 255 / height]
+    return np.clip(np.stack(waves, 2), 0, 255).astype(np.uint8)
+
+
+def _matrix(scale: float, degrees: float, shift: tuple[float, float]) -> np.ndarray:
+    c, s = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
+    return np.array([[c, -s, shift[0]], [s, c, shift[1]]])
+
+
+def _eye_dots():
+    """An eye finder for pictures whose eyes are a red and a blue dot."""
+
+    def find(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        eyes = []
+        for channel in (0, 2):
+            weight = crops[0, :, :, channel].astype(float) - crops[0, :, :, 1]
+            weight = np.clip(weight - 40, 0, None)
+            y, x = np.mgrid[0:128, 0:128] + 0.5
+            eyes.append([(weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()])
+        return np.array([eyes], np.float32), np.zeros((1, 478, 2), np.float32)
+
+    return find
+
+
+def _dotted(left: tuple[int, int], right: tuple[int, int]) -> np.ndarray:
+    picture = np.full((300, 400, 3), 90, np.uint8)
+    y, x = np.mgrid[0:300, 0:400] + 0.5
+    for (cx, cy), channel in ((left, 0), (right, 2)):
+        picture[((x - cx) ** 2 + (y - cy) ** 2) < 49, channel] = 255
+    return picture
+
+
+def _never_align(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    raise AssertionError("landmarks were given: no aligner is needed")
+
+
+def test_similarity_of_two_points_is_exact() -> None:
+    matrix = similarity(np.array([[100.0, 150.0], [180.0, 190.0]]), EYES)
+    points = np.array([[100.0, 150.0], [180.0, 190.0]]) @ matrix[:, :2].T + matrix[:, 2]
+    np.testing.assert_allclose(points, EYES, atol=1e-9)
+
+
+def test_eyes_of_a_tilted_face_end_at_their_places() -> None:
+    left, right = (150, 120), (230, 150)
+    picture = _dotted(left, right)
+    crop = find_face(
+        picture, landmarks=np.array([(155, 117), (226, 154)], float), align=_never_align, eyes_of=_eye_dots()
+    )
+    found = _eye_dots()(crop.pixels[None])[0][0]
+    np.testing.assert_allclose(found, EYES, atol=0.5)
+    mapped = np.array([left, right]) @ crop.matrix[:, :2].T + crop.matrix[:, 2]
+    np.testing.assert_allclose(mapped, EYES, atol=0.8)
+
+
+def test_a_face_below_48_pixels_is_refused_and_named() -> None:
+    picture = _dotted((150, 120), (160, 120))
+    with pytest.raises(PictureError, match="at least 48 px") as caught:
+        find_face(
+            picture,
+            landmarks=np.array([(150, 120), (160, 120)], float),
+            align=_never_align,
+            eyes_of=lambda crops: (EYES[None].astype(np.float32), np.zeros((1, 478, 2), np.float32)),
+        )
+    assert caught.value.reason == "too_small"
+
+
+def test_a_picture_without_a_face_is_no_face() -> None:
+    picture = _smooth_picture(200, 220)
+
+    def unsure(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        points = np.array([[[40, 50], [88, 50], [64, 70], [48, 92], [82, 92]]], np.float32)
+        return points, np.array([0.1], np.float32)
+
+    with pytest.raises(PictureError) as caught:
+        find_face(picture, align=unsure, eyes_of=_eye_dots())
+    assert caught.value.reason == "no_face"
+
+
+def test_an_unchanged_crop_leaves_every_byte_of_the_picture() -> None:
+    picture = _smooth_picture(300, 260)
+    matrix = _matrix(0.7, 8, (-20, -35))
+    crop = Crop(cut(picture, matrix), matrix, np.zeros((478, 2), np.float32), 180.0)
+    assert np.array_equal(paste(picture, crop, crop.pixels.copy()), picture)
+
+
+@pytest.mark.parametrize("scale", [0.45, 1.0, 1.6])
+def test_an_edit_lands_where_the_face_is_and_nowhere_else(scale: float) -> None:
+    picture = _smooth_picture(400, 400)
+    centre = np.array([200.0, 200.0])
+    matrix = _matrix(scale, 5, (0, 0))
+    matrix[:, 2] = 64 - matrix[:, :2] @ centre
+    crop = Crop(cut(picture, matrix), matrix, np.zeros((478, 2), np.float32), 128 / scale)
+    edited = crop.pixels.copy()
+    edited[54:74, 54:74] = 255
+    pasted = paste(picture, crop, edited)
+    assert (pasted[197:203, 197:203] >= 250).all()
+    reach = int(40 / scale)
+    outside = np.ones((400, 400), bool)
+    outside[200 - reach : 200 + reach, 200 - reach : 200 + reach] = False
+    assert np.array_equal(pasted[outside], picture[outside])
+
+
+def test_a_wholly_new_crop_leaves_no_border_in_the_picture() -> None:
+    picture = _smooth_picture(400, 400)
+    matrix = _matrix(0.5, 0, (-36, -36))
+    crop = Crop(cut(picture, matrix), matrix, np.zeros((478, 2), np.float32), 256.0)
+    brighter = np.clip(crop.pixels.astype(int) + 40, 0, 255).astype(np.uint8)
+    steps = np.abs(np.diff(paste(picture, crop, brighter).astype(int) - picture, axis=1)).max()
+    assert steps <= 6  # 40 grey levels spread over the feather, not one step of 40
+
+
+def test_cutting_is_the_same_from_a_huge_picture_and_from_its_part() -> None:
+    picture = _smooth_picture(900, 1200)
+    matrix = _matrix(0.6, 12, (-250, -180))
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ np.array([0.0, 100.0])
+    whole, part = cut(picture, matrix), cut(picture[100:], moved)
+    assert np.abs(whole.astype(int) - part.astype(int)).max() <= 1
+    assert scale_of(matrix) == pytest.approx(0.6)
+
+
+def test_the_cascade_finds_the_astronaut() -> None:
+    from skimage.data import astronaut
+
+    x0, y0, x1, y1 = detect_faces(astronaut())[0]
+    assert x0 < 224 < x1 and y0 < 120 < y1
