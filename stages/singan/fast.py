@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+
 from singanimation.stages.singan.diversity import calibrate_gain, diversity
 from singanimation.stages.singan.engines import check_edits, to_pictures, to_tensor
 from singanimation.stages.singan.fast_pyramid import FastPyramid

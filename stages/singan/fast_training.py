@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
+
 from singanimation.stages.singan.fast_pyramid import FastPyramid, FastScale, StartNoise, per_channel
 from singanimation.stages.singan.networks import (
     COLOURS,
