@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from singanimation.manifests.schema import KINDS, SCHEMA, STATUSES, schema_problem
 from singanimation.pipeline.errors import ManifestError
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from singanimation.manifests.reading import MANIFEST_FOLDER, damaged, open_part
 from singanimation.pipeline.errors import ManifestError
 

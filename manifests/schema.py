@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import AU_NAMES, EMOTION_INDEX, EMOTIONS
 from singanimation.pipeline.records import Row

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+
 from singanimation.manifests.reading import iter_tables, part_paths
 from singanimation.pipeline.expressions import EMOTIONS
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from singanimation.manifests.schema import SCHEMA, rows_to_table
 from singanimation.pipeline.errors import MachineError, ManifestError
 from singanimation.pipeline.identity import digest

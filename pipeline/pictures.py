@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
 from singanimation.pipeline.errors import PictureError
 
 MAX_PIXELS = 89_000_000

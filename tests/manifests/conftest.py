@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from singanimation.pipeline.pictures import encode_png
 from singanimation.pipeline.records import Row
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.records import Row

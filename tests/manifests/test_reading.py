@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 import singanimation.manifests
 from singanimation.manifests.reading import part_paths
 from singanimation.manifests.scan import scan_sources

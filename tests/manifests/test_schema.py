@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from singanimation.manifests.schema import SCHEMA, rows_to_table, schema_problem
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS

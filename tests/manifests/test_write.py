@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
 from singanimation.manifests import write
 from singanimation.manifests.write import part_name, remove_leftovers, write_part
 from singanimation.pipeline.errors import MachineError, ManifestError

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.pictures import encode_png, picture_size, read_picture
 
@@ -158,6 +159,7 @@ def test_black_and_white_is_grey_and_floats_are_refused() -> None:
     assert reason == "unreadable" and "8 bits" in message
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_a_damaged_exif_block_does_not_stop_a_good_picture() -> None:
     data = _saved(Image.fromarray(_gradient()), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\x7f")
     assert read_picture(data).pixels.shape == (32, 48, 3)

@@ -1,0 +1,125 @@
+"""What every reader gives: a Dataset of sources, with counted and listed findings about what was odd in it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.records import Source
+
+UNLABELLED = "unlabelled"
+SPLITS = ("train", "validation", "test")
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that was found: ``sources`` sorted by ``source_id``, ``warnings`` one sentence each."""
+
+    name: str
+    sources: Sequence[Source] = field(repr=False)
+    warnings: list[str]
+    licence: str | None = None
+    root: Path | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any source has one of the seven labels."""
+        return any(source.label is not None for source in self.sources)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return split -> label -> sources, in the usual order; sources without a label as ``unlabelled``."""
+        tally = Counter((source.split, source.label or UNLABELLED) for source in self.sources)
+        splits = sorted({split for split, _ in tally}, key=lambda name: (*_place(SPLITS, name), name))
+        return {
+            split: {label: tally[split, label] for label in (*EMOTIONS, UNLABELLED) if tally[split, label]}
+            for split in splits
+        }
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One layout. ``lacks`` says what a path lacks to be of it (None: recognised); ``read`` reads it."""
+
+    name: str
+    lacks: Callable[[Path], str | None]
+    read: Callable[[Path], Dataset]
+    named: bool = True
+
+
+class Findings:
+    """Counts what is odd and tells it in one sentence a kind, with the first names.
+
+    ``add("{count} names lead nowhere", "a.jpg")``; the names follow the sentence.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[str]] = {}
+
+    def add(self, sentence: str, *names: str) -> None:
+        """Count ``names`` under ``sentence``, which may hold ``{count}``."""
+        self._found.setdefault(sentence, []).extend(names)
+
+    def sentences(self) -> list[str]:
+        """Return one sentence for each kind of finding, in the order they were first met."""
+        return [_sentence(text, names) for text, names in self._found.items()]
+
+
+def _sentence(text: str, names: list[str]) -> str:
+    text = text.replace("{count}", f"{len(names):,}")
+    if not names:
+        return f"{text}."
+    more = f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return f"{text}: {', '.join(names[:_SHOWN])}{more}."
+
+
+def build_dataset(
+    name: str, sources: Iterable[Source], findings: Findings, root: Path, *, licence: str | None = None,
+    has_splits: bool = True,
+) -> Dataset:
+    """Sort the sources, tell what every user should know (no splits, no labels, odd labels), and check there are any.
+
+    Raises DatasetError where no source is left.
+    """
+    ordered = sorted(sources, key=lambda source: source.source_id)
+    if not ordered:
+        raise DatasetError(" ".join([f"{root} was read as {name}, but no picture is left to use.",
+                                     *findings.sentences()]))  # fmt: skip
+    dataset = Dataset(name, ordered, findings.sentences(), licence, root)
+    if not has_splits:
+        dataset.warnings.append(f"{name} has no splits: all {len(ordered):,} pictures count as train.")
+    if not dataset.labelled:
+        dataset.warnings.append(
+            f"{name} has no expression labels: edits get their target's label, the pictures themselves none."
+        )
+    odd = Counter(source.source_label for source in ordered if source.label is None and source.source_label)
+    if odd and not dataset.labelled:
+        dataset.warnings.append(
+            f"The labels found ({', '.join(sorted(odd)[:_SHOWN])}) name no expression that we know; a label_map.csv "
+            "with lines `0,anger` beside the pictures says what they mean."
+        )
+    elif odd:
+        listed = ", ".join(f"{label} ({count:,})" for label, count in sorted(odd.items()))
+        dataset.warnings.append(
+            f"{sum(odd.values()):,} pictures have labels outside the seven and are kept without a label: {listed}."
+        )
+    return dataset
+
+
+def compare_counts(dataset: Dataset, official: Mapping[str, Sequence[int]]) -> list[str]:
+    """Return a sentence where the counts differ from the official ones (split -> counts in EMOTIONS order)."""
+    counts = dataset.counts()
+    for split, numbers in official.items():
+        expected = dict(zip(EMOTIONS, numbers, strict=True))
+        found = {label: counts.get(split, {}).get(label, 0) for label in EMOTIONS}
+        if found != expected:
+            have, want = sum(found.values()), sum(expected.values())
+            return [f"{dataset.name}'s counts differ from the official ones ({split}: {have:,} labelled pictures, "
+                    f"officially {want:,}): a subset or a changed copy."]  # fmt: skip
+    return []
+
+
+def _place(order: Sequence[str], name: str) -> tuple[int]:
+    return (order.index(name) if name in order else len(order),)

@@ -1,0 +1,90 @@
+"""Finding files: pictures under a folder, names that must stay inside it, folders whatever their case."""
+
+import os
+from pathlib import Path, PurePosixPath
+
+from singanimation.pipeline.datasets.dataset import Findings
+from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.pictures import SUFFIXES
+
+_SKIPPED_FOLDERS = frozenset({"__macosx", "__pycache__"})
+
+
+def list_pictures(root: Path, findings: Findings | None = None) -> list[PurePosixPath]:
+    """Return the pictures under ``root`` by their endings, relative to it and sorted; hidden ones are left out.
+
+    Links to folders are followed once. Folders that may not be read are added to ``findings``.
+    """
+    found: list[PurePosixPath] = []
+    visited: set[tuple[int, int]] = set()
+
+    def refused(error: OSError) -> None:
+        if findings is not None:
+            findings.add("{count} folders could not be read", str(error.filename))
+
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=refused):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in visited:
+            folders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if _wanted(name))
+        inner = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        found.extend(inner / name for name in files if is_picture_name(name))
+    return sorted(found)
+
+
+def is_picture_name(name: str) -> bool:
+    """Return whether a file's name ends like a picture's and is not hidden."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def inside(name: str) -> PurePosixPath | None:
+    """Return a name from an index as a relative path that stays inside its folder, else None.
+
+    Absolute names, ``..``, drive letters and NUL bytes are refused; backslashes separate folders too.
+    """
+    text = name.strip().replace("\\", "/")
+    path = PurePosixPath(text)
+    if not text or path.is_absolute() or ".." in path.parts or "\0" in text or (path.parts and ":" in path.parts[0]):
+        return None
+    return path if path.parts else None
+
+
+def child(folder: Path, *names: str) -> Path | None:
+    """Return the first child of ``folder`` with one of the names, upper and lower case alike, else None."""
+    if not folder.is_dir():
+        return None
+    children = {entry.name.lower(): entry for entry in sorted(folder.iterdir(), reverse=True)}
+    return next((children[name.lower()] for name in names if name.lower() in children), None)
+
+
+def find_folder(root: Path, names: set[str], depth: int = 2) -> Path | None:
+    """Return ``root`` or the nearest folder under it, at most ``depth`` levels down, with one of the names."""
+    level = [root]
+    for _ in range(depth + 1):
+        for folder in level:
+            if folder.name.lower() in names:
+                return folder
+        level = [entry for folder in level for entry in subfolders(folder)]
+    return None
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the visible folders in ``folder``, sorted; none where it cannot be read."""
+    try:
+        return sorted(entry for entry in folder.iterdir() if entry.is_dir() and _wanted(entry.name))
+    except OSError:
+        return []
+
+
+def read_text(path: Path) -> str:
+    """Return a label file's text (UTF-8 with or without a mark; other bytes are replaced). Raises DatasetError."""
+    try:
+        return path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def _wanted(name: str) -> bool:
+    return not name.startswith(".") and name.lower() not in _SKIPPED_FOLDERS

@@ -1,0 +1,10 @@
+"""What known data sets allow, in a sentence that travels with every row made from them."""
+
+RAF_DB = "RAF-DB: non-commercial research only; no redistribution of the images or of data derived from them"
+CELEBA = "CelebA: non-commercial research only; no redistribution of the images or of data derived from them"
+AFFECTNET = "AffectNet: research only under its signed agreement; no redistribution"
+FER2013 = "FER2013: images found by web search, their owners' rights apply; research use"
+FERPLUS = "FERPlus labels: MIT; the FER2013 images: found by web search, their owners' rights apply"
+CK_PLUS = "CK+: non-commercial research only under its signed agreement; no redistribution"
+EXPW = "ExpW: non-commercial research only; images found by web search, their owners' rights apply"
+ASTRONAUT = "public domain (NASA)"

@@ -1,0 +1,86 @@
+"""Which reader reads an input: by the data set's name, else by what lies in the folder."""
+
+from importlib import import_module
+from pathlib import Path
+
+from singanimation.pipeline.datasets.dataset import Dataset, Reader
+from singanimation.pipeline.datasets.files import list_pictures
+from singanimation.pipeline.datasets.sample import read_sample
+from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.settings import Settings
+
+SAMPLE = "sample"
+
+# In the order in which a folder is tried: the surest marks first, the image folder takes what is left.
+_READERS = (("image", "READER"), ("raf_db", "READER"), ("raf_db", "COMPOUND_READER"), ("image_folder", "READER"))
+
+
+def readers() -> tuple[Reader, ...]:
+    """Return all readers in the order in which an input is tried."""
+    return tuple(getattr(import_module(f"singanimation.pipeline.datasets.{name}"), which) for name, which in _READERS)
+
+
+def open_dataset(settings: Settings) -> Dataset:
+    """Find and read ``settings.input``; named sets lie under ``settings.data_root``. Raises DatasetError."""
+    return open_input(settings.input, settings.data_root)
+
+
+def open_input(text: str, data_root: Path = Path("data")) -> Dataset:
+    """Read an input: ``sample``, a set's name, a folder, a picture or an index.
+
+    A name is looked for under ``data_root`` first, then as a path. Raises DatasetError where nothing is there or
+    no layout fits, with the layouts tried and what each lacked.
+    """
+    if text == SAMPLE:
+        return read_sample()
+    path = Path(text).expanduser()
+    named = {reader.name: reader for reader in readers() if reader.named}
+    if text.lower() in named:
+        place = data_root.expanduser() / text.lower()
+        if place.exists():
+            return _read_named(named[text.lower()], place)
+        if not path.exists():
+            raise DatasetError(
+                f"{text} was looked for at {place.absolute()} and is not there; put it there, name another "
+                "--data-root, or give its folder itself as --input."
+            )
+    if not path.exists():
+        names = ", ".join(sorted(named))
+        raise DatasetError(f"--input {text}: no such file or folder, and no data set's name ({SAMPLE}, {names}).")
+    return _read_by_content(path)
+
+
+def _read_named(reader: Reader, place: Path) -> Dataset:
+    """Read a set that the user named, also where its copy lacks the official marks but has labels."""
+    _check_folder(place)
+    lack = reader.lacks(place)
+    dataset = reader.read(place)
+    if lack is not None and not dataset.labelled:
+        raise DatasetError(f"{place} is not laid out as {reader.name}: it {lack}.")
+    return dataset
+
+
+def _read_by_content(path: Path) -> Dataset:
+    _check_folder(path)
+    lacks: list[str] = []
+    for reader in readers():
+        lack = reader.lacks(path)
+        if lack is None:
+            return reader.read(path)
+        lacks.append(f"{reader.name} ({lack})")
+    raise DatasetError(f"{path} has no layout that we know; tried: {', '.join(lacks)}.")
+
+
+def _check_folder(path: Path) -> None:
+    """Raise DatasetError for folders in which there is nothing to try."""
+    if not path.is_dir():
+        return
+    try:
+        empty = not any(path.iterdir())
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
+    if empty:
+        raise DatasetError(f"{path} is an empty folder; put pictures into it or name another --input.")
+    if not list_pictures(path) and not any(entry.suffix.lower() in {".csv", ".parquet", ".jsonl", ".tsv"}
+                                           for entry in path.rglob("*")):  # fmt: skip
+        raise DatasetError(f"{path} holds no picture, and no table that could hold or name any.")

@@ -1,0 +1,61 @@
+"""Tables that describe pictures: CSV, TSV, JSON lines and Parquet, their columns found by their usual names."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from singanimation.pipeline.errors import DatasetError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "file": ("file_name", "filename", "file", "image_path", "path", "image_name", "img", "image", "filepath",
+             "subdirectory_filepath", "pth"),
+    "label": ("label_name", "label", "emotion", "expression", "class", "category", "emotions"),
+    "split": ("split", "usage", "subset", "partition", "set"),
+    "group": ("group_id", "person_id", "subject_id", "subject", "person", "identity", "identity_id"),
+    "id": ("source_id", "face_id", "image_id", "id"),
+    "licence": ("licence", "license"),
+}  # fmt: skip
+"""What a column is for -> the names it goes by, the surest first; upper and lower case alike."""
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+    """Read a table; text files come as strings, with missing cells None. Raises DatasetError naming the file."""
+    import pandas as pd
+
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".parquet":
+            return pd.read_parquet(path, columns=list(columns) if columns else None)
+        if suffix == ".jsonl":
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            frame = pd.DataFrame([json.loads(line) for line in lines if line.strip()])
+        else:
+            frame = pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", dtype=str, encoding="utf-8-sig",
+                                keep_default_na=False, na_values=[""], skipinitialspace=True)  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        text = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise DatasetError(f"{path} cannot be read as a table ({text}).") from error
+    frame.columns = [str(name).strip() for name in frame.columns]
+    return frame
+
+
+def column(names: Sequence[str], purpose: str) -> str | None:
+    """Return which of the columns serves ``purpose`` (a key of ALIASES), else None."""
+    by_lower = {str(name).strip().lower(): str(name) for name in reversed(list(names))}
+    return next((by_lower[alias] for alias in ALIASES[purpose] if alias in by_lower), None)
+
+
+def cell(value: Any) -> str | None:
+    """Return a cell as text: whole floats without ``.0``, None for missing ones."""
+    if value is None or value != value:  # NaN and NaT are not equal to themselves
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip()
+    return text or None
