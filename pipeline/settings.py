@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import parse_expressions
 
@@ -20,10 +21,11 @@ Frame = Literal["auto", "source", "crop"]
 SifidFeatures = Literal["auto", "inception-64", "inception-192", "embedded"]
 AuChoice = Literal["auto", "pyfeat", "openface", "embedded"]
 
-# What changes the pixels or the verdict of a row. The rest (device, workers, output, how many) does not, and
-# stays out of the rows' identities, so that a later run tops up instead of doubling.
-_PIXEL_FIELDS = ("frame", "engine", "singan_iterations", "singan_size", "singan_noise", "downsampling", "aus",
-                 "ganimation")  # fmt: skip
+# What changes the pixels of a row. The rest (device, workers, output, how many, the filter) does not, and stays
+# out of the rows' identities, so that a later run tops up instead of doubling. `aus` and `ganimation` are not
+# here: the digests of the models they led to are given in their place.
+_EDIT_FIELDS = ("frame",)
+_VARIANT_FIELDS = ("engine", "singan_iterations", "singan_size", "singan_noise", "downsampling", "start_scale")
 
 
 class Settings(BaseSettings):
@@ -99,10 +101,25 @@ class Settings(BaseSettings):
         name = Path(self.input.rstrip("/")).name or "input"
         return Path("augmented") / name
 
-    def pixel_digest(self, **weights: str) -> str:
-        """Return the hex SHA-256 of what decides a row's pixels; ``weights`` are digests of the models used."""
-        chosen = {name: getattr(self, name) for name in _PIXEL_FIELDS}
-        text = json.dumps(chosen | weights, sort_keys=True, default=str)
+    def edit_digest(self, **resolved: str) -> str:
+        """Return the hex SHA-256 of what decides an edit's pixels.
+
+        ``resolved`` adds to the settings, or replaces them by what they led to: digests of the models used
+        (``editor=``, ``estimator=``), ``frame="crop"`` where it was ``auto``.
+        """
+        return self._digest(_EDIT_FIELDS, resolved)
+
+    def pixel_digest(self, **resolved: str) -> str:
+        """Return the hex SHA-256 of what decides a variant's pixels; see ``edit_digest``."""
+        return self._digest(_EDIT_FIELDS + _VARIANT_FIELDS, resolved)
+
+    def settings_digest(self) -> str:
+        """Return the hex SHA-256 of all settings as given: the manifest's ``settings_sha256``."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def _digest(self, fields: tuple[str, ...], resolved: dict[str, str]) -> str:
+        chosen = {name: getattr(self, name) for name in fields}
+        text = json.dumps(chosen | resolved, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -114,7 +131,8 @@ def make_settings(**values: Any) -> Settings:
         return Settings(**{name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "options"
+        name = str(first["loc"][0]).removeprefix("SINGANIMATION_").lower() if first["loc"] else "options"
+        option = "--" + {"data": "data-root"}.get(name, name).replace("_", "-")
         if isinstance(first.get("ctx", {}).get("error"), UsageError):
             raise UsageError(str(first["ctx"]["error"])) from None
         raise UsageError(f"{option}: {first['msg']} (got {first['input']!r}).") from None

@@ -1,0 +1,53 @@
+"""The flow: from a data set of faces to a manifest of edited and regenerated ones.
+
+source -> crop -> action units -> edits -> fitted SinGANs -> variants -> SIFID -> manifest
+
+One Prefect task takes a chunk of sources through all of these, in worker processes of our own; one source is one
+part of the manifest. Threads hand out the work because Prefect's process runner costs 11 s before the first task
+(it imports Prefect in every worker), against 0.1 s.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefect import flow
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from singanimation.flows.closing import close_job
+from singanimation.flows.job import JOBS, Job, open_job
+from singanimation.flows.progress import PlainReporter
+from singanimation.flows.tasks import augment_sources
+from singanimation.pipeline.settings import make_settings
+
+
+@flow(name="augment", flow_run_name="{job_key}", validate_parameters=False)
+def augment(options: dict[str, Any], job_key: str = "scheduled") -> dict[str, Any]:
+    """Augment what ``options`` (Settings as plain values) ask for, or the open job of this key; return the summary."""
+    with _job(options, job_key) as job:
+        chunks = [augment_sources.submit(job.key, first, end) for first, end in job.chunks()]
+        try:
+            wait(chunks)
+        except BaseException:
+            job.interrupt()
+            raise
+        for chunk in chunks:
+            chunk.result()
+        return close_job(job)
+
+
+def run_job(job: Job) -> dict[str, Any]:
+    """Run the flow on an open job, one thread a worker, and return the summary."""
+    runner = ThreadPoolTaskRunner(max_workers=job.workers)
+    options = job.settings.model_dump(mode="json", exclude_none=True)
+    return augment.with_options(task_runner=runner)(options, job.key)
+
+
+@contextmanager
+def _job(options: dict[str, Any], job_key: str) -> Iterator[Job]:
+    if job_key in JOBS:
+        yield JOBS[job_key]
+        return
+    with open_job(make_settings(**options), PlainReporter()) as job:
+        yield job

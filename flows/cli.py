@@ -1,0 +1,138 @@
+"""The command line. ``augment --help`` imports neither torch nor Prefect; a command's module loads when it runs."""
+
+import importlib
+import importlib.util
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from singanimation.flows.options import with_settings
+from singanimation.pipeline.errors import ExitCode, SinganimationError, UsageError
+from singanimation.pipeline.settings import make_settings
+
+COMMANDS: dict[str, str] = {
+    "edit": "Edit the expression of faces: one picture per edit, and a sheet.",
+    "aus": "Estimate the action units of faces, as CSV.",
+    "serve": "Augment on a schedule.",
+    "train": "Train the models: `augment train au|ganimation --input FACES`.",
+    "evaluate": "Measure the models, or a finished data set.",
+    "study": "Ask people: prepare and read a rating study.",
+    "verify": "Check a manifest.",
+    "compact": "Join a manifest's many parts into few.",
+    "export": "Hand a manifest over in another layout.",
+    "report": "Write an HTML report of a manifest.",
+    "weights": "List, fetch, verify and import weights.",
+    "doctor": "Check this machine and installation.",
+}
+"""Command -> its line in the help. Each is a module of this room with a typer ``app``; absent ones are not offered."""
+
+_INTERRUPTED = "interrupted; what was finished is kept, and the same command goes on from there."
+
+
+class LazyGroup(TyperGroup):
+    """A command group that imports a command's module only when that command runs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands whose modules are there."""
+        return [name for name in COMMANDS if _exists(name)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a light stand-in with the command's line: enough for the help."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if _is_command(cmd_name) else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Load the module of the command that is asked for."""
+        if not _is_command(args[0]):
+            return super().resolve_command(ctx, args)
+        module = importlib.import_module(f"singanimation.flows.{args[0]}")
+        command = typer.main.get_command(module.app)
+        command.name = args[0]
+        return args[0], command, args[1:]
+
+
+app = typer.Typer(cls=LazyGroup, add_completion=False, no_args_is_help=True)
+
+
+@app.callback(invoke_without_command=True)
+@with_settings
+def augment(
+    context: typer.Context,
+    options: dict[str, Any],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Grow a facial-expression data set: edit each face, regenerate the edits, keep the good ones.
+
+    Exit codes: 0 done; 1 nothing was accepted; 2 wrong usage or input, nothing started; 3 done but for sources
+    lost to faults of machine or disk; 130 interrupted.
+    """
+    if version:
+        from singanimation.pipeline.identity import code_version
+
+        typer.echo(code_version())
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        return
+    if "input" not in options:
+        raise UsageError("--input is missing: name a data set, a folder, an image, an index, or `sample`.")
+    settings = make_settings(**options)
+    from singanimation.flows.main_job import run_main_job
+
+    raise typer.Exit(int(run_main_job(settings, dry_run=dry_run, quiet=quiet, as_json=as_json)))
+
+
+def main() -> None:
+    """Run the command line; what users do wrong becomes one sentence on stderr and an exit code, no traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except SinganimationError as error:
+        code = complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        code = complain(_INTERRUPTED, ExitCode.INTERRUPTED)
+    except Exception as error:
+        code = _command_line_error(error)
+    sys.exit(code if isinstance(code, int) else int(ExitCode.DONE))
+
+
+def _command_line_error(error: Exception) -> int:
+    """Say what the option parser found wrong; anything else is a fault of ours and goes on as it is.
+
+    By name: releases of typer bring click along in different places.
+    """
+    name = type(error).__name__
+    if name in {"Abort", "Exit"}:
+        return int(ExitCode.INTERRUPTED) if name == "Abort" else int(getattr(error, "exit_code", 0))
+    if not hasattr(error, "format_message"):
+        raise error
+    if name == "NoArgsIsHelpError":
+        print(error, file=sys.stderr)
+        return int(ExitCode.USAGE)
+    return complain(error.format_message(), ExitCode.USAGE)
+
+
+def complain(message: str, code: int) -> int:
+    """Print one sentence on stderr and return the exit code."""
+    print(f"augment: {message}", file=sys.stderr)
+    return int(code)
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    print(json.dumps(content, indent=2, sort_keys=True, default=str))
+
+
+def _is_command(name: str) -> bool:
+    return name in COMMANDS and _exists(name)
+
+
+def _exists(name: str) -> bool:
+    return importlib.util.find_spec(f"singanimation.flows.{name}") is not None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""``--dry-run``: what a run would do, counted and estimated, without starting anything."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from singanimation.flows.estimate import estimate
+from singanimation.flows.job import choose_sources, worker_count
+from singanimation.flows.progress import readable_seconds
+from singanimation.flows.rows import canonical_label
+from singanimation.pipeline.datasets import open_dataset
+from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
+from singanimation.pipeline.plan import plan_edits, plan_seed
+from singanimation.pipeline.runs import free_bytes, human_bytes
+from singanimation.pipeline.settings import Settings
+
+UNLABELLED = "unlabelled"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Counts and estimates of a run. ``classes`` is split -> label -> sources; ``targets`` label -> edits of it."""
+
+    dataset: str
+    output: str
+    warnings: tuple[str, ...]
+    classes: dict[str, dict[str, int]]
+    sources: int
+    edits: int
+    variants: int
+    targets: dict[str, int]
+    seconds: float
+    bytes: int
+    free_bytes: int
+    workers: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def make_plan(settings: Settings) -> Plan:
+    """Open the data set and count; raises UsageError and its kin."""
+    dataset = open_dataset(settings)
+    sources = choose_sources(dataset.sources, settings)
+    classes: dict[str, Counter[str]] = {}
+    targets: Counter[str] = Counter()
+    edits = variants = 0
+    still = np.zeros(len(AU_NAMES), np.float32)
+    for source in sources:
+        label = canonical_label(source)
+        classes.setdefault(source.split, Counter())[label or UNLABELLED] += 1
+        planned = plan_edits(label, still, settings, plan_seed(settings.seed, source.source_id))
+        edits += len(planned)
+        variants += settings.per_image if planned else 0
+        targets.update(target.name if target.kind == "discrete" else target.kind for target in planned)
+    workers = worker_count(settings, len(sources))
+    cost = estimate(len(sources), edits, variants, settings, workers)
+    return Plan(
+        dataset.name, str(settings.output_folder), tuple(dataset.warnings),
+        {split: _ordered(counts) for split, counts in sorted(classes.items())},
+        len(sources), edits, variants, _ordered(targets), round(cost.seconds), cost.bytes,
+        free_bytes(settings.output_folder), workers,
+    )  # fmt: skip
+
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """Print the plan as two small tables and a sentence."""
+    table = Table(title=f"{plan.dataset}: sources that would be augmented")
+    table.add_column("label")
+    for split in plan.classes:
+        table.add_column(split, justify="right")
+    for label in (*EMOTIONS, UNLABELLED):
+        counts = [plan.classes[split].get(label, 0) for split in plan.classes]
+        if any(counts):
+            table.add_row(label, *(f"{count:,}" for count in counts))
+    console.print(table)
+    listed = ", ".join(f"{name} {count:,}" for name, count in plan.targets.items())
+    console.print(f"{plan.sources:,} sources, {plan.edits:,} edits ({listed}), {plan.variants:,} variants wanted.")
+    console.print(
+        f"About {readable_seconds(plan.seconds)} with {plan.workers} worker(s), and {human_bytes(plan.bytes)} in "
+        f"{plan.output} ({human_bytes(plan.free_bytes)} free): estimates from figures measured on one CPU core."
+    )
+    for warning in plan.warnings:
+        console.print(f"warning: {warning}")
+    console.print("Dry run: nothing was started.")
+
+
+def _ordered(counts: Counter[str]) -> dict[str, int]:
+    order = [*EMOTIONS, "continuous", "single", UNLABELLED]
+    return {name: counts[name] for name in order if counts[name]}

@@ -1,0 +1,261 @@
+"""Identities and rows of one source: what is asked for, what is already there, what became of it."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from singanimation.flows.models import Fingerprint
+from singanimation.pipeline.expressions import EMOTION_INDEX
+from singanimation.pipeline.identity import code_version, derive_seed, digest
+from singanimation.pipeline.plan import (
+    ATTEMPTS_PER_ACCEPTED,
+    plan_edits,
+    plan_seed,
+    quotas,
+    start_of_attempt,
+)
+from singanimation.pipeline.records import ExpressionTarget, Row, Source
+from singanimation.pipeline.settings import Settings
+
+Known = Mapping[str, str]
+"""variant_id -> status of rows that the manifest already holds."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One variant to try: its place among the attempts at an edit, its start scale, seed and row id."""
+
+    index: int
+    start: str
+    seed: int
+    variant_id: str
+
+
+@dataclass(frozen=True)
+class EditWork:
+    """One planned edit: its quota, how many accepted variants it still lacks, and the attempts that remain."""
+
+    target: ExpressionTarget
+    edit_id: str
+    fit_seed: int
+    quota: int
+    lacking: int
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Makes the row ids of one source (``sha256`` of its file's bytes, empty when it could not be read)."""
+
+    source: Source
+    sha256: str | None
+    settings: Settings
+    fingerprint: Fingerprint
+
+    @property
+    def frame(self) -> str:
+        """Return ``source`` or ``crop``: what ``--frame auto`` means for this source."""
+        if self.settings.frame != "auto":
+            return self.settings.frame
+        return "source" if self.source.is_face_crop else "crop"
+
+    def real(self) -> str:
+        """Return the id of the source's own row: data set, source id and bytes alone."""
+        return digest("real", self.source.dataset, self.source.source_id, self.sha256 or "")
+
+    def edit(self, target: ExpressionTarget) -> str:
+        """Return the id of an edit's row."""
+        pixels = self.settings.edit_digest(frame=self.frame, **self.fingerprint.resolved())
+        return self._synthetic("edit", target, pixels)
+
+    def variant(self, target: ExpressionTarget, start: str, attempt: int, first: str) -> str:
+        """Return the id of an attempt's row; ``first`` is the key of the plan's first target.
+
+        Engines may start the other edits' SinGANs from the first one's, so it is part of what decides the pixels.
+        """
+        pixels = self.settings.pixel_digest(frame=self.frame, **self.fingerprint.resolved())
+        return self._synthetic("variant", target, pixels, start, attempt, first)
+
+    def seed(self, stage: str, target: ExpressionTarget, index: int = 0) -> int:
+        """Return the seed of a stage's work on this source and target."""
+        return derive_seed(self.settings.seed, self.source.source_id, f"{stage}:{target.key}", index)
+
+    def _synthetic(self, kind: str, target: ExpressionTarget, *parts: object) -> str:
+        source = self.source
+        return digest(
+            kind, source.dataset, source.source_id, self.sha256 or "", target.key, self.settings.seed, *parts
+        )
+
+
+def plan_work(identity: Identity, known: Known, au_source: np.ndarray | None = None) -> tuple[EditWork, ...]:
+    """Return what is asked for of one source; ids do not depend on ``au_source``, only the AU targets do."""
+    source, settings = identity.source, identity.settings
+    label = canonical_label(source)
+    units = np.zeros(17, np.float32) if au_source is None else au_source
+    seed = plan_seed(settings.seed, source.source_id)
+    targets = plan_edits(label, units, settings, seed, source.label_weights)
+    wanted = quotas(settings.per_image, len(targets))
+    pairs = zip(targets, wanted, strict=True)
+    return tuple(_edit_work(identity, target, quota, known, targets[0].key) for target, quota in pairs)
+
+
+def is_done(identity: Identity, known: Known) -> bool:
+    """Say whether nothing is left to do for a source, by the rows that are there."""
+    status = known.get(identity.real())
+    if status is None:
+        return False
+    if status == "failed":
+        return not identity.settings.retry_failed
+    return all(work.edit_id in known and not work.attempts for work in plan_work(identity, known))
+
+
+def canonical_label(source: Source) -> str | None:
+    """Return the source's label when it is one of the seven emotions."""
+    return source.label if source.label in EMOTION_INDEX else None
+
+
+def _edit_work(identity: Identity, target: ExpressionTarget, quota: int, known: Known, first: str) -> EditWork:
+    settings = identity.settings
+    seed = plan_seed(settings.seed, identity.source.source_id)
+    accepted, open_attempts = 0, []
+    for index in range(quota * ATTEMPTS_PER_ACCEPTED):
+        start = start_of_attempt(target, index, settings.start_scale, seed)
+        variant_id = identity.variant(target, start, index, first)
+        if variant_id not in known:
+            draw_seed = identity.seed("draw", target, index)
+            open_attempts.append(Attempt(index, start, draw_seed, variant_id))
+        accepted += known.get(variant_id) == "accepted"
+    lacking = max(quota - accepted, 0)
+    attempts = tuple(open_attempts) if lacking else ()
+    return EditWork(target, identity.edit(target), identity.seed("fit", target), quota, lacking, attempts)
+
+
+class RowMaker:
+    """Builds the rows of one source; what all of them share is written once."""
+
+    def __init__(self, identity: Identity, run_id: str) -> None:
+        self._identity = identity
+        source, settings, models = identity.source, identity.settings, identity.fingerprint
+        label = canonical_label(source)
+        self._base = Row(
+            variant_id=identity.real(),
+            kind="real",
+            dataset=source.dataset,
+            source_id=source.source_id,
+            source_path=source.source_path,
+            source_sha256=identity.sha256,
+            split=source.split,
+            group_id=source.group_id or source.source_id,
+            licence=source.licence,
+            label=label,
+            source_label=source.source_label,
+            label_weights=source.label_weights,
+            label_origin="source" if label else None,
+            run_id=run_id,
+            created_at=datetime.now(UTC),
+            code_version=code_version(),
+            settings_sha256=settings.settings_digest(),
+            weights_sha256=models.editor,
+        )
+
+    def failed(self, reason: str, message: str) -> Row:
+        """Return the source's row when it cannot be used."""
+        return replace(self._base, status="failed", reason=reason, message=message)
+
+    def real(self, size: tuple[int, int], au_source: np.ndarray, message: str | None, image: bytes | None) -> Row:
+        """Return the source's row; ``size`` is height, width; ``image`` its PNG when it is to be embedded."""
+        units = as_tuple(au_source)
+        row = replace(self._base, width=size[1], height=size[0], au_source=units, au_measured=units)
+        row = replace(row, au_estimator=self._identity.fingerprint.estimator, message=message)
+        return self._with_image(row, image, "real") if image is not None else row
+
+    def edit(self, work: EditWork, au_source: np.ndarray, shipped: "Shipped") -> Row:
+        """Return the row of an edit."""
+        row = self._synthetic(work, au_source, shipped, "edit")
+        return replace(
+            row,
+            variant_id=work.edit_id,
+            kind="edit",
+            parent_id=self._base.variant_id,
+            seed=plan_seed(self._identity.settings.seed, self._identity.source.source_id),
+        )
+
+    def variant(
+        self,
+        work: EditWork,
+        attempt: Attempt,
+        au_source: np.ndarray,
+        shipped: "Shipped",
+        judged: tuple[float, bool],
+        start_size: int,
+    ) -> Row:
+        """Return the row of an attempted variant; ``judged`` is its SIFID, and whether that is small enough."""
+        sifid, accepted = judged
+        row = self._synthetic(work, au_source, shipped, f"{attempt.start}_{attempt.index}")
+        models = self._identity.fingerprint
+        limit = models.sifid_threshold
+        return replace(
+            row,
+            variant_id=attempt.variant_id,
+            kind="variant",
+            parent_id=work.edit_id,
+            seed=attempt.seed,
+            engine=self._identity.settings.engine,
+            start_scale=attempt.start,
+            start_size=start_size,
+            sifid=sifid,
+            sifid_features=models.sifid_name,
+            status="accepted" if accepted else "rejected",
+            reason=None if accepted else "sifid",
+            message=None if accepted else f"SIFID {sifid:.4g} is above the limit of {limit:.4g}.",
+        )
+
+    def _synthetic(self, work: EditWork, au_source: np.ndarray, shipped: "Shipped", suffix: str) -> Row:
+        target = work.target
+        row = replace(
+            self._base,
+            label=target.label,
+            label_weights=target.label_weights,
+            label_origin=target.label_origin,
+            edit_kind=target.kind,
+            edit_name=target.name,
+            edit_strength=target.strength,
+            au_source=as_tuple(au_source),
+            au_target=target.action_units,
+            au_measured=as_tuple(shipped.action_units),
+            au_estimator=self._identity.fingerprint.estimator,
+            width=shipped.size[1],
+            height=shipped.size[0],
+        )
+        name = f"{target.kind}-{target.name.replace('>', '-to-')}@{target.strength:.2f}__{suffix}"
+        return self._with_image(row, shipped.png, name)
+
+    def _with_image(self, row: Row, png: bytes, name: str) -> Row:
+        source = self._identity.source
+        stem = re.sub(r"[^A-Za-z0-9_-]", "_", PurePosixPath(source.source_path).stem)
+        path = f"{stem}-{digest(source.source_id, length=8)}__{name}.png"
+        return replace(row, image=png, image_path=path, image_sha256=sha256_hex(png))
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A synthetic picture as it is shipped: PNG bytes, (height, width), and its measured action units (17,)."""
+
+    png: bytes
+    size: tuple[int, int]
+    action_units: np.ndarray
+
+
+def as_tuple(units: np.ndarray) -> tuple[float, ...]:
+    """Return an AU vector as plain floats."""
+    return tuple(float(value) for value in units)
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the hex SHA-256 of ``data``."""
+    return hashlib.sha256(data).hexdigest()

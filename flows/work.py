@@ -1,0 +1,249 @@
+"""What one source goes through: picture -> crop -> action units -> edits -> regenerations -> filter -> rows -> part."""
+
+import errno
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from singanimation.flows.models import Models
+from singanimation.flows.rows import (
+    Attempt,
+    EditWork,
+    Identity,
+    Known,
+    RowMaker,
+    Shipped,
+    plan_work,
+)
+from singanimation.manifests.write import part_name, write_part
+from singanimation.pipeline.errors import MachineError, PictureError, SinganimationError
+from singanimation.pipeline.pictures import Picture, encode_png, read_picture
+from singanimation.pipeline.records import Crop, Row, Source
+
+
+@dataclass(frozen=True)
+class SourceJob:
+    """One source to work on: whose it is, and which of its rows the manifest already holds."""
+
+    identity: Identity
+    known: Known
+    run_id: str
+    manifest: Path
+
+
+@dataclass
+class Outcome:
+    """What became of one source; ``lost`` says why it could not be worked on (its part is then absent)."""
+
+    source_id: str
+    accepted: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    edits: int = 0
+    failed: str | None = None
+    message: str | None = None
+    missing: int = 0
+    lost: str | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    part: Path | None = None
+
+
+def augment_source(job: SourceJob, models: Models) -> Outcome:
+    """Do all that is left to do for one source, and write its part.
+
+    A source that cannot be used becomes a row with its reason. Raises MachineError when the machine or the disk
+    failed: then nothing was written, and a later run takes the source up again.
+    """
+    began = time.monotonic()
+    try:
+        rows, outcome = _make_rows(job, models)
+    except MemoryError:
+        raise MachineError(f"{job.identity.source.source_id}: out of memory; use fewer --workers.") from None
+    except RuntimeError as error:
+        if any(sign in str(error).lower() for sign in ("out of memory", "can't allocate memory")):
+            raise MachineError(f"{job.identity.source.source_id}: {str(error).splitlines()[0]}") from None
+        raise
+    if rows:
+        outcome.part = write_part(job.manifest, _name(job, rows), rows)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def file_sha256(source: Source) -> str | None:
+    """Return the hex SHA-256 of a source's bytes, None when they cannot be read."""
+    if source.data is not None:
+        return hashlib.sha256(source.data).hexdigest()
+    try:
+        with Path(source.path or "").open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        if error.errno in {errno.EIO, errno.ENFILE, errno.EMFILE, errno.ESTALE}:
+            raise MachineError(f"{source.path} could not be read ({error.strerror}).") from None
+        return None
+
+
+def _make_rows(job: SourceJob, models: Models) -> tuple[list[Row], Outcome]:
+    identity, source = job.identity, job.identity.source
+    outcome = Outcome(source.source_id)
+    try:
+        picture = _read(source)
+        identity = replace(identity, sha256=picture.sha256)
+        crop = models.find_face(picture.pixels, source)
+        rows = _augment(identity, job, models, picture, crop, outcome)
+    except MachineError:
+        raise
+    except SinganimationError as error:
+        reason = error.reason if isinstance(error, PictureError) else "regeneration_failed"
+        outcome = Outcome(source.source_id, failed=reason, message=str(error))
+        if job.known.get(identity.real()) is not None:
+            return [], outcome
+        return [RowMaker(identity, job.run_id).failed(reason, str(error))], outcome
+    return rows, outcome
+
+
+def _read(source: Source) -> Picture:
+    if source.problem is not None:
+        raise PictureError("unusable", source.problem)
+    data = source.data if source.data is not None else source.path
+    if data is None:
+        raise PictureError("missing", f"{source.source_id} has neither a file nor bytes.")
+    return read_picture(data, name=source.source_path)
+
+
+def _augment(
+    identity: Identity, job: SourceJob, models: Models, picture: Picture, crop: Crop, outcome: Outcome
+) -> list[Row]:
+    maker = RowMaker(identity, job.run_id)
+    au_source = models.action_units(crop.pixels[None])[0]
+    works = plan_work(identity, job.known, au_source)
+    ship = _Shipping(models, picture, crop, identity.frame)
+    rows: list[Row] = []
+    if job.known.get(identity.real()) != "accepted":
+        image = encode_png(picture.pixels, picture.mode) if identity.settings.include_real else None
+        notes = "; ".join(crop.notes) or None
+        rows.append(maker.real(picture.pixels.shape[:2], au_source, notes, image))
+    outcome.notes = crop.notes
+    if not any(work.attempts or work.edit_id not in job.known for work in works):
+        return rows
+    targets = np.array([work.target.action_units for work in works], np.float32)
+    edits = models.editor.edit(crop.pixels, au_source, targets).pictures
+    for work, edit in zip(works, edits, strict=True):
+        if work.edit_id not in job.known:
+            rows.append(maker.edit(work, au_source, ship(edit)))
+            outcome.edits += 1
+    fitted = _fit(identity, models, works, edits)
+    for index, (work, edit) in enumerate(zip(works, edits, strict=True)):
+        if work.attempts:
+            rows += _regenerate(fitted, index, work, edit, _Judge(maker, models, ship, au_source, outcome))
+    return rows
+
+
+def _fit(identity: Identity, models: Models, works: Sequence[EditWork], edits: np.ndarray) -> Any:
+    """Fit one SinGAN per edit that still lacks variants. All edits go in (one gan_batch), whatever is left to draw:
+
+    an engine that starts the others warm from the first then does the same in a run that tops up.
+    """
+    size = identity.settings.singan_size
+    shrunk = np.stack([_resized(edit, size) for edit in edits])
+    wanted = [index for index, work in enumerate(works) if work.attempts]
+    seeds = [work.fit_seed for work in works]
+    return models.regenerator.fit(shrunk, seeds, identity.settings.start_scale, wanted) if wanted else None
+
+
+def _regenerate(fitted: Any, index: int, work: EditWork, edit: np.ndarray, judge: "_Judge") -> list[Row]:
+    """Draw variants of one edit until its quota is met or its attempts run out."""
+    rows: list[Row] = []
+    lacking, attempts = work.lacking, list(work.attempts)
+    while lacking and attempts:
+        # never more than are lacking: the attempts made are then the same whether a run tops up or not
+        batch, attempts = attempts[:lacking], attempts[lacking:]
+        variants = np.stack([_resized(variant, edit.shape[0]) for variant in _draw(fitted, index, batch)])
+        new = judge(work, edit, batch, variants)
+        lacking -= sum(row.status == "accepted" for row in new)
+        rows += new
+    judge.outcome.missing += lacking
+    return rows
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Measures variants against their edit and writes their rows."""
+
+    maker: RowMaker
+    models: Models
+    ship: "_Shipping"
+    au_source: np.ndarray
+    outcome: Outcome
+
+    def __call__(
+        self, work: EditWork, edit: np.ndarray, batch: Sequence[Attempt], variants: np.ndarray
+    ) -> list[Row]:
+        values = np.asarray(self.models.sifid.measure(edit, variants), np.float32)
+        verdicts = np.asarray(self.models.sifid.accepts(values), bool)
+        rows = []
+        for attempt, variant, value, good in zip(batch, variants, values, verdicts, strict=True):
+            size = self.models.start_size(attempt.start)
+            shipped = self.ship(variant)
+            row = self.maker.variant(work, attempt, self.au_source, shipped, (float(value), bool(good)), size)
+            rows.append(row)
+            self.outcome.accepted += bool(good)
+            self.outcome.rejected.update([] if good else [row.reason])
+        return rows
+
+
+def _draw(fitted: Any, index: int, attempts: Sequence[Attempt]) -> np.ndarray:
+    """Draw the attempts' variants, uint8 (K, H, W, 3) in their order; those of one start scale together."""
+    drawn: dict[int, np.ndarray] = {}
+    for start in dict.fromkeys(attempt.start for attempt in attempts):
+        group = [attempt for attempt in attempts if attempt.start == start]
+        pictures = fitted.draw(index, start, [attempt.seed for attempt in group])
+        drawn.update({attempt.index: picture for attempt, picture in zip(group, pictures, strict=True)})
+    return np.stack([drawn[attempt.index] for attempt in attempts])
+
+
+class _Shipping:
+    """Turns a 128 px picture into what is shipped: framed as asked, grey where the source was grey, measured."""
+
+    def __init__(self, models: Models, picture: Picture, crop: Crop, frame: str) -> None:
+        self._models, self._picture, self._crop, self._frame = models, picture, crop, frame
+
+    def __call__(self, pixels: np.ndarray) -> Shipped:
+        if self._frame == "source":
+            pixels = self._models.paste(self._picture.pixels, self._crop, pixels)
+        if self._picture.mode == "L":
+            pixels = _grey(pixels)
+        view = self._models.cut(pixels, self._crop.matrix) if self._frame == "source" else pixels
+        # one at a time, so that the figures do not depend on how many are measured together
+        units = self._models.action_units(view[None])[0]
+        return Shipped(encode_png(pixels, self._picture.mode), pixels.shape[:2], units)
+
+
+def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Return square uint8 (S, S, 3) at ``size``: area means downwards, cubic upwards."""
+    if pixels.shape[0] == size:
+        return pixels
+    return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if pixels.shape[0] > size else cv2.INTER_CUBIC)
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    """Return the BT.601 luma of uint8 (H, W, 3), in three equal channels."""
+    luma = np.rint(pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
+    return np.repeat(np.clip(luma, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _name(job: SourceJob, rows: Sequence[Row]) -> str:
+    """Name the part after its rows' ids: the same work gives the same name, other work another.
+
+    A source whose failed row is there already keeps that row's part: the new rows take its place.
+    """
+    source, real = job.identity.source, job.identity.real()
+    if job.known.get(real) == "failed" or [row.status for row in rows] == ["failed"]:
+        return part_name(source.dataset, source.source_id, real, "failed")
+    return part_name(source.dataset, source.source_id, *sorted(row.variant_id for row in rows))

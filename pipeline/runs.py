@@ -1,0 +1,154 @@
+"""One run: its output folder, the lock on it, its id, log and the files that tell what it did."""
+
+import json
+import logging
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from singanimation.pipeline.errors import OutputError
+from singanimation.pipeline.identity import digest
+from singanimation.pipeline.settings import Settings
+
+LOGGER = logging.getLogger("singanimation")
+"""Everything the program logs goes through this logger or its children; ``runs/<id>/log`` is its file."""
+
+_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that holds its output folder. ``folder`` is ``<output>/runs/<run_id>``."""
+
+    run_id: str
+    output: Path
+    folder: Path
+    settings: Settings
+    started: datetime
+
+    @property
+    def manifest(self) -> Path:
+        """Return the folder of the manifest's parts."""
+        return self.output / "manifest"
+
+    def write_summary(self, summary: Mapping[str, Any]) -> Path:
+        """Write ``summary.json`` (atomically) and return its path."""
+        path = self.folder / "summary.json"
+        _write_json(path, {"run_id": self.run_id, "started": self.started.isoformat(), **summary})
+        return path
+
+
+@contextmanager
+def open_run(settings: Settings) -> Iterator[Run]:
+    """Make the output folder ready, hold its lock, write ``settings.json``, and log to the run's file.
+
+    Raises OutputError when the folder cannot be written, or another run holds it (and says which).
+    """
+    output = settings.output_folder.absolute()
+    _make_folder(output)
+    with _hold(output):
+        started = datetime.now(UTC)
+        run_id = make_run_id(settings, started)
+        folder = output / "runs" / run_id
+        _make_folder(folder)
+        _make_folder(output / "manifest")
+        try:
+            _write_json(folder / "settings.json", settings.model_dump(mode="json"))
+            handler = logging.FileHandler(folder / "log", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(_cannot_write(folder, error)) from None
+        handler.setFormatter(logging.Formatter(_FORMAT))
+        level, propagate = LOGGER.level, LOGGER.propagate
+        LOGGER.addHandler(handler)
+        LOGGER.setLevel(logging.INFO)
+        LOGGER.propagate = False  # the file is the log; Prefect would print it all on the terminal
+        try:
+            yield Run(run_id, output, folder, settings, started)
+        finally:
+            LOGGER.removeHandler(handler)
+            LOGGER.setLevel(level)
+            LOGGER.propagate = propagate
+            handler.close()
+
+
+def make_run_id(settings: Settings, started: datetime) -> str:
+    """Return ``20260131T101500Z-1a2b3c4d``: the UTC time, and a digest of settings, time and process."""
+    short = digest(settings.model_dump_json(), started.isoformat(), os.getpid(), length=8)
+    return f"{started:%Y%m%dT%H%M%SZ}-{short}"
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free bytes on the disk of ``folder``, which need not exist yet."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def human_bytes(count: float) -> str:
+    """Return ``1.3 GB``: decimal units, three digits at most."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+@contextmanager
+def _hold(output: Path) -> Iterator[None]:
+    """Hold the folder's lock; the file beside it says who holds it (only a note: the lock is the truth)."""
+    note = output / "runs" / "holder.json"
+    _make_folder(note.parent)
+    lock = FileLock(output / "runs" / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OutputError(f"{output} is in use by {_holder(note)}; wait for it or choose another --output.") from None
+    except OSError as error:
+        raise OutputError(_cannot_write(output, error)) from None
+    try:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        try:
+            _write_json(note, {"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+        except OSError as error:
+            raise OutputError(_cannot_write(output, error)) from None
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(note: Path) -> str:
+    try:
+        held = json.loads(note.read_text(encoding="utf-8"))
+        return f"process {held['pid']} on {held['host']} since {held['since']}"
+    except (OSError, ValueError, KeyError):
+        return "another run"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(_cannot_write(folder, error)) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"The output folder {folder} is not writable; choose another --output.")
+
+
+def _cannot_write(folder: Path, error: OSError) -> str:
+    why = error.strerror or type(error).__name__
+    return f"Cannot write to the output folder {folder}: {why}; choose another --output."
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8")
+    temporary.replace(path)

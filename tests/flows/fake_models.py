@@ -1,0 +1,115 @@
+"""Small models for the flow's tests: fast, deterministic, and with each kind of fault on demand.
+
+Faces are made by ``write_faces``; a picture of one colour has no face.
+"""
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from singanimation.flows.models import Fingerprint, Models
+from singanimation.pipeline.errors import PictureError
+from singanimation.pipeline.records import Crop
+from singanimation.pipeline.settings import Settings
+
+LABELS = ("happiness", "fear", "neutral")
+
+
+def write_faces(folder: Path, count: int, size: int = 100) -> Path:
+    """Write ``count`` noisy pictures as ``train/<emotion>/NN.png`` and one in ``test``; return ``folder``."""
+    for index in range(count + 1):
+        split = "train" if index < count else "test"
+        place = folder / split / LABELS[index % len(LABELS)]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(index).integers(0, 256, (size, size, 3), np.uint8)
+        Image.fromarray(pixels).save(place / f"{index:02d}.png")
+    return folder
+
+
+def find_face(pixels: np.ndarray, source: object) -> Crop:
+    """The whole picture is the face."""
+    if pixels.std() == 0:
+        raise PictureError("no_face", "No face was found in this picture.")
+    scale = 128 / pixels.shape[1]
+    matrix = np.array([[scale, 0, 0], [0, scale, 0]], float)
+    return Crop(_cut(pixels, matrix), matrix, np.zeros((478, 2), np.float32), float(pixels.shape[1]))
+
+
+def _cut(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    return cv2.warpAffine(pixels, matrix, (128, 128), borderMode=cv2.BORDER_REPLICATE)
+
+
+def _paste(pixels: np.ndarray, crop: Crop, new: np.ndarray) -> np.ndarray:
+    return cv2.resize(new, pixels.shape[1::-1])
+
+
+def _action_units(crops: np.ndarray) -> np.ndarray:
+    return np.stack([np.resize(crop.mean((0, 2)) / 255, 17) for crop in crops]).astype(np.float32)
+
+
+class Edits:
+    """What an editor returns, as far as the flow looks."""
+
+    def __init__(self, pictures: np.ndarray) -> None:
+        self.pictures = pictures
+
+
+class Editor:
+    """Brightens by the mean of the target."""
+
+    digest = "e" * 64
+
+    def edit(self, crop: np.ndarray, au_source: np.ndarray, au_targets: np.ndarray) -> Edits:
+        change = np.rint(40 * (au_targets.mean(1) - au_source.mean()))
+        return Edits(np.clip(crop[None] + change[:, None, None, None], 0, 255).astype(np.uint8))
+
+
+class Fitted:
+    """Noise on the edit, from the fit's and the draw's seed; every third seed gives a bad variant."""
+
+    def __init__(self, edits: np.ndarray, seeds: list[int]) -> None:
+        self.edits, self.seeds = edits, seeds
+
+    def draw(self, index: int, start: str, seeds: list[int]) -> np.ndarray:
+        return np.stack([self._one(index, start, seed) for seed in seeds])
+
+    def _one(self, index: int, start: str, seed: int) -> np.ndarray:
+        edit = self.edits[index]
+        amplitude = 90 if seed % 3 == 0 else 4
+        noise = np.random.default_rng([self.seeds[index], seed, len(start)]).normal(0, amplitude, edit.shape)
+        return np.clip(edit + noise, 0, 255).astype(np.uint8)
+
+
+class Regenerator:
+    """Takes ``delay`` seconds for a fit."""
+
+    def __init__(self, delay: float) -> None:
+        self.delay = delay
+
+    def fit(self, edits: np.ndarray, seeds: list[int], starts: list[str], wanted: object = None) -> Fitted:
+        time.sleep(self.delay)
+        return Fitted(edits, seeds)
+
+
+class Filter:
+    """Mean absolute difference, at most 20."""
+
+    name, threshold = "embedded", 20.0
+
+    def measure(self, edit: np.ndarray, variants: np.ndarray) -> np.ndarray:
+        return np.abs(variants.astype(float) - edit).mean((1, 2, 3)).astype(np.float32)
+
+    def accepts(self, values: np.ndarray) -> np.ndarray:
+        return values <= self.threshold
+
+
+def load(settings: Settings) -> Models:
+    """The loader: ``--singan-iterations`` is how many hundredths of a second a fit takes."""
+    return Models(
+        find_face=find_face, cut=_cut, paste=_paste, action_units=_action_units, editor=Editor(),
+        regenerator=Regenerator((settings.singan_iterations or 1) / 100), start_size={"N": 25, "N-1": 32, "N-2": 40}.get,
+        sifid=Filter(), fingerprint=Fingerprint("e" * 64, "fake", "a" * 64, "embedded", 20.0),
+    )  # fmt: skip
