@@ -66,49 +66,49 @@ class LidShift:
 
 
 PUSHES = (
-    Push("AU01", "brow", (0.21, -0.03), (0.19, 0.20), (0, -0.24), "forehead"),
-    Push("AU02", "brow", (0.74, -0.02), (0.25, 0.22), (0, -0.17), "forehead"),
-    Push("AU04", "brow", (0.40, 0), (0.27, 0.16), (0, 0.145), "brow_skin"),
-    Push("AU04", "brow", (0.22, 0), (0.18, 0.16), (-0.105, 0.03), "forehead"),
-    Push("AU04", "brow", (0.40, 0), (0.27, 0.16), (0, 0.02), "upper_lids"),
-    Push("AU06", "eyes", (0.60, 0.42), (0.24, 0.20), (0, -0.085), "not_eyes"),
+    Push("AU01", "brow", (0.21, -0.03), (0.20, 0.21), (0, -0.27), "forehead"),
+    Push("AU02", "brow", (0.66, -0.02), (0.27, 0.23), (0, -0.21), "forehead"),
+    Push("AU04", "brow", (0.40, 0), (0.27, 0.16), (0, 0.155), "brow_skin"),
+    Push("AU04", "brow", (0.22, 0), (0.18, 0.16), (-0.135, 0.04), "forehead"),
+    Push("AU04", "brow", (0.36, 0), (0.27, 0.16), (0, 0.04), "upper_lids"),
+    Push("AU06", "eyes", (0.60, 0.42), (0.24, 0.20), (0, -0.11), "not_eyes"),
     Push("AU09", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.085)),
     Push("AU09", "brow", (0.20, 0), (0.16, 0.14), (-0.03, 0.066), "forehead"),
     Push("AU10", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.035), "not_upper_lip"),
-    Push("AU10", "mouth", (0.16, -0.07), (0.16, 0.13), (0, -0.10), "above_mouth"),
+    Push("AU10", "mouth", (0.18, -0.07), (0.17, 0.13), (0, -0.115), "above_mouth"),
     Push("AU12", "eyes", (0.55, 0.48), (0.22, 0.20), (0.038, -0.062), "skin"),
     Push("AU12", "nose", (0.25, -0.06), (0.09, 0.10), (0.031, 0)),
-    Push("AU17", "chin", (0, -0.31), (0.22, 0.14), (0, -0.11), "not_lips"),
+    Push("AU17", "chin", (0, -0.31), (0.22, 0.14), (0, -0.13), "not_lips"),
 )
 
 CORNER_PULLS = (
     CornerPull("AU12", (0.144, -0.131), middle=0.025),
     CornerPull("AU14", (0.095, -0.010)),
-    CornerPull("AU15", (0.0125, 0.131), middle=-0.0375, skin=0.9),
+    CornerPull("AU15", (0.0125, 0.155), middle=-0.035, skin=0.9),
     CornerPull("AU20", (0.156, 0.054)),
     CornerPull("AU23", (-0.045, 0), skin=0),
 )
 
 LIP_SHIFTS = (
-    LipShift("AU09", "upper", -0.055, 0.18, 0.20),
-    LipShift("AU17", "lower", -0.11, 0.0, 0.30),
+    LipShift("AU09", "upper", -0.035, 0.18, 0.20),
+    LipShift("AU17", "lower", -0.13, 0.0, 0.30),
     LipShift("AU17", "upper", -0.058, 0.0, 0.25),
 )
 
 LID_SHIFTS = (
-    LidShift("AU05", "upper_lid", -0.055, 0.45),
-    LidShift("AU05", "upper_skin", -0.042, 0.45),
+    LidShift("AU05", "upper_lid", -0.075, 0.45),
+    LidShift("AU05", "upper_skin", -0.055, 0.45),
     LidShift("AU05", "upper_socket", -0.018),
-    LidShift("AU05", "lower_lid", 0.015, 0.45),
+    LidShift("AU05", "lower_lid", 0.020, 0.45),
     LidShift("AU05", "lower_skin", 0.008),
     LidShift("AU06", "lower_lid", -0.036),
     LidShift("AU06", "lower_skin", -0.048),
     LidShift("AU06", "lower_socket", -0.060),
-    LidShift("AU07", "lower_lid", -0.057),
+    LidShift("AU07", "lower_lid", -0.062),
     LidShift("AU07", "lower_skin", -0.054),
-    LidShift("AU07", "lower_socket", -0.030),
-    LidShift("AU07", "upper_lid", 0.033),
-    LidShift("AU07", "upper_skin", 0.022),
+    LidShift("AU07", "lower_socket", -0.035),
+    LidShift("AU07", "upper_lid", 0.042),
+    LidShift("AU07", "upper_skin", 0.032),
     LidShift("AU09", "lower_lid", -0.017),
     LidShift("AU09", "lower_skin", -0.023),
     LidShift("AU09", "lower_socket", -0.023),

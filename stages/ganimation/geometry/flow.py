@@ -23,6 +23,8 @@ class DenseFlow:
         fourth_neighbour = torch.cdist(skin, skin).sort(1).values[:, 4]
         irises = points.new_full((len(mesh.IRISES),), 0.02)
         widths = torch.cat([(0.55 * fourth_neighbour).clamp(0.018, 0.16), irises])
+        self._between = torch.tensor(_lip_segments(), device=points.device)
+        widths = torch.cat([widths, widths[self._between].mean(1)])
         self._oval = torch.tensor(mesh.OVAL[::2], device=points.device)
         skirt = torch.cat([points.new_full((len(self._oval),), 0.12 + 0.12 * ring) for ring in range(len(_SKIRT))])
         self._widths = torch.cat([widths, skirt])
@@ -33,7 +35,7 @@ class DenseFlow:
         ``landmarks`` (B, 478, 2) before the change; ``moves`` (B, G, 478, 2) pixels, groups add up; ``unit`` (B,)
         pixels per face unit. ``out(q) = picture(q + flow(q))``.
         """
-        points, moves = self._with_skirt(landmarks, moves)
+        points, moves = self._extended(landmarks, moves)
         goal = points + moves.sum(1)
         columns = (torch.arange(width // STEP, device=goal.device) + 0.5) * STEP
         rows = (torch.arange(height // STEP, device=goal.device) + 0.5) * STEP
@@ -48,12 +50,25 @@ class DenseFlow:
         flow = total / (weights @ across[:, None] + _STILL)
         return flow.view(batch, groups, 2, *flow.shape[-2:])
 
-    def _with_skirt(self, landmarks: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+    def _extended(self, landmarks: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+        """Add points between those of the lips, which spread far apart in an open mouth, and around the face."""
         centre = landmarks[:, mesh.NOSE_BASE, None]
         outline, moved = landmarks[:, self._oval] - centre, moves[:, :, self._oval]
         rings = [centre + outline * distance for distance, _ in _SKIRT]
         kept = [moved * share for _, share in _SKIRT]
-        return torch.cat([landmarks, *rings], 1), torch.cat([moves, *kept], 2)
+        lips, lip_moves = landmarks[:, self._between].mean(2), moves[:, :, self._between].mean(3)
+        return torch.cat([landmarks, lips, *rings], 1), torch.cat([moves, lip_moves, *kept], 2)
+
+
+def _lip_segments() -> list[tuple[int, int]]:
+    """Neighbours along each ring of the lips; the outer rings end in the outer corners, the inner ones inside."""
+    segments: list[tuple[int, int]] = []
+    for lip in (mesh.UPPER_LIP, mesh.LOWER_LIP):
+        for place, ring in enumerate(lip):
+            left, right = mesh.MOUTH_CORNERS if place < 2 else mesh.INNER_CORNERS
+            chain = (left, *ring, right)
+            segments += zip(chain[:-1], chain[1:], strict=True)
+    return segments
 
 
 def enlarge(field: Tensor, height: int, width: int) -> Tensor:

@@ -28,7 +28,10 @@ FEWEST_SMILES = 8
 _GAPS = (0.0, 0.132, 0.232, 0.322, 0.395)
 _CAVITY = (0.20, 0.085, 0.08)
 _TONGUE = (0.66, 0.33, 0.33)
-_DARKEST, _BRIGHTEST = 0.34, 0.86
+_DARKEST, _BRIGHTEST = 0.42, 0.86
+# enamel is a little warm, and takes on some of the light's colour, which skin shows
+_ENAMEL = (1.09, 1.06, 1.01)
+_TINT = 0.2
 
 
 class MouthInterior:
@@ -123,9 +126,11 @@ class MouthInterior:
         row = depth / torch.minimum(tall, gap.clamp(min=0.5))
         places = torch.stack([u * 2 - 1, (row * 0.9 + 0.02) * 2 - 1], 3).clamp(-1, 1)
         texture = self.texture[None].expand(len(u), -1, -1, -1)
-        skin = skin_colour(pictures, landmarks).mean(1)
-        bright = (self.brightness[0] + self.brightness[1] * skin).clamp(_DARKEST, _BRIGHTEST)
-        teeth = F.grid_sample(texture, places, align_corners=False) * bright[:, None, None, None]
+        skin = skin_colour(pictures, landmarks)
+        light = skin.mean(1, keepdim=True)
+        bright = (self.brightness[0] + self.brightness[1] * light).clamp(_DARKEST, _BRIGHTEST)
+        tone = bright * bright.new_tensor(_ENAMEL) * ((skin + 0.02) / (light + 0.02)) ** _TINT
+        teeth = F.grid_sample(texture, places, align_corners=False) * tone[..., None, None]
         teeth = teeth * _tooth_relief(aside, (depth / tall).clamp(0, 1))[:, None]
         here = ((1.08 - row) / 0.16).clamp(0, 1)[:, None]
         shaded = teeth * here + cavity * (1 - here)
@@ -172,7 +177,7 @@ def _tooth_relief(aside: Tensor, depth: Tensor) -> Tensor:
     lines = torch.zeros_like(aside)
     for place in _GAPS:
         lines = torch.maximum(lines, torch.exp(-(((aside.abs() - place) / 0.014) ** 2) / 2))
-    return 1.03 - (0.12 + 0.20 * depth) * lines - 0.06 * depth
+    return 1.05 - (0.09 + 0.18 * depth) * lines - 0.06 * depth
 
 
 def _softened(mask: Tensor, share: float) -> Tensor:

@@ -3,11 +3,13 @@
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from singanimation.pipeline.expressions import AU_INDEX
 from singanimation.stages.ganimation.geometry import landmarks as mesh
-from singanimation.stages.ganimation.geometry.curves import lookup, opening
+from singanimation.stages.ganimation.geometry.curves import Opening, lookup, opening
+from singanimation.stages.ganimation.geometry.flow import sample_at
 
 WIDE_OPEN = 0.16
 """Gap between the lids of a wide open eye, face units."""
@@ -19,11 +21,19 @@ LASHES = 0.035
 """Band above the upper lid's edge, face units, that is lashes and not skin: it is not stretched."""
 
 
+LID_PAINT = 0.7
+"""How much of a closed lid is smooth skin colour: the stretched skin holds the crease that the lid unfolds."""
+
+
 class LidMap(NamedTuple):
-    """``flow`` (B, 2, H, W) pixels of the sliding lids; ``shade`` (B, 1, H, W) log brightness of lashes and lid."""
+    """Both eyes' lids on B pictures: ``flow`` (B, 2, H, W) pixels of the sliding lids; ``shade`` (B, 1, H, W) log
+    brightness of lashes and lid; ``colour`` (B, 3, H, W) skin to blend in by ``paint`` (B, 1, H, W) in 0..1.
+    """
 
     flow: Tensor
     shade: Tensor
+    colour: Tensor
+    paint: Tensor
 
 
 def keep_lids_apart(points: Tensor, moves: Tensor, change: Tensor, mirror: Tensor) -> Tensor:
@@ -50,19 +60,26 @@ def keep_lids_apart(points: Tensor, moves: Tensor, change: Tensor, mirror: Tenso
     return moves
 
 
-def close_lids(landmarks: Tensor, change: Tensor, unit: Tensor, mirror: Tensor, height: int, width: int) -> LidMap:
-    """Slide the upper lids of ``landmarks`` (B, 478, 2), pixels, down by AU45's change (B, 17); 0 or less: still."""
+def close_lids(pictures: Tensor, landmarks: Tensor, change: Tensor, unit: Tensor, mirror: Tensor) -> LidMap:
+    """Slide the upper lids down by AU45's change (B, 17); 0 or less leaves them still.
+
+    ``pictures`` (B, 3, H, W), ``landmarks`` (B, 478, 2) pixels, ``unit`` (B,) pixels per face unit. The lids' colour
+    is read from ``pictures`` around the eye.
+    """
     amount = (CLOSING * change[:, AU_INDEX["AU45"]]).clamp(0, 1)
-    flow = landmarks.new_zeros(len(landmarks), 2, height, width)
-    shade = landmarks.new_zeros(len(landmarks), 1, height, width)
+    batch, _, height, width = pictures.shape
+    both = LidMap(*(pictures.new_zeros(batch, channels, height, width) for channels in (2, 1, 3, 1)))
     closing = (amount > 0.01).nonzero()[:, 0]
     if len(closing) == 0:
-        return LidMap(flow, shade)
-    for upper, lower in _eyes(mirror):
-        part = _slide(landmarks[closing], upper, lower, amount[closing], unit[closing], (height, width))
-        flow[closing] += part.flow
-        shade[closing] += part.shade
-    return LidMap(flow, shade)
+        return both
+    for side, (upper, lower) in zip((None, mirror), _eyes(mirror), strict=True):
+        points = landmarks[closing]
+        eye = opening(points, upper, lower)
+        skin = _socket_colour(pictures[closing], points, side)
+        part = _slide(eye, skin, amount[closing], unit[closing], (height, width))
+        for total, share in zip(both, part, strict=True):
+            total[closing] += share
+    return both
 
 
 def lid_mask(landmarks: Tensor, unit: Tensor, mirror: Tensor, height: int, width: int) -> Tensor:
@@ -79,16 +96,8 @@ def lid_mask(landmarks: Tensor, unit: Tensor, mirror: Tensor, height: int, width
     return mask[:, None]
 
 
-def _slide(
-    landmarks: Tensor,
-    upper: tuple[int, ...],
-    lower: tuple[int, ...],
-    amount: Tensor,
-    unit: Tensor,
-    size: tuple[int, int],
-) -> LidMap:
+def _slide(eye: Opening, skin: Tensor, amount: Tensor, unit: Tensor, size: tuple[int, int]) -> LidMap:
     """One eye: skin above the lashes stretches down to the new edge, the lower lid rises a little to meet it."""
-    eye = opening(landmarks, upper, lower)
     u, v = eye.coordinates(*size)
     unit, amount = unit[:, None, None], amount[:, None, None]
     top, bottom = lookup(eye.upper, u), lookup(eye.lower, u)
@@ -104,8 +113,22 @@ def _slide(
     raised = torch.maximum(bottom - 0.12 * amount * gap, edge)
     below = bottom + (v - raised) * reach / (bottom + reach - raised).clamp(min=0.1)
     move = torch.where((v > raised) & (v < bottom + reach), below - v, move) * ends
-    across = eye.across[:, :, None, None]
-    return LidMap(move[:, None] * across, _lash_line(u, v - edge, gap, amount, unit)[:, None])
+    flow = move[:, None] * eye.across[:, :, None, None]
+    # smooth skin over the eyeball, fading out into the socket above and at the corners
+    lid = ((v - skin_end + 0.5 * gap) / (0.5 * gap + 1)).clamp(0, 1) * (edge - v + 0.5).clamp(0, 1)
+    lid = lid * (u / 0.12).clamp(0, 1) * ((1 - u) / 0.12).clamp(0, 1)
+    across = torch.stack([u * 2 - 1, torch.zeros_like(u)], 3).clamp(-1, 1)
+    paint = (LID_PAINT * lid * amount * ends)[:, None]
+    colour = F.grid_sample(skin, across, padding_mode="border", align_corners=False)
+    return LidMap(flow, _lash_line(u, v - edge, gap, amount, unit)[:, None], colour * (paint > 0), paint)
+
+
+def _socket_colour(pictures: Tensor, landmarks: Tensor, mirror: Tensor | None) -> Tensor:
+    """Skin above and below the eye, smoothed along it, from left to right: (B, 3, 1, 7)."""
+    rings = [_indices(ring, mirror, landmarks.device) for ring in (mesh.UPPER_SOCKET, mesh.LOWER_SOCKET)]
+    colours = sample_at(pictures, torch.stack([landmarks[:, ring] for ring in rings], 1)).mean(2, keepdim=True)
+    colours = F.avg_pool2d(F.pad(colours, (1, 1, 0, 0), mode="replicate"), (1, 3), 1)
+    return colours if mirror is None else colours.flip(3)
 
 
 def _lash_line(u: Tensor, below_edge: Tensor, gap: Tensor, amount: Tensor, unit: Tensor) -> Tensor:

@@ -10,13 +10,13 @@ from singanimation.pipeline.expressions import AU_INDEX
 from singanimation.stages.ganimation.geometry import landmarks as mesh
 from singanimation.stages.ganimation.geometry.displacements import corner_profile
 
-PARTING = 0.31
+PARTING = 0.27
 """Gap between the lips that AU25 at 1 opens."""
 
 CLOSING = 0.375
 """Gap that AU25 at -1 closes."""
 
-JAW_DROP = 0.39
+JAW_DROP = 0.35
 """How far AU26 at 1 lowers the lower lip and the jaw."""
 
 UPPER_SHARE = 0.32
@@ -25,7 +25,7 @@ UPPER_SHARE = 0.32
 # along the lip, from corner to corner
 _OPENING_SHAPE = (0.35, 0.68, 0.88, 0.97, 1.0, 0.97, 0.88, 0.68, 0.35)
 # AU23: how far the rings of a lip, outer edge first, move towards its inner line
-_TIGHTENING = (0.62, 0.55, 0.30)
+_TIGHTENING = (0.68, 0.60, 0.35)
 
 
 class LipRules:
@@ -52,22 +52,22 @@ class LipRules:
         """
         extra = torch.zeros_like(points)
         self._tighten(extra, points, change[:, AU_INDEX["AU23"], None])
-        self._part(extra, points, change[:, AU_INDEX["AU25"]], change[:, AU_INDEX["AU26"]])
+        self._part(extra, points, *(change[:, AU_INDEX[name]] for name in ("AU25", "AU26", "AU12")))
         self._keep_order(extra, points, moved)
         return extra
 
     def _tighten(self, extra: Tensor, points: Tensor, amount: Tensor) -> None:
-        amount = (1.3 * amount).clamp(-0.6, 1)
+        amount = (1.4 * amount).clamp(-0.6, 1)
         for lip in (mesh.UPPER_LIP, mesh.LOWER_LIP):
             inner = points[:, list(lip[3]), 1]
             for ring, share in zip(lip, _TIGHTENING, strict=False):
                 extra[:, list(ring), 1] += amount * share * (inner - points[:, list(ring), 1])
 
-    def _part(self, extra: Tensor, points: Tensor, parting: Tensor, jaw: Tensor) -> None:
+    def _part(self, extra: Tensor, points: Tensor, parting: Tensor, jaw: Tensor, smile: Tensor) -> None:
         gap = (points[:, list(mesh.INNER_LOWER[1:-1]), 1] - points[:, list(mesh.INNER_UPPER[1:-1]), 1]).clamp(min=0)
         drop, lift = JAW_DROP * jaw.clamp(min=0), JAW_DROP * (-jaw).clamp(min=0)
-        # a dropped jaw parts the lips already
-        opened = PARTING * parting.clamp(min=0) * (1 - 0.45 * jaw.clamp(0, 1))
+        # a dropped jaw parts the lips already, and a smile stretches them
+        opened = PARTING * parting.clamp(min=0) * (1 - 0.45 * jaw.clamp(0, 1)) * (1 - 0.35 * smile.clamp(0, 1))
         wanted = CLOSING * (-parting).clamp(min=0) + lift
         closed = torch.minimum(wanted[:, None] * self.shape.clamp(min=0.6), gap)
         up = -UPPER_SHARE * opened[:, None] * self.shape - 0.10 * drop[:, None] * self.shape + 0.35 * closed

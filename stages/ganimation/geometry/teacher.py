@@ -77,11 +77,12 @@ class Teacher:
         gate = gates(y)
         flows = self._flow(landmarks, moves, frame.unit, height, width) * gate[:, :, None]
         flow = enlarge(flows.sum(1), height, width)
-        lids = close_lids(after, change, frame.unit, self._mirror, height, width)
+        lids = close_lids(pictures, after, change, frame.unit, self._mirror)
         flow = lids.flow + warp(flow, lids.flow)
         warped = warp(pictures, flow)
         shade = self._shading(after, change, frame.unit, height, width) * gate
-        edited = warped * torch.exp(enlarge(shade.sum(1, keepdim=True), height, width) + lids.shade)
+        edited = warped * (1 - lids.paint) + lids.colour * lids.paint
+        edited = edited * torch.exp(enlarge(shade.sum(1, keepdim=True), height, width) + lids.shade)
         edited, fill = self._interior.paint(edited, pictures, landmarks, after, frame.unit)
         edited = edited.clamp(0, 1)
         unchanged = (change == 0).all(1)[:, None, None, None]
