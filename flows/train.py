@@ -98,7 +98,7 @@ def _objective(settings: "TrainSettings", faces: "TrainingFaces") -> "Objective"
         from singanimation.stages.ganimation.paper_recipe import PaperObjective
 
         return PaperObjective(settings, faces)
-    from singanimation.stages.action_units import load_network
+    from singanimation.stages.action_units.weights import load_network
     from singanimation.stages.ganimation.geometry_recipe import GeometryObjective
 
     network = load_network(settings.device)

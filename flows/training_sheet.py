@@ -12,7 +12,7 @@ MAGNIFIED = 1.5
 
 def write_sheet(generator: Path, crops: np.ndarray, output: Path) -> None:
     """Write a PNG: a row per crop (N, 128, 128, 3) uint8, the crop first, then each emotion at full strength."""
-    from singanimation.stages.action_units import EmbeddedEstimator
+    from singanimation.stages.action_units.estimators import EmbeddedEstimator
     from singanimation.stages.ganimation.edit import ExpressionEditor
 
     editor, estimator = ExpressionEditor.load(generator), EmbeddedEstimator.load()
