@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+
 from singanimation.pipeline.errors import UsageError
 
 AU_NAMES: tuple[str, ...] = (

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import (
     AU_INDEX,
