@@ -32,8 +32,9 @@ class WorkerPool:
         self._executor = self._start()
 
     def fingerprint(self) -> "Future[Fingerprint]":
-        """Load the models in one worker and say what they are. WeightsError and the like come out of it."""
-        return self._executor.submit(_fingerprint, self._settings, self._loader)
+        """Load the models in every worker and say what they are. WeightsError and the like come out of it."""
+        started = [self._executor.submit(_fingerprint, self._settings, self._loader) for _ in range(self._workers)]
+        return started[0]
 
     def augment(self, job: SourceJob) -> Outcome:
         """Work on one source in some worker. A worker that dies is replaced, and the source tried once more."""

@@ -112,9 +112,9 @@ def connected(server: Server | None) -> Iterator[None]:
     if server is None:
         yield
         return
-    url = server.wait()
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # while the server starts
 
+    url = server.wait()
     with temporary_settings(updates={PREFECT_API_URL: url}):
         yield
 
