@@ -55,8 +55,10 @@ def child(folder: Path, *names: str) -> Path | None:
     """Return the first child of ``folder`` with one of the names, upper and lower case alike, else None."""
     if not folder.is_dir():
         return None
-    children = {entry.name.lower(): entry for entry in sorted(folder.iterdir(), reverse=True)}
-    return next((children[name.lower()] for name in names if name.lower() in children), None)
+    wanted = [name.lower() for name in names]
+    with os.scandir(folder) as entries:
+        found = sorted(entry.name for entry in entries if entry.name.lower() in wanted)
+    return next((folder / name for text in wanted for name in found if name.lower() == text), None)
 
 
 def find_folder(root: Path, names: set[str], depth: int = 2) -> Path | None:
@@ -70,10 +72,27 @@ def find_folder(root: Path, names: set[str], depth: int = 2) -> Path | None:
     return None
 
 
+def find_holder(root: Path, *names: str, depth: int = 2) -> Path | None:
+    """Return ``root`` or the nearest folder under it that holds children of all the names (any case), else None."""
+    level = [root] if root.is_dir() else []
+    for _ in range(depth + 1):
+        for folder in level:
+            if all(child(folder, name) is not None for name in names):
+                return folder
+        level = [entry for folder in level for entry in subfolders(folder)]
+    return None
+
+
+def relative(path: Path, root: Path) -> str:
+    """Return a path relative to the input, POSIX."""
+    return path.relative_to(root).as_posix()
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Return the visible folders in ``folder``, sorted; none where it cannot be read."""
     try:
-        return sorted(entry for entry in folder.iterdir() if entry.is_dir() and _wanted(entry.name))
+        with os.scandir(folder) as entries:
+            return sorted(folder / entry.name for entry in entries if entry.is_dir() and _wanted(entry.name))
     except OSError:
         return []
 

@@ -62,7 +62,7 @@ def map_label(raw: str | None, numbers: Mapping[str, str], user_map: Mapping[str
         named = user_map.get(raw.strip()) or (user_map.get(number) if number else None)
         if named is not None:
             return folder_emotion(named)
-    return folder_emotion(raw) or (numbers.get(number) if number else None)
+    return folder_emotion(raw) or folder_emotion(numbers.get(number or "", ""))
 
 
 def read_label_map(folder: Path) -> dict[str, str] | None:

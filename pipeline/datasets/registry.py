@@ -6,13 +6,18 @@ from pathlib import Path
 from singanimation.pipeline.datasets.dataset import Dataset, Reader
 from singanimation.pipeline.datasets.files import list_pictures
 from singanimation.pipeline.datasets.sample import read_sample
+from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.settings import Settings
 
 SAMPLE = "sample"
 
 # In the order in which a folder is tried: the surest marks first, the image folder takes what is left.
-_READERS = (("image", "READER"), ("raf_db", "READER"), ("raf_db", "COMPOUND_READER"), ("image_folder", "READER"))
+_READERS = (
+    ("image", "READER"), ("manifest", "READER"), ("celeba", "READER"), ("affectnet", "READER"), ("ferplus", "READER"),
+    ("fer2013", "READER"), ("expw", "READER"), ("ck_plus", "READER"), ("raf_db", "READER"),
+    ("raf_db", "COMPOUND_READER"), ("index", "READER"), ("image_folder", "READER"),
+)  # fmt: skip
 
 
 def readers() -> tuple[Reader, ...]:
@@ -81,6 +86,5 @@ def _check_folder(path: Path) -> None:
         raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
     if empty:
         raise DatasetError(f"{path} is an empty folder; put pictures into it or name another --input.")
-    if not list_pictures(path) and not any(entry.suffix.lower() in {".csv", ".parquet", ".jsonl", ".tsv"}
-                                           for entry in path.rglob("*")):  # fmt: skip
+    if not list_pictures(path) and not any(entry.suffix.lower() in TABLE_SUFFIXES for entry in path.rglob("*")):
         raise DatasetError(f"{path} holds no picture, and no table that could hold or name any.")

@@ -24,8 +24,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
 """What a column is for -> the names it goes by, the surest first; upper and lower case alike."""
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-    """Read a table; text files come as strings, with missing cells None. Raises DatasetError naming the file."""
+def read_table(path: Path, columns: Sequence[str] | None = None, *, rows: int | None = None) -> "pd.DataFrame":
+    """Read a table, or its first ``rows``; text files come as strings, missing cells as None.
+
+    ``columns`` saves reading the rest of a Parquet file. Raises DatasetError naming the file.
+    """
     import pandas as pd
 
     suffix = path.suffix.lower()
@@ -33,11 +36,11 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFram
         if suffix == ".parquet":
             return pd.read_parquet(path, columns=list(columns) if columns else None)
         if suffix == ".jsonl":
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").splitlines()[:rows]
             frame = pd.DataFrame([json.loads(line) for line in lines if line.strip()])
         else:
             frame = pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", dtype=str, encoding="utf-8-sig",
-                                keep_default_na=False, na_values=[""], skipinitialspace=True)  # fmt: skip
+                                keep_default_na=False, na_values=[""], skipinitialspace=True, nrows=rows)  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         text = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise DatasetError(f"{path} cannot be read as a table ({text}).") from error
@@ -59,3 +62,9 @@ def cell(value: Any) -> str | None:
         value = int(value)
     text = str(value).strip()
     return text or None
+
+
+def whole_count(value: Any) -> int:
+    """Return a cell as a count, 0 where it is no whole number."""
+    text = cell(value)
+    return int(text) if text is not None and text.isdigit() else 0
