@@ -66,11 +66,11 @@ class LidShift:
 
 
 PUSHES = (
-    Push("AU01", "brow", (0.21, -0.03), (0.20, 0.21), (0, -0.27), "forehead"),
-    Push("AU02", "brow", (0.66, -0.02), (0.27, 0.23), (0, -0.21), "forehead"),
-    Push("AU04", "brow", (0.40, 0), (0.27, 0.16), (0, 0.155), "brow_skin"),
-    Push("AU04", "brow", (0.22, 0), (0.18, 0.16), (-0.135, 0.04), "forehead"),
-    Push("AU04", "brow", (0.36, 0), (0.27, 0.16), (0, 0.04), "upper_lids"),
+    Push("AU01", "brow", (0.22, -0.01), (0.24, 0.21), (0, -0.26), "forehead"),
+    Push("AU02", "brow", (0.74, -0.02), (0.30, 0.24), (0, -0.25), "forehead"),
+    Push("AU04", "brow", (0.50, 0), (0.36, 0.18), (-0.06, 0.18), "brow_skin"),
+    Push("AU04", "brow", (0.22, 0), (0.18, 0.16), (-0.07, 0.05), "forehead"),
+    Push("AU04", "brow", (0.40, 0), (0.30, 0.18), (0, 0.060), "upper_lids"),
     Push("AU06", "eyes", (0.60, 0.42), (0.24, 0.20), (0, -0.11), "not_eyes"),
     Push("AU09", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.085)),
     Push("AU09", "brow", (0.20, 0), (0.16, 0.14), (-0.03, 0.066), "forehead"),
@@ -78,25 +78,37 @@ PUSHES = (
     Push("AU10", "mouth", (0.18, -0.07), (0.17, 0.13), (0, -0.115), "above_mouth"),
     Push("AU12", "eyes", (0.55, 0.48), (0.22, 0.20), (0.038, -0.062), "skin"),
     Push("AU12", "nose", (0.25, -0.06), (0.09, 0.10), (0.031, 0)),
-    Push("AU17", "chin", (0, -0.31), (0.22, 0.14), (0, -0.13), "not_lips"),
+    Push("AU17", "chin", (0, -0.31), (0.24, 0.14), (0, -0.155), "not_lips"),
+)
+
+# what two AUs do together beyond their sum, weighted by the product of both
+JOINT_PUSHES = (
+    # grief: the inner brows rise and draw together, the frown does not lower them
+    (("AU01", "AU04"), Push("AU01", "brow", (0.20, 0), (0.20, 0.20), (0, -0.20), "forehead")),
+    (("AU15", "AU17"), Push("AU17", "mouth", (0, 0.05), (0.26, 0.30), (0, 0.08), "not_eyes")),
 )
 
 CORNER_PULLS = (
-    CornerPull("AU12", (0.144, -0.131), middle=0.025),
+    CornerPull("AU10", (0, -0.035), skin=0.6),
+    CornerPull("AU12", (0.150, -0.140), middle=0.025),
     CornerPull("AU14", (0.095, -0.010)),
-    CornerPull("AU15", (0.0125, 0.155), middle=-0.035, skin=0.9),
+    CornerPull("AU15", (0.0125, 0.155), middle=-0.025, skin=0.9),
     CornerPull("AU20", (0.156, 0.054)),
     CornerPull("AU23", (-0.045, 0), skin=0),
 )
 
 LIP_SHIFTS = (
     LipShift("AU09", "upper", -0.035, 0.18, 0.20),
-    LipShift("AU17", "lower", -0.13, 0.0, 0.30),
-    LipShift("AU17", "upper", -0.058, 0.0, 0.25),
+    LipShift("AU17", "lower", -0.15, 0.0, 0.30),
+    LipShift("AU17", "upper", -0.085, 0.0, 0.25),
 )
 
 LID_SHIFTS = (
-    LidShift("AU05", "upper_lid", -0.075, 0.45),
+    LidShift("AU01", "upper_skin", -0.030, 0.6),
+    LidShift("AU01", "upper_socket", -0.040),
+    LidShift("AU02", "upper_skin", -0.030, 0.6),
+    LidShift("AU02", "upper_socket", -0.045),
+    LidShift("AU05", "upper_lid", -0.070, 0.45),
     LidShift("AU05", "upper_skin", -0.055, 0.45),
     LidShift("AU05", "upper_socket", -0.018),
     LidShift("AU05", "lower_lid", 0.020, 0.45),
@@ -108,7 +120,8 @@ LID_SHIFTS = (
     LidShift("AU07", "lower_skin", -0.054),
     LidShift("AU07", "lower_socket", -0.035),
     LidShift("AU07", "upper_lid", 0.042),
-    LidShift("AU07", "upper_skin", 0.032),
+    LidShift("AU07", "upper_skin", 0.036),
+    LidShift("AU07", "upper_socket", 0.030),
     LidShift("AU09", "lower_lid", -0.017),
     LidShift("AU09", "lower_skin", -0.023),
     LidShift("AU09", "lower_socket", -0.023),
@@ -130,8 +143,7 @@ def unit_displacements(points: Tensor, mirror: Tensor) -> Tensor:
     side = torch.sign(points[:, 0])
     masks = _masks(points, mirror)
     for push in PUSHES:
-        weight = _bump(points, push.at[0], _anchor(points, push.anchor) + push.at[1], push.radius) * masks[push.where]
-        _add(total, push.unit, side, weight, push.move)
+        total[AU_INDEX[push.unit]] += _pushed(points, push, masks, side)
     for pull in CORNER_PULLS:
         _add_corner_pull(total, pull, points, masks["lips"])
     for shift in LIP_SHIFTS:
@@ -141,6 +153,21 @@ def unit_displacements(points: Tensor, mirror: Tensor) -> Tensor:
         _add_lid(total, lid, mirror)
     total[:, list(mesh.IRISES)] = 0
     return total
+
+
+def joint_displacements(points: Tensor, mirror: Tensor) -> tuple[list[list[int]], Tensor]:
+    """Return pairs of AU indices, and what each pair at 1 adds to its sum: face units (pairs, 478, 2)."""
+    side = torch.sign(points[:, 0])
+    masks = _masks(points, mirror)
+    pairs = [[AU_INDEX[name] for name in names] for names, _ in JOINT_PUSHES]
+    moves = torch.stack([_pushed(points, push, masks, side) for _, push in JOINT_PUSHES])
+    moves[:, list(mesh.IRISES)] = 0
+    return pairs, moves
+
+
+def _pushed(points: Tensor, push: Push, masks: dict[str, Tensor], side: Tensor) -> Tensor:
+    weight = _bump(points, push.at[0], _anchor(points, push.anchor) + push.at[1], push.radius) * masks[push.where]
+    return torch.stack([weight * side * push.move[0], weight * push.move[1]], 1)
 
 
 def _add(total: Tensor, unit: str, side: Tensor, weight: Tensor, move: Sequence[float]) -> None:

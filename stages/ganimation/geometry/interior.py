@@ -100,11 +100,13 @@ class MouthInterior:
         cavity = self._cavity(pictures, before, u, depth / gap.clamp(min=0.5), gap / scale)
         drawn = self._teeth(pictures, before, u, depth, gap, new, unit, cavity)
         closed = ((new.gap - old.gap) / 1.5).clamp(0, 1) * ((4 - old.gap) / 1.5).clamp(0, 1)
-        own = _own_teeth(pictures, old, u, depth, cavity)
+        own = _own_teeth(pictures, old, depth, scale, cavity)
         open_ = ((new.gap - old.gap - 1) / 2).clamp(0, 1) * ((old.gap - 2.5) / 1.5).clamp(0, 1)
         first = _softened(inside[:, None] * closed[:, None, None, None], 0.6)
         second = _softened(inside[:, None] * open_[:, None, None, None], 1.0)
-        painted = edited * (1 - first) + drawn * first
+        seam, shut = _seam(pictures, old, new, u, v, scale)
+        painted = edited * (1 - shut) + seam * shut
+        painted = painted * (1 - first) + drawn * first
         painted = painted * (1 - second) + own * second
         return painted, torch.maximum(first, second)
 
@@ -163,13 +165,41 @@ def _unrolled(pictures: Tensor, mouth: Opening) -> Tensor:
     return sample_at(pictures, mouth.pixels(u, v))
 
 
-def _own_teeth(pictures: Tensor, old: Opening, u: Tensor, depth: Tensor, cavity: Tensor) -> Tensor:
-    """What the open mouth shows already, unstretched below the upper lip, and ``cavity`` under it."""
+def _own_teeth(pictures: Tensor, old: Opening, depth: Tensor, scale: Tensor, cavity: Tensor) -> Tensor:
+    """What the open mouth shows already, where it is (upper teeth do not move in the head), over ``cavity``.
+
+    A raised lip uncovers more of the same teeth: their upper end is drawn out. ``depth`` is below the new upper lip.
+    """
+    u, v = old.coordinates(*pictures.shape[-2:])
     top = lookup(old.upper, u)
-    shown = (lookup(old.lower, u) - top).clamp(min=0.1) * 0.92
-    own = sample_at(pictures, old.pixels(u.clamp(0, 1), top + torch.minimum(depth.clamp(min=0), shown)))
-    here = ((shown - depth) / 1.5 + 0.5).clamp(0, 1)[:, None]
-    return own * here + cavity * (1 - here)
+    shown = (lookup(old.lower, u) - top).clamp(min=0.1)
+    below = v - top
+    inset = 0.10 * shown + 0.5
+    place = inset + torch.where(below < inset, 0.2 * (inset - below), below - inset)
+    place = torch.minimum(place, torch.maximum(0.85 * shown, inset))
+    own = sample_at(pictures, old.pixels(u.clamp(0.04, 0.96), top + place))
+    lip = 0.65 + 0.35 * (depth / (0.06 * scale)).clamp(0, 1)
+    beside = ((0.5 - (u - 0.5).abs()) * old.width[:, None, None] / 2 + 1).clamp(0, 1)
+    here = (((0.88 * shown - below) / 1.5 + 0.5).clamp(0, 1) * beside)[:, None]
+    return (own * here + cavity * (1 - here)) * lip[:, None]
+
+
+def _seam(pictures: Tensor, old: Opening, new: Opening, u: Tensor, v: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Lips that have just met, and where: only lip on either side of a dark line, none of the teeth between."""
+    top, bottom = lookup(new.upper, u), lookup(new.lower, u)
+    middle, gap = (top + bottom) / 2, bottom - top
+    old_gap = lookup(old.lower, u) - lookup(old.upper, u)
+    aside = v - middle
+    # the landmarks' line runs on the lip's inner edge, so start a little inside the lip
+    margin = 0.02 * scale
+    above = lookup(old.upper, u) + torch.minimum(aside, aside.new_zeros(())) - margin
+    below = lookup(old.lower, u) + torch.maximum(aside, aside.new_zeros(())) + margin
+    lips = sample_at(pictures, old.pixels(u.clamp(0, 1), torch.where(aside < 0, above, below)))
+    line = torch.exp(-((aside / (0.016 * scale)) ** 2) / 2)[:, None]
+    line = line * (torch.minimum(u, 1 - u) / 0.2).clamp(0, 1)[:, None]
+    closed = ((old_gap - gap) / 1.5 - 0.3).clamp(0, 1) * ((2.5 - gap) / 1.5).clamp(0, 1)
+    near = ((0.09 * scale - aside.abs()) / (0.04 * scale)).clamp(0, 1) * ((u > 0) & (u < 1))
+    return lips * (1 - 0.4 * line), _softened((closed * near)[:, None], 1.0)
 
 
 def _tooth_relief(aside: Tensor, depth: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ LASHES = 0.035
 """Band above the upper lid's edge, face units, that is lashes and not skin: it is not stretched."""
 
 
-LID_PAINT = 0.7
+LID_PAINT = 0.8
 """How much of a closed lid is smooth skin colour: the stretched skin holds the crease that the lid unfolds."""
 
 

@@ -24,6 +24,8 @@ UPPER_SHARE = 0.32
 
 # along the lip, from corner to corner
 _OPENING_SHAPE = (0.35, 0.68, 0.88, 0.97, 1.0, 0.97, 0.88, 0.68, 0.35)
+# how much of the inner line's way the rings of a lip go, outer edge first
+_RING_SHARES = (0.8, 0.8, 1.0, 1.0)
 # AU23: how far the rings of a lip, outer edge first, move towards its inner line
 _TIGHTENING = (0.68, 0.60, 0.35)
 
@@ -52,7 +54,7 @@ class LipRules:
         """
         extra = torch.zeros_like(points)
         self._tighten(extra, points, change[:, AU_INDEX["AU23"], None])
-        self._part(extra, points, *(change[:, AU_INDEX[name]] for name in ("AU25", "AU26", "AU12")))
+        self._part(extra, points + moved, *(change[:, AU_INDEX[name]] for name in ("AU25", "AU26", "AU12")))
         self._keep_order(extra, points, moved)
         return extra
 
@@ -72,7 +74,7 @@ class LipRules:
         closed = torch.minimum(wanted[:, None] * self.shape.clamp(min=0.6), gap)
         up = -UPPER_SHARE * opened[:, None] * self.shape - 0.10 * drop[:, None] * self.shape + 0.35 * closed
         down = ((1 - UPPER_SHARE) * opened + drop)[:, None] * self.shape - 0.65 * closed
-        for ring, share in zip(mesh.UPPER_LIP, (0.8, 0.8, 1.0, 1.0), strict=True):
+        for ring, share in zip(mesh.UPPER_LIP, _RING_SHARES, strict=True):
             extra[:, list(ring), 1] += share * up
         for ring in mesh.LOWER_LIP:
             extra[:, list(ring), 1] += down
@@ -93,7 +95,7 @@ class LipRules:
         crossing = (total[:, upper] - total[:, lower]).clamp(min=0)
         # lips that the landmarks show crossed already stay as they are
         crossing = (crossing - (points[:, upper, 1] - points[:, lower, 1]).clamp(min=0)).clamp(min=0)
-        for ring in mesh.UPPER_LIP[2:]:
-            extra[:, list(ring), 1] -= 0.5 * crossing
-        for ring in mesh.LOWER_LIP[2:]:
-            extra[:, list(ring), 1] += 0.5 * crossing
+        for ring, share in zip(mesh.UPPER_LIP, _RING_SHARES, strict=True):
+            extra[:, list(ring), 1] -= 0.5 * share * crossing
+        for ring, share in zip(mesh.LOWER_LIP, _RING_SHARES, strict=True):
+            extra[:, list(ring), 1] += 0.5 * share * crossing

@@ -28,14 +28,14 @@ class Stroke(NamedTuple):
 
 STROKES = (
     # across the forehead
-    Stroke("AU01", (151, 108, 0.6), (151, 151, 0.0), 0.020, -0.16),
-    Stroke("AU01", (9, 108, 0.7), (9, 151, 0.4), 0.020, -0.13),
-    Stroke("AU02", (69, 104, 0.2), (69, 108, 0.9), 0.020, -0.14),
-    Stroke("AU02", (69, 63, 0.35), (108, 66, 0.35), 0.020, -0.10),
+    Stroke("AU01", (108, 69, 0.6), (151, 9, 0.4), 0.028, -0.06),
+    Stroke("AU01", (107, 69, 0.45), (9, 151, 0.25), 0.026, -0.06),
+    Stroke("AU02", (104, 68, 0.2), (69, 108, 0.5), 0.022, -0.10),
+    Stroke("AU02", (104, 63, 0.5), (69, 66, 0.4), 0.022, -0.08),
     # between the brows, upright, and the shade of lowered brows
-    Stroke("AU04", (9, 107, 0.62), (8, 55, 0.45), 0.026, -0.30),
+    Stroke("AU04", (9, 107, 0.62), (8, 55, 0.45), 0.026, -0.26),
     Stroke("AU04", (52, 27, 0.35), (55, 221, 0.2), 0.050, -0.16),
-    Stroke("AU04", (9, 8, 0.3), (8, 168, 0.4), 0.035, 0.10),
+    Stroke("AU04", (9, 8, 0.3), (8, 168, 0.4), 0.035, 0.05),
     # under the eye, crow's feet, raised cheek
     Stroke("AU06", (110, 24, 0.5), (22, 23, 0.5), 0.022, -0.16),
     Stroke("AU06", (33, 130, 0.9), (226, 31, 0.5), 0.020, -0.15),
@@ -90,7 +90,9 @@ class Shading:
         distance = (x - along * span[:, :, 0]) ** 2 + (y - along * span[:, :, 1]) ** 2
         spread = 2 * (self._widths * unit[:, None]) ** 2
         strokes = torch.exp(-distance / spread[..., None, None])
-        amounts = change[:, self._units].clamp(-0.8, 1) * self._amounts
+        # a fold that goes away is rarely just where the stroke lies: lighten it less than a new one darkens
+        amounts = change[:, self._units].clamp(-0.5, 1)
+        amounts = torch.where(amounts < 0, 0.6 * amounts, amounts) * self._amounts
         return torch.einsum("bshw,bs,sg->bghw", strokes, amounts, self._groups)
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from singanimation.stages.ganimation.geometry.displacements import unit_displacements
+from singanimation.stages.ganimation.geometry.displacements import joint_displacements, unit_displacements
 from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp
 from singanimation.stages.ganimation.geometry.interior import MouthInterior
 from singanimation.stages.ganimation.geometry.landmarks import FaceFrame, face_frame, mirror_of
@@ -56,6 +56,10 @@ class Teacher:
         mirror = mirror_of(points)
         tables = unit_displacements(points, mirror)
         self._tables = (group_members("cpu")[:, :, None, None] * tables).to(device)
+        pairs, joint = joint_displacements(points, mirror)
+        self._pairs = torch.tensor(pairs, device=device)
+        groups = group_members("cpu")[:, self._pairs[:, 0].cpu()]
+        self._joint_tables = (groups[:, :, None, None] * joint).to(device)
         points, self._mirror = points.to(device), mirror.to(device)
         self._lips = LipRules(points)
         self._flow = DenseFlow(points)
@@ -100,7 +104,9 @@ class Teacher:
         """
         frame = face_frame(landmarks) if frame is None else frame
         points = frame.to_face(landmarks)
-        eyes, mouth, free = torch.einsum("ba,ganc->gbnc", change, self._tables)
+        both = change[:, self._pairs].clamp(min=0).prod(2)
+        joint = torch.einsum("bp,gpnc->gbnc", both, self._joint_tables)
+        eyes, mouth, free = torch.einsum("ba,ganc->gbnc", change, self._tables) + joint
         mouth = mouth + self._lips.moves(points, change, mouth + free)
         eyes = keep_lids_apart(points, eyes + free, change, self._mirror) - free
         return frame.to_pixels(torch.stack([eyes, mouth, free], 1))
