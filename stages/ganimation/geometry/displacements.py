@@ -84,7 +84,7 @@ PUSHES = (
 # what two AUs do together beyond their sum, weighted by the product of both
 JOINT_PUSHES = (
     # grief: the inner brows rise and draw together, the frown does not lower them
-    (("AU01", "AU04"), Push("AU01", "brow", (0.20, 0), (0.20, 0.20), (0, -0.20), "forehead")),
+    (("AU01", "AU04"), Push("AU01", "brow", (0.20, 0), (0.20, 0.20), (0, -0.17), "forehead")),
     (("AU15", "AU17"), Push("AU17", "mouth", (0, 0.05), (0.26, 0.30), (0, 0.08), "not_eyes")),
 )
 

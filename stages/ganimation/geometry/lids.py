@@ -21,7 +21,7 @@ LASHES = 0.035
 """Band above the upper lid's edge, face units, that is lashes and not skin: it is not stretched."""
 
 
-LID_PAINT = 0.8
+LID_PAINT = 0.75
 """How much of a closed lid is smooth skin colour: the stretched skin holds the crease that the lid unfolds."""
 
 
@@ -72,7 +72,7 @@ def close_lids(pictures: Tensor, landmarks: Tensor, change: Tensor, unit: Tensor
     closing = (amount > 0.01).nonzero()[:, 0]
     if len(closing) == 0:
         return both
-    for side, (upper, lower) in zip((None, mirror), _eyes(mirror), strict=True):
+    for side, (upper, lower) in zip((None, mirror), eye_chains(mirror), strict=True):
         points = landmarks[closing]
         eye = opening(points, upper, lower)
         skin = _socket_colour(pictures[closing], points, side)
@@ -85,7 +85,7 @@ def close_lids(pictures: Tensor, landmarks: Tensor, change: Tensor, unit: Tensor
 def lid_mask(landmarks: Tensor, unit: Tensor, mirror: Tensor, height: int, width: int) -> Tensor:
     """The region of both eyes, lids included, soft at its border: (B, 1, H, W) in 0..1."""
     mask = landmarks.new_zeros(len(landmarks), height, width)
-    for upper, lower in _eyes(mirror):
+    for upper, lower in eye_chains(mirror):
         eye = opening(landmarks, upper, lower)
         u, v = eye.coordinates(height, width)
         margin = 0.08 * unit[:, None, None]
@@ -104,7 +104,7 @@ def _slide(eye: Opening, skin: Tensor, amount: Tensor, unit: Tensor, size: tuple
     gap = (bottom - top).clamp(min=0)
     ends = ((u + 0.06) / 0.08).clamp(0, 1) * ((1.06 - u) / 0.08).clamp(0, 1)
     skin_end = top - LASHES * unit * amount
-    skin_start = skin_end - torch.maximum(1.15 * gap, 0.10 * unit)
+    skin_start = skin_end - torch.maximum(0.55 * gap, 0.05 * unit)
     edge = top + amount * 0.92 * gap
     above = skin_start + (v - skin_start) * (skin_end - skin_start) / (edge - skin_start).clamp(min=0.1)
     move = torch.where((v > skin_start) & (v <= edge), above - v, torch.zeros_like(v))
@@ -139,7 +139,7 @@ def _lash_line(u: Tensor, below_edge: Tensor, gap: Tensor, amount: Tensor, unit:
     return taper * amount * (line + curve)
 
 
-def _eyes(mirror: Tensor) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+def eye_chains(mirror: Tensor) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
     """The lids' chains (upper, lower) of both eyes, from left to right in the picture."""
     outer, inner = mesh.EYE_CORNERS
     left = tuple((outer, *ring, inner) for ring in (mesh.UPPER_LID, mesh.LOWER_LID))

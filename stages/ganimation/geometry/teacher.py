@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from singanimation.stages.ganimation.geometry.displacements import joint_displacements, unit_displacements
+from singanimation.stages.ganimation.geometry.eyeballs import still_eyeballs
 from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp
 from singanimation.stages.ganimation.geometry.interior import MouthInterior
 from singanimation.stages.ganimation.geometry.landmarks import FaceFrame, face_frame, mirror_of
@@ -81,21 +82,25 @@ class Teacher:
         gate = gates(y)
         flows = self._flow(landmarks, moves, frame.unit, height, width) * gate[:, :, None]
         flow = enlarge(flows.sum(1), height, width)
+        eyes = still_eyeballs(pictures, landmarks, after, frame.unit, self._mirror)
+        flow = flow * (1 - eyes.still)
         lids = close_lids(pictures, after, change, frame.unit, self._mirror)
         flow = lids.flow + warp(flow, lids.flow)
         warped = warp(pictures, flow)
         shade = self._shading(after, change, frame.unit, height, width) * gate
-        edited = warped * (1 - lids.paint) + lids.colour * lids.paint
+        uncovered = warp(eyes.paint, lids.flow) * (1 - lids.paint)
+        edited = warped * (1 - uncovered) + eyes.colour * uncovered
+        edited = edited * (1 - lids.paint) + lids.colour * lids.paint
         edited = edited * torch.exp(enlarge(shade.sum(1, keepdim=True), height, width) + lids.shade)
         edited, fill = self._interior.paint(edited, pictures, landmarks, after, frame.unit)
         edited = edited.clamp(0, 1)
         unchanged = (change == 0).all(1)[:, None, None, None]
         edited = torch.where(unchanged, pictures, edited)
         painted = ((edited - warped).abs().amax(1, keepdim=True) / PAINTED).clamp(0, 1)
-        eyes = lid_mask(after, frame.unit, self._mirror, height, width)
-        eyes = torch.maximum(eyes, lid_mask(landmarks, frame.unit, self._mirror, height, width))
+        region = lid_mask(after, frame.unit, self._mirror, height, width)
+        region = torch.maximum(region, lid_mask(landmarks, frame.unit, self._mirror, height, width))
         moving = (F.max_pool2d(flow.abs().amax(1, keepdim=True), 3, 1, 1) / 0.25).clamp(0, 1)
-        return TeacherEdit(edited, flow, fill, eyes * moving, F.avg_pool2d(painted, 3, 1, 1), after)
+        return TeacherEdit(edited, flow, fill, region * moving, F.avg_pool2d(painted, 3, 1, 1), after)
 
     def moves(self, landmarks: Tensor, change: Tensor, frame: FaceFrame | None = None) -> Tensor:
         """Return how each group of AUs (eyes, mouth, free) moves the landmarks: (B, 3, 478, 2) pixels.

@@ -1,0 +1,86 @@
+"""Eyeballs stay in place while lids move over them: no stretched iris, and white above it in wide eyes."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from singanimation.stages.ganimation.geometry.curves import Opening, lookup, opening
+from singanimation.stages.ganimation.geometry.flow import sample_at
+from singanimation.stages.ganimation.geometry.landmarks import IRIS_LEFT, IRIS_RIGHT
+from singanimation.stages.ganimation.geometry.lids import eye_chains
+
+LID_SHADOW = 0.038
+"""Below the upper lid's edge this much (face units) is lashes and shadow, no eyeball."""
+
+
+class EyeballMap(NamedTuple):
+    """What shows of the eyeballs on B pictures.
+
+    ``still`` (B, 1, H, W) in 0..1: the picture's own pixels, in place; ``paint`` (B, 1, H, W) in 0..1: where a raised
+    lid uncovers what no pixel shows, to be filled with ``colour`` (B, 3, H, W).
+    """
+
+    still: Tensor
+    paint: Tensor
+    colour: Tensor
+
+
+def still_eyeballs(pictures: Tensor, before: Tensor, after: Tensor, unit: Tensor, mirror: Tensor) -> EyeballMap:
+    """Find what of the eyeballs shows when the lids go from ``before`` to ``after`` (B, 478, 2), pixels.
+
+    ``pictures`` (B, 3, H, W) as they were, ``unit`` (B,) pixels per face unit. Lids that do not move give zeros.
+    """
+    batch, _, height, width = pictures.shape
+    both = EyeballMap(*(pictures.new_zeros(batch, channels, height, width) for channels in (1, 1, 3)))
+    for iris, (upper, lower) in zip((IRIS_LEFT, IRIS_RIGHT), eye_chains(mirror), strict=True):
+        old, new = opening(before, upper, lower), opening(after, upper, lower)
+        centre = before[:, iris]
+        edge = before[:, iris + 1 : iris + 5]
+        radius = (edge - centre[:, None]).norm(dim=2).mean(1)
+        part = _eyeball(pictures, old, new, centre, radius, unit)
+        for total, share in zip(both, part, strict=True):
+            total += share
+    return both
+
+
+def _eyeball(pictures: Tensor, old: Opening, new: Opening, centre: Tensor, radius: Tensor, unit: Tensor) -> EyeballMap:
+    size = pictures.shape[-2:]
+    u, v = new.coordinates(*size)
+    ends = (torch.minimum(u, 1 - u) * new.width[:, None, None] / 2).clamp(0, 1)
+    inside = (v - lookup(new.upper, u)).clamp(0, 1) * (lookup(new.lower, u) - v + 0.3).clamp(0, 1) * ends
+    u, v = old.coordinates(*size)
+    below = v - lookup(old.upper, u) - LID_SHADOW * unit[:, None, None]
+    shown = (below + 0.5).clamp(0, 1) * (lookup(old.lower, u) - v + 0.3).clamp(0, 1)
+    moved = (new.upper - old.upper).abs().amax(1) + (new.lower - old.lower).abs().amax(1)
+    raised = (old.upper - new.upper).amax(1)
+    still = inside * shown * (moved / 0.5).clamp(0, 1)[:, None, None]
+    uncovered = inside * (0.5 - below).clamp(0, 1) * ((raised - 0.3) / 0.7).clamp(0, 1)[:, None, None]
+    colour = _mirrored_eyeball(pictures, old, u, v, centre, radius) * (uncovered > 0)[:, None]
+    return EyeballMap(still[:, None], uncovered[:, None], colour)
+
+
+def _mirrored_eyeball(pictures: Tensor, old: Opening, u: Tensor, v: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
+    """The eyeball's upper part as the image of its lower one; white where the lower lid hides that: (B, 3, H, W)."""
+    offset = centre - old.corner
+    height = (offset * old.across).sum(1)[:, None, None]
+    middle = ((offset * old.along).sum(1) / old.width)[:, None, None]
+    opposite = 2 * height - v
+    lower = sample_at(pictures, old.pixels(u, opposite))
+    hidden = ((opposite - lookup(old.lower, u) + 2.5) / 1.5).clamp(0, 1)
+    white = _white(pictures, old, middle[:, 0, 0], radius)
+    away = torch.sqrt(((u - middle) * old.width[:, None, None]) ** 2 + (v - height) ** 2)
+    # inside the iris' circle its own mirror image holds even at the lid's edge
+    outside = (away - radius[:, None, None] + 0.5).clamp(0, 1)
+    share = (hidden * outside)[:, None]
+    return lower * (1 - share) + white[:, :, None, None] * share
+
+
+def _white(pictures: Tensor, old: Opening, middle: Tensor, radius: Tensor) -> Tensor:
+    """The white of the eye, the brighter one beside the iris, a little shaded by the lid: (B, 3)."""
+    reach = radius / old.width
+    places = torch.stack([(middle - reach) / 2 + 0.05, (1 + middle + reach) / 2 - 0.05], 1)[:, None].clamp(0, 1)
+    across = (lookup(old.upper, places) + lookup(old.lower, places)) / 2
+    sides = sample_at(pictures, old.pixels(places, across))[:, :, 0]
+    best = sides.mean(1).argmax(1)
+    return 0.92 * sides.gather(2, best[:, None, None].expand(-1, 3, 1))[:, :, 0]
