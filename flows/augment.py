@@ -17,15 +17,16 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from singanimation.flows.closing import close_job
 from singanimation.flows.job import JOBS, Job, open_job
+from singanimation.flows.pool import LOADER
 from singanimation.flows.progress import PlainReporter
 from singanimation.flows.tasks import augment_sources
 from singanimation.pipeline.settings import make_settings
 
 
 @flow(name="augment", flow_run_name="{job_key}", validate_parameters=False)
-def augment(options: dict[str, Any], job_key: str = "scheduled") -> dict[str, Any]:
+def augment(options: dict[str, Any], job_key: str = "scheduled", loader: str = LOADER) -> dict[str, Any]:
     """Augment what ``options`` (Settings as plain values) ask for, or the open job of this key; return the summary."""
-    with _job(options, job_key) as job:
+    with _job(options, job_key, loader) as job:
         chunks = [augment_sources.submit(job.key, first, end) for first, end in job.chunks()]
         try:
             wait(chunks)
@@ -45,9 +46,9 @@ def run_job(job: Job) -> dict[str, Any]:
 
 
 @contextmanager
-def _job(options: dict[str, Any], job_key: str) -> Iterator[Job]:
+def _job(options: dict[str, Any], job_key: str, loader: str) -> Iterator[Job]:
     if job_key in JOBS:
         yield JOBS[job_key]
         return
-    with open_job(make_settings(**options), PlainReporter()) as job:
+    with open_job(make_settings(**options), PlainReporter(), loader) as job:
         yield job

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.records import Crop, Source
+from singanimation.pipeline.settings import Settings
 
 
 class Editor(Protocol):
@@ -72,3 +75,73 @@ class Models:
     start_size: Callable[[str], int]
     sifid: Filter
     fingerprint: Fingerprint
+
+
+@dataclass(frozen=True)
+class FaceModels:
+    """What it takes to find faces, read their action units, and edit them."""
+
+    find_face: Callable[[np.ndarray, Source], Crop]
+    cut: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    paste: Callable[[np.ndarray, Crop, np.ndarray], np.ndarray]
+    action_units: Callable[[np.ndarray], np.ndarray]
+    features: Callable[[np.ndarray], np.ndarray]
+    estimator: str
+    estimator_digest: str
+    editor: Editor
+
+
+def choose_device(device: str) -> str:
+    """Return ``cpu`` or ``cuda`` for ``auto``; raise UsageError for a device that is not there."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+        raise UsageError(f"--device {device} is not available here; use cpu, or auto.")
+    return device
+
+
+def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: str = "cpu") -> FaceModels:
+    """Load the estimator, the aligner and the generator. Raises WeightsError, UsageError."""
+    from singanimation.stages import crop
+    from singanimation.stages.action_units.estimators import EmbeddedAligner, EmbeddedEstimator
+    from singanimation.stages.ganimation.edit import ExpressionEditor
+
+    if aus not in ("auto", "embedded"):
+        raise UsageError(f"--aus {aus} is not available in this version; use embedded, or auto.")
+    estimator = EmbeddedEstimator.load(device)
+    aligner = EmbeddedAligner.load(device)
+
+    def find_face(pixels: np.ndarray, source: Source) -> Crop:
+        return crop.find_face(
+            pixels, box=source.box, landmarks=source.landmarks, is_face_crop=source.is_face_crop,
+            align=aligner, eyes_of=estimator.find_eyes,
+        )  # fmt: skip
+
+    return FaceModels(
+        find_face, crop.cut, crop.paste, lambda crops: estimator(crops).action_units, estimator.features,
+        f"{estimator.name}@{estimator.digest[:12]}", estimator.digest, ExpressionEditor.load(ganimation, device),
+    )  # fmt: skip
+
+
+def load_models(settings: Settings) -> Models:
+    """Load everything a worker needs for a run. Raises WeightsError, UsageError."""
+    import torch
+
+    torch.set_num_threads(1)
+    from singanimation.stages.sifid import make_filter
+    from singanimation.stages.singan import make_regenerator, start_size
+
+    device = choose_device(settings.device)
+    faces = load_face_models(settings.aus, settings.ganimation, device)
+    regenerator = make_regenerator(
+        settings.engine, iterations=settings.singan_iterations, noise=settings.singan_noise,
+        downsampling=settings.downsampling, device=device,
+    )  # fmt: skip
+    sifid = make_filter(settings.sifid_features, faces.features, settings.sifid_max)
+    return Models(
+        faces.find_face, faces.cut, faces.paste, faces.action_units, faces.editor, regenerator,
+        lambda start: start_size(start, settings.singan_size), sifid,
+        Fingerprint(faces.editor.digest, faces.estimator, faces.estimator_digest, sifid.name, sifid.threshold),
+    )  # fmt: skip

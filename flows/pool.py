@@ -11,6 +11,8 @@ from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+import cv2
+
 from singanimation.flows.models import Fingerprint, Models
 from singanimation.flows.work import Outcome, SourceJob, augment_source
 from singanimation.pipeline.errors import MachineError
@@ -93,18 +95,10 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _one_thread() -> None:
-    import cv2
-    import torch
-
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-
-
 def _loaded(settings: Settings, loader: str) -> Models:
     global _models
     if _models is None:
-        _one_thread()
+        cv2.setNumThreads(0)
         _models = resolve(loader)(settings)
     return _models
 

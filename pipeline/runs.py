@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from singanimation.pipeline.errors import OutputError
+from singanimation.pipeline.errors import OutputError, SinganimationError
 from singanimation.pipeline.identity import digest
 from singanimation.pipeline.settings import Settings
 
@@ -72,6 +72,9 @@ def open_run(settings: Settings) -> Iterator[Run]:
         LOGGER.propagate = False  # the file is the log; Prefect would print it all on the terminal
         try:
             yield Run(run_id, output, folder, settings, started)
+        except Exception as error:
+            LOGGER.error("the run ended: %s", error, exc_info=not isinstance(error, SinganimationError))
+            raise
         finally:
             LOGGER.removeHandler(handler)
             LOGGER.setLevel(level)

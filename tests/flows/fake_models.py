@@ -3,7 +3,9 @@
 Faces are made by ``write_faces``; a picture of one colour has no face.
 """
 
+import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from singanimation.flows.models import Fingerprint, Models
-from singanimation.pipeline.errors import PictureError
-from singanimation.pipeline.records import Crop
+from singanimation.pipeline.errors import PictureError, WeightsError
+from singanimation.pipeline.records import Crop, Source
 from singanimation.pipeline.settings import Settings
 
 LABELS = ("happiness", "fear", "neutral")
@@ -114,3 +116,24 @@ def load(settings: Settings) -> Models:
         start_size={"N": 25, "N-1": 32, "N-2": 40}.get, sifid=Filter(),
         fingerprint=Fingerprint("e" * 64, "fake", "a" * 64, "embedded", 20.0),
     )  # fmt: skip
+
+
+def load_deadly(settings: Settings) -> Models:
+    """A worker dies on the picture 01.png."""
+
+    def die(pixels: np.ndarray, source: Source) -> Crop:
+        if source.source_id.endswith("01.png"):
+            os._exit(9)
+        return find_face(pixels, source)
+
+    return replace(load(settings), find_face=die)
+
+
+def load_faulty(settings: Settings) -> Models:
+    """A fault of ours in the middle of the work."""
+    return replace(load(settings), cut=lambda pixels, matrix: 1 // 0, action_units=lambda crops: 1 // 0)
+
+
+def load_nothing(settings: Settings) -> Models:
+    """Weights are missing."""
+    raise WeightsError("no weights here")

@@ -1,0 +1,77 @@
+"""Small worlds for the flow's tests: faces on disk, fake models that worker processes can import."""
+
+import os
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+HERE = Path(__file__).parent
+LOADER = "fake_models:load"
+
+# Worker processes inherit sys.path, and find the fakes by it.
+if str(HERE) not in sys.path:
+    sys.path.insert(0, str(HERE))
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory):
+    """One PREFECT_HOME for all tests that start a server: its data base is made once."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture
+def environment(prefect_home):
+    """The environment for processes that tests start."""
+    return os.environ | {
+        "PREFECT_HOME": str(prefect_home),
+        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1] / "src")]),
+    }
+
+
+@pytest.fixture
+def no_server(monkeypatch):
+    """Let jobs be worked off without Prefect: no server is started where the user has one."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+
+
+@pytest.fixture
+def faces(tmp_path):
+    from fake_models import write_faces
+
+    return write_faces(tmp_path / "faces", 4)
+
+
+@pytest.fixture
+def rows_of():
+    """Return a function: output folder -> its rows as dicts, sorted by id, without what differs between runs."""
+
+    def read(output: Path) -> list[dict]:
+        rows = []
+        for part in sorted((output / "manifest").glob("*.parquet")):
+            rows += pq.read_table(part).to_pylist()
+        for row in rows:
+            for name in ("run_id", "created_at", "settings_sha256"):
+                row.pop(name)
+        return sorted(rows, key=lambda row: row["variant_id"])
+
+    return read
+
+
+@pytest.fixture
+def augmented(no_server):
+    """Return a function that works a job off in this process' workers, without Prefect, and returns its summary."""
+    from singanimation.flows.closing import close_job
+    from singanimation.flows.job import open_job
+    from singanimation.flows.progress import Reporter
+    from singanimation.pipeline.settings import make_settings
+
+    def run(loader: str = LOADER, **options: object) -> dict:
+        settings = make_settings(**({"per_image": 4, "workers": 1} | options))
+        with open_job(settings, Reporter(), loader) as job:
+            for index in range(len(job.todo)):
+                job.work(index)
+            return close_job(job)
+
+    return run

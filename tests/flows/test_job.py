@@ -1,0 +1,139 @@
+"""Jobs with real worker processes, without Prefect: resuming, workers, faults, summaries."""
+
+import json
+import os
+from collections import Counter
+
+import pytest
+
+from singanimation.flows.contact_sheet import write_contact_sheet
+from singanimation.flows.job import choose_sources, worker_count
+from singanimation.flows.resume import OnDisk
+from singanimation.pipeline.datasets import open_dataset
+from singanimation.pipeline.errors import OutputError, UsageError
+from singanimation.pipeline.runs import open_run
+from singanimation.pipeline.settings import make_settings
+
+
+def test_a_run_augments_the_asked_for_split_and_no_other(augmented, faces, tmp_path, rows_of):
+    summary = augmented(input=str(faces), output=tmp_path / "out")
+    rows = rows_of(tmp_path / "out")
+    assert summary["sources"]["worked_on"] == 4 and summary["exit_code"] == 0
+    assert {row["split"] for row in rows} == {"train"}
+    assert Counter(row["kind"] for row in rows)["real"] == 4
+    accepted = sum(row["kind"] == "variant" and row["status"] == "accepted" for row in rows)
+    rejected = Counter(row["reason"] for row in rows if row["status"] == "rejected")
+    assert summary["variants"] == {"accepted": accepted, "rejected": dict(rejected)}
+    assert json.loads((tmp_path / "out" / "runs" / summary["run_id"] / "summary.json").read_text())["edits"] == 16
+
+
+def test_a_second_run_does_no_work_and_adds_no_row(augmented, faces, tmp_path, rows_of):
+    first = augmented(input=str(faces), output=tmp_path / "out")
+    parts = {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "manifest").iterdir()}
+    second = augmented(input=str(faces), output=tmp_path / "out")
+    assert second["sources"]["worked_on"] == 0 and second["sources"]["complete_before"] == 4
+    assert second["sources"]["short"] == first["sources"]["short"] and second["exit_code"] == 0
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "manifest").iterdir()} == parts
+
+
+def test_the_number_of_workers_changes_no_byte(augmented, faces, tmp_path, rows_of):
+    augmented(input=str(faces), output=tmp_path / "one", workers=1)
+    augmented(input=str(faces), output=tmp_path / "two", workers=2)
+    assert rows_of(tmp_path / "one") == rows_of(tmp_path / "two")
+
+
+def test_a_larger_run_after_a_limited_one_takes_up_the_rest(augmented, faces, tmp_path, rows_of):
+    augmented(input=str(faces), output=tmp_path / "out", limit=2, per_image=2)
+    summary = augmented(input=str(faces), output=tmp_path / "out", per_image=4)
+    assert summary["sources"]["worked_on"] == 4
+    augmented(input=str(faces), output=tmp_path / "whole", per_image=4)
+    assert rows_of(tmp_path / "out") == rows_of(tmp_path / "whole")
+
+
+def test_no_resume_refuses_a_folder_that_holds_a_manifest(augmented, faces, tmp_path):
+    augmented(input=str(faces), output=tmp_path / "out", limit=1, per_image=1)
+    with pytest.raises(UsageError, match="--no-resume"):
+        augmented(input=str(faces), output=tmp_path / "out", resume=False)
+
+
+def test_a_damaged_part_is_named_and_made_anew(augmented, faces, tmp_path, rows_of):
+    augmented(input=str(faces), output=tmp_path / "out")
+    before = rows_of(tmp_path / "out")
+    part = sorted((tmp_path / "out" / "manifest").glob("*.parquet"))[0]
+    part.write_bytes(part.read_bytes()[:100])
+    disk = OnDisk(tmp_path / "out" / "manifest")
+    assert len(disk.problems) == 1 and part.name in disk.problems[0]
+    augmented(input=str(faces), output=tmp_path / "out")
+    assert rows_of(tmp_path / "out") == before
+
+
+def test_pictures_without_a_face_are_rows_and_nothing_accepted_is_exit_code_1(augmented, tmp_path, rows_of):
+    from PIL import Image
+
+    (tmp_path / "flat").mkdir()
+    Image.new("RGB", (64, 64), (90, 90, 90)).save(tmp_path / "flat" / "a.png")
+    summary = augmented(input=str(tmp_path / "flat"), output=tmp_path / "out")
+    assert summary["exit_code"] == 1 and summary["sources"]["failed"] == {"no_face": 1}
+    assert [row["reason"] for row in rows_of(tmp_path / "out")] == ["no_face"]
+    assert summary["contact_sheet"] is None
+
+
+def test_a_worker_that_dies_loses_its_source_alone(augmented, faces, tmp_path, rows_of):
+    summary = augmented("fake_models:load_deadly", input=str(faces), output=tmp_path / "out", workers=2)
+    assert list(summary["sources"]["lost"]) == ["train/fear/01.png"]
+    assert "worker process died" in summary["sources"]["lost"]["train/fear/01.png"]
+    assert summary["exit_code"] == 3 and summary["sources"]["worked_on"] == 4
+    assert {row["source_id"] for row in rows_of(tmp_path / "out")} == {
+        "train/happiness/00.png", "train/happiness/03.png", "train/neutral/02.png"
+    }  # fmt: skip
+    again = augmented(input=str(faces), output=tmp_path / "out")
+    assert again["sources"]["worked_on"] == 1 and again["exit_code"] == 0
+
+
+def test_an_unexpected_fault_is_lost_with_its_traceback_in_the_log(augmented, faces, tmp_path):
+    summary = augmented("fake_models:load_faulty", input=str(faces), output=tmp_path / "out", limit=1)
+    assert list(summary["sources"]["lost"].values()) == ["ZeroDivisionError: integer division or modulo by zero"]
+    log = (tmp_path / "out" / "runs" / summary["run_id"] / "log").read_text()
+    assert "Traceback" in log and "fake_models.py" in log
+
+
+def test_weights_that_cannot_be_loaded_stop_the_run_before_it_starts(augmented, faces, tmp_path):
+    with pytest.raises(UsageError, match="no weights here"):
+        augmented("fake_models:load_nothing", input=str(faces), output=tmp_path / "out")
+
+
+def test_a_held_output_folder_is_refused(augmented, faces, tmp_path):
+    settings = make_settings(input=str(faces), output=tmp_path / "out")
+    with open_run(settings), pytest.raises(OutputError, match=f"process {os.getpid()}"):
+        augmented(input=str(faces), output=tmp_path / "out")
+
+
+def test_limit_counts_within_the_splits_in_sorted_order(faces):
+    settings = make_settings(input=str(faces), splits="test,train", limit=3)
+    chosen = choose_sources(open_dataset(settings).sources, settings)
+    everything = [source.source_id for source in open_dataset(settings).sources]
+    assert [source.source_id for source in chosen] == sorted(everything)[:3]
+    only = choose_sources(open_dataset(settings).sources, make_settings(input="x", splits="test"))
+    assert [source.split for source in only] == ["test"]
+
+
+def test_an_unknown_split_is_refused_with_those_that_there_are(faces):
+    settings = make_settings(input=str(faces), splits="dev")
+    with pytest.raises(UsageError, match="test, train"):
+        choose_sources(open_dataset(settings).sources, settings)
+
+
+def test_workers_default_to_one_a_core_and_one_on_a_gpu():
+    assert worker_count(make_settings(input="x", workers=7), 2) == 7
+    assert worker_count(make_settings(input="x", device="cuda"), 100) == 1
+    assert 1 <= worker_count(make_settings(input="x"), 100) <= (os.cpu_count() or 1)
+
+
+def test_the_contact_sheet_shows_sources_edits_and_variants(augmented, faces, tmp_path):
+    from PIL import Image
+
+    summary = augmented(input=str(faces), output=tmp_path / "out", limit=1, per_image=4)
+    sheet = Image.open(summary["contact_sheet"])
+    assert sheet.width == 8 + 5 * (144 + 8)  # the source and four edits
+    source = open_dataset(make_settings(input=str(faces))).sources[0]
+    assert write_contact_sheet(tmp_path / "none.png", [(source, [])]) is None

@@ -1,0 +1,237 @@
+"""What one source goes through: rows, identities, failures, topping up. In this process, with fake models."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import fake_models
+import numpy as np
+import pytest
+from PIL import Image
+
+from singanimation.flows.rows import Identity, is_done, plan_work
+from singanimation.flows.work import SourceJob, augment_source, file_sha256
+from singanimation.manifests.reading import read
+from singanimation.pipeline.errors import MachineError
+from singanimation.pipeline.records import Source
+from singanimation.pipeline.settings import make_settings
+
+
+def source_of(path: Path, **fields):
+    named = {"dataset": "faces", "source_id": path.name, "path": path, "source_path": path.name}
+    return Source(**(named | {"label": "happiness"} | fields))
+
+
+@pytest.fixture
+def picture(tmp_path):
+    return fake_models.write_faces(tmp_path / "faces", 1) / "train" / "happiness" / "00.png"
+
+
+@pytest.fixture
+def work(tmp_path):
+    """Work on one source; what the manifest holds already counts, as in a real run."""
+    manifest = tmp_path / "out" / "manifest"
+
+    def run(source, models=None, **options):
+        settings = make_settings(**({"input": "x", "per_image": 4} | options))
+        models = models or fake_models.load(settings)
+        known = {}
+        if any(manifest.glob("*.parquet")):
+            table = read(manifest, columns=["variant_id", "status"])
+            known = dict(zip(table["variant_id"], table["status"].astype(str), strict=True))
+        identity = Identity(source, file_sha256(source), settings, models.fingerprint)
+        return augment_source(SourceJob(identity, known, "run", manifest), models), identity
+
+    run.manifest = manifest
+    return run
+
+
+def frame_of(work):
+    return read(work.manifest)
+
+
+def test_a_source_becomes_one_part_with_a_real_row_edits_and_variants(work, picture):
+    outcome, _ = work(source_of(picture))
+    rows = frame_of(work)
+    assert len(list(work.manifest.glob("*.parquet"))) == 1
+    assert (rows["kind"].value_counts()[["real", "edit"]] == [1, 4]).all()
+    variants = rows[rows["kind"] == "variant"]
+    assert outcome.accepted == (variants["status"] == "accepted").sum() == 4 - outcome.missing
+    assert set(variants["parent_id"]) == set(rows[rows["kind"] == "edit"]["variant_id"])
+    real = rows[rows["kind"] == "real"].iloc[0]
+    assert real["image"] is None and (rows[rows["kind"] == "edit"]["parent_id"] == real["variant_id"]).all()
+
+
+def test_rejected_attempts_are_rows_with_picture_sifid_and_reason(work, picture):
+    work(source_of(picture), per_image=30)
+    rejected = frame_of(work).query("status == 'rejected'")
+    assert len(rejected) > 0 and (rejected["reason"] == "sifid").all()
+    assert (rejected["sifid"] > 20).all() and rejected["image"].notna().all()
+
+
+def test_at_most_three_attempts_per_wanted_variant(work, picture):
+    class NeverPleased(fake_models.Filter):
+        def accepts(self, values):
+            return values < 0
+
+    models = replace(fake_models.load(make_settings(input="x")), sifid=NeverPleased())
+    outcome, identity = work(source_of(picture), models, per_image=4)
+    assert outcome.accepted == 0 and outcome.missing == 4
+    assert len(frame_of(work).query("kind == 'variant'")) == 12
+
+
+def test_labels_units_and_seeds_are_written(work, picture):
+    work(source_of(picture), per_image=8)
+    rows = frame_of(work)
+    discrete = rows.query("kind == 'variant' and edit_kind == 'discrete'")
+    assert (discrete["label_name"].astype(str) == discrete["edit_name"]).all()
+    assert rows.query("kind == 'variant'")["seed"].is_unique
+    assert all(len(units) == 17 for units in rows["au_measured"])
+    assert set(rows.query("kind == 'variant'")["start_scale"]) == {"N-1", "N-2"}
+    sizes = rows.query("kind == 'variant'").groupby("start_scale", observed=True)["start_size"].unique()
+    assert sizes["N-1"].tolist() == [32] and sizes["N-2"].tolist() == [40]
+
+
+def test_a_part_is_never_made_twice(work, picture):
+    work(source_of(picture))
+    before = frame_of(work)
+    outcome, identity = work(source_of(picture))
+    assert outcome.accepted == outcome.edits == 0
+    assert is_done(identity, dict(zip(before["variant_id"], before["status"].astype(str), strict=True)))
+    assert len(frame_of(work)) == len(before)
+
+
+def test_topping_up_gives_the_rows_of_a_run_that_asked_for_all_at_once(tmp_path, work, picture, rows_of):
+    for per_image in (2, 5, 12):
+        work(source_of(picture), per_image=per_image)
+    stepwise = rows_of(tmp_path / "out")
+    for part in work.manifest.glob("*.parquet"):
+        part.unlink()
+    work(source_of(picture), per_image=12)
+    at_once = rows_of(tmp_path / "out")
+    ids = [row["variant_id"] for row in stepwise]
+    assert len(ids) == len(set(ids))
+    assert stepwise == at_once
+
+
+def test_other_settings_add_rows_beside_and_share_the_edits(work, picture):
+    work(source_of(picture))
+    edits = len(frame_of(work).query("kind == 'edit'"))
+    work(source_of(picture), engine="patch")
+    rows = frame_of(work)
+    assert rows["variant_id"].is_unique and set(rows["engine"].dropna()) == {"fast", "patch"}
+    assert len(rows.query("kind == 'edit'")) == edits and len(rows.query("kind == 'real'")) == 1
+
+
+def test_ids_depend_on_bytes_seed_frame_and_weights_but_not_on_workers_or_output(picture):
+    settings = make_settings(input="x", per_image=4)
+    print_ = fake_models.load(settings).fingerprint
+
+    def ids(source=None, sha="s" * 64, fingerprint=print_, **options):
+        identity = Identity(source or source_of(picture), sha, settings.model_copy(update=options), fingerprint)
+        return [attempt.variant_id for work in plan_work(identity, {}) for attempt in work.attempts]
+
+    same = ids()
+    assert same == ids(workers=3) == ids(output=Path("/x")) == ids(device="cuda") == ids(frame="crop")
+    others = (
+        ids(sha="t" * 64), ids(seed=1), ids(frame="source"), ids(engine="reference"), ids(singan_iterations=7),
+        ids(fingerprint=replace(print_, editor="f" * 64)), ids(source_of(picture, source_id="b")),
+        ids(source_of(picture, dataset="other")),
+    )  # fmt: skip
+    assert all(not set(same) & set(other) for other in others)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"plain text", "unreadable"),
+        (None, "missing"),
+        ("flat", "no_face"),
+        ("tiny", "too_small"),
+        ("cut", "unreadable"),
+    ],
+)
+def test_a_source_that_cannot_be_used_is_one_failed_row(work, tmp_path, content, reason):
+    path = tmp_path / "bad.jpg"
+    if content in ("flat", "tiny", "cut"):
+        pixels = np.full((1, 1, 3) if content == "tiny" else (90, 90, 3), 128, np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG")
+        content = buffer.getvalue()[: -200 if content == "cut" else None]
+    if content is not None:
+        path.write_bytes(content)
+    outcome, identity = work(source_of(path))
+    rows = frame_of(work)
+    assert outcome.failed == reason and outcome.lost is None
+    assert rows[["kind", "reason"]].astype(str).to_numpy().tolist() == [["real", reason]]
+    assert rows.iloc[0]["message"] and rows.iloc[0]["split"] == "train"
+    again, _ = work(source_of(path))
+    assert again.failed == reason and len(frame_of(work)) == 1
+    assert is_done(identity, {identity.real(): "failed"})
+
+
+def test_retrying_a_failed_source_replaces_its_row(work, picture, monkeypatch):
+    models = fake_models.load(make_settings(input="x"))
+    blind = replace(models, find_face=lambda pixels, source: fake_models.find_face(np.zeros_like(pixels), source))
+    work(source_of(picture), blind)
+    assert frame_of(work)["status"].tolist() == ["failed"]
+    outcome, identity = work(source_of(picture), models, retry_failed=True)
+    rows = frame_of(work)
+    assert outcome.edits == 4 and not is_done(identity, {identity.real(): "failed"})
+    assert rows["variant_id"].is_unique and (rows["status"] != "failed").all()
+
+
+def test_faults_of_the_machine_leave_no_part(work, picture, monkeypatch):
+    models = fake_models.load(make_settings(input="x"))
+
+    def out_of_memory(*_):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    models.regenerator.fit = out_of_memory
+    with pytest.raises(MachineError, match="out of memory"):
+        work(source_of(picture), models)
+    assert not work.manifest.exists() or not list(work.manifest.glob("*.parquet"))
+
+
+def test_a_disk_fault_is_a_machine_error(work, picture):
+    work.manifest.parent.mkdir(parents=True)
+    work.manifest.write_text("not a folder")
+    with pytest.raises(MachineError):
+        work(source_of(picture))
+
+
+@pytest.mark.parametrize(("frame", "size"), [("source", (100, 100)), ("crop", (128, 128)), ("auto", (100, 100))])
+def test_variants_take_the_frame_that_was_asked_for(work, picture, frame, size):
+    work(source_of(picture, is_face_crop=True), frame=frame)
+    rows = frame_of(work).query("kind != 'real'")
+    assert set(zip(rows["width"], rows["height"], strict=True)) == {size}
+    assert {Image.open(io.BytesIO(image["bytes"])).size for image in rows["image"]} == {size}
+
+
+def test_auto_frames_whole_photographs_as_crops(work, picture):
+    work(source_of(picture))
+    assert set(frame_of(work).query("kind != 'real'")["width"]) == {128}
+
+
+def test_grey_stays_grey(work, picture):
+    Image.open(picture).convert("L").save(picture)
+    work(source_of(picture, is_face_crop=True))
+    rows = frame_of(work).query("kind != 'real'")
+    assert {Image.open(io.BytesIO(image["bytes"])).mode for image in rows["image"]} == {"L"}
+
+
+def test_the_sources_picture_is_embedded_on_request(work, picture):
+    work(source_of(picture), include_real=True)
+    image = frame_of(work).query("kind == 'real'").iloc[0]["image"]
+    shown = np.asarray(Image.open(io.BytesIO(image["bytes"])))
+    np.testing.assert_array_equal(shown, np.asarray(Image.open(picture)))
+
+
+def test_singan_may_work_smaller_than_the_crop(work, picture):
+    sizes = []
+    models = fake_models.load(make_settings(input="x"))
+    fit = models.regenerator.fit
+    models.regenerator.fit = lambda edits, *rest: sizes.append(edits.shape[1:]) or fit(edits, *rest)
+    work(source_of(picture), models, singan_size=64)
+    assert sizes == [(64, 64, 3)]
+    assert set(frame_of(work).query("kind == 'variant'")["width"]) == {128}
