@@ -74,10 +74,10 @@ def _sampled(points: Tensor, corner: Tensor, along: Tensor, across: Tensor, widt
     u = (offset * along[:, None]).sum(2) / width[:, None]
     v = (offset * across[:, None]).sum(2)
     # a chain may fold back under strong rotation: keep it a function of u
-    steps = torch.arange(u.shape[1], device=u.device) * 1e-4
+    steps = torch.arange(u.shape[1], device=u.device) * 1e-6
     u = torch.cummax(u + steps, 1).values.contiguous()
     wanted = torch.linspace(0, 1, SAMPLES, device=u.device).expand(len(u), SAMPLES).contiguous()
     after = torch.searchsorted(u, wanted).clamp(1, u.shape[1] - 1)
     u0, u1 = u.gather(1, after - 1), u.gather(1, after)
-    share = ((wanted - u0) / (u1 - u0).clamp(min=1e-4)).clamp(0, 1)
+    share = ((wanted - u0) / (u1 - u0).clamp(min=1e-6)).clamp(0, 1)
     return v.gather(1, after - 1) * (1 - share) + v.gather(1, after) * share

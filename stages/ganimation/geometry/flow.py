@@ -9,9 +9,10 @@ from singanimation.stages.ganimation.geometry import landmarks as mesh
 STEP = 2
 """The flow is computed at every second pixel and interpolated."""
 
-# rings around the face's oval: how far out (times the distance from the nose) and how much of the outline's
-# displacement they keep; the last one holds the background still
-_SKIRT = ((1.15, 0.80), (1.40, 0.35), (1.80, 0.0))
+# rings around the face's oval: how far out from the nose (times the oval's distance; above the eyes, below the
+# nose) and how much of the outline's displacement they keep; the last one holds the background still. The jaw
+# moves far, so its rings are wide; hair and background above are near.
+_SKIRT = ((1.06, 1.15, 0.80), (1.15, 1.40, 0.35), (1.28, 1.80, 0.0))
 _STILL = 2e-3
 
 
@@ -26,6 +27,8 @@ class DenseFlow:
         self._between = torch.tensor(_lip_segments(), device=points.device)
         widths = torch.cat([widths, widths[self._between].mean(1)])
         self._oval = torch.tensor(mesh.OVAL[::2], device=points.device)
+        height = points[self._oval, 1] / points[mesh.NOSE_BASE, 1]
+        self._lowness = height.clamp(0, 1)
         skirt = torch.cat([points.new_full((len(self._oval),), 0.12 + 0.12 * ring) for ring in range(len(_SKIRT))])
         self._widths = torch.cat([widths, skirt])
 
@@ -54,8 +57,9 @@ class DenseFlow:
         """Add points between those of the lips, which spread far apart in an open mouth, and around the face."""
         centre = landmarks[:, mesh.NOSE_BASE, None]
         outline, moved = landmarks[:, self._oval] - centre, moves[:, :, self._oval]
-        rings = [centre + outline * distance for distance, _ in _SKIRT]
-        kept = [moved * share for _, share in _SKIRT]
+        reach = [above + (below - above) * self._lowness for above, below, _ in _SKIRT]
+        rings = [centre + outline * distance[:, None] for distance in reach]
+        kept = [moved * share for *_, share in _SKIRT]
         lips, lip_moves = landmarks[:, self._between].mean(2), moves[:, :, self._between].mean(3)
         return torch.cat([landmarks, lips, *rings], 1), torch.cat([moves, lip_moves, *kept], 2)
 

@@ -44,7 +44,11 @@ def mean_landmarks(landmarks: Tensor) -> Tensor:
     flipped = mean * mean.new_tensor([-1.0, 1.0])
     distances = torch.cdist(flipped.double(), mean.double())
     # one partner each, and the same one both ways
-    partner = torch.from_numpy(linear_sum_assignment((distances + distances.T).numpy())[1])
+    cost = distances + distances.T
+    # closed lips lie on each other, there nearness does not tell upper from lower: their chains do
+    for ring in mesh.UPPER_LIP + mesh.LOWER_LIP:
+        cost[list(ring), list(reversed(ring))] = -1.0
+    partner = torch.from_numpy(linear_sum_assignment(cost.numpy())[1])
     if not torch.equal(partner[partner], torch.arange(mesh.POINTS)):
         raise TrainingError("The mean face is not symmetric enough; leave out faces that are turned or expressive.")
     return (mean + flipped[partner]) / 2
