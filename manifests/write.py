@@ -21,7 +21,7 @@ from singanimation.pipeline.records import Row
 
 COMPRESSION = "zstd"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_LEFTOVER = re.compile(r"^\..+\.parquet\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]+\.tmp$")
+LEFTOVER = re.compile(r"^\..+\.parquet\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]+\.tmp$")
 _STALE_SECONDS = 3600.0
 
 
@@ -104,7 +104,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
     """
     removed: list[Path] = []
     for path in sorted(folder.glob(".*.tmp")) if folder.is_dir() else []:
-        match = _LEFTOVER.match(path.name)
+        match = LEFTOVER.match(path.name)
         if match is None:
             continue
         with suppress(FileNotFoundError):

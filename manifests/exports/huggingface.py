@@ -1,0 +1,136 @@
+"""Hugging Face Parquet shards (``data/train-00000-of-00003.parquet``) with a dataset card."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from singanimation.manifests.exports.records import ExportReport, Names, Record
+from singanimation.manifests.schema import SCHEMA
+from singanimation.manifests.write import COMPRESSION
+from singanimation.pipeline.expressions import EMOTIONS
+
+SHARD_BYTES = 256 * 1024 * 1024
+_GROUP_ROWS = 100
+
+
+def export_huggingface(
+    records: Iterable[Record], output: Path, report: ExportReport, *, shard_bytes: int = SHARD_BYTES
+) -> None:
+    """Write one row per picture in the manifest's own schema, shards by split, and ``README.md``.
+
+    The splits are told by file names, not folders: ``datasets`` would drop the ``split`` column for those.
+    """
+    (output / "data").mkdir()
+    shards: dict[str, _Shards] = {}
+    names = Names()
+    figures = _Figures()
+    for record in records:
+        shard = shards.setdefault(record.split_name, _Shards(output / "data", record.split_name, shard_bytes))
+        shard.add(record, f"{names.stem(record)}{record.ending}")
+        figures.add(record)
+        report.add(record)
+    for shard in shards.values():
+        shard.finish()
+    (output / "README.md").write_text(dataset_card(report, figures.lines(), sorted(shards)), encoding="utf-8")
+
+
+class _Shards:
+    """The Parquet files of one split; they are named once it is known how many there are."""
+
+    def __init__(self, folder: Path, split: str, shard_bytes: int) -> None:
+        self._folder, self._split, self._limit = folder, split, shard_bytes
+        self._waiting: list[dict[str, Any]] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._files: list[Path] = []
+        self._size = 0
+
+    def add(self, record: Record, file_name: str) -> None:
+        row = {name: record.row.get(name) for name in SCHEMA.names}
+        self._waiting.append(row | {"image": {"bytes": record.picture, "path": file_name}})
+        self._size += len(record.picture)
+        if len(self._waiting) >= _GROUP_ROWS:
+            self._flush()
+        if self._size >= self._limit:
+            self._close()
+
+    def finish(self) -> None:
+        self._close()
+        for number, file in enumerate(self._files):
+            file.rename(self._folder / f"{self._split}-{number:05d}-of-{len(self._files):05d}.parquet")
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        if self._writer is None:
+            self._files.append(self._folder / f"{self._split}-{len(self._files):05d}.parquet")
+            self._writer = pq.ParquetWriter(self._files[-1], SCHEMA, compression=COMPRESSION)
+        self._writer.write_table(pa.Table.from_pylist(self._waiting, schema=SCHEMA))
+        self._waiting = []
+
+    def _close(self) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self._size = None, 0
+
+
+class _Figures:
+    """What the card tells about the rows: engines, filters, where variants start, settings."""
+
+    _COLUMNS = {"engine": "SinGAN engine", "start_scale": "start scale", "sifid_features": "SIFID features",
+                "edit_kind": "kind of edit", "au_estimator": "action units by", "code_version": "version",
+                "settings_sha256": "settings (SHA-256)", "dataset": "source data set"}  # fmt: skip
+
+    def __init__(self) -> None:
+        self._values: dict[str, dict[str, int]] = {name: {} for name in self._COLUMNS}
+        self._sifid: list[float] = []
+
+    def add(self, record: Record) -> None:
+        for name, seen in self._values.items():
+            value = record.row[name]
+            if value:
+                seen[value] = seen.get(value, 0) + 1
+        if record.row["sifid"] is not None:
+            self._sifid.append(record.row["sifid"])
+
+    def lines(self) -> list[str]:
+        found = []
+        for name, title in self._COLUMNS.items():
+            values = [f"{value} ({count:,})" for value, count in sorted(self._values[name].items())]
+            if values:
+                found.append(f"- {title}: {', '.join(values)}")
+        if self._sifid:
+            ordered = sorted(self._sifid)
+            found.append(f"- SIFID of the variants: median {ordered[len(ordered) // 2]:.4g}, largest {ordered[-1]:.4g}")
+        return found
+
+
+def dataset_card(report: ExportReport, figures: list[str], splits: list[str]) -> str:
+    """Return the card: front matter that ``datasets`` reads, then sources, licences, counts and settings."""
+    data_files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in splits]
+    configs = json.dumps([{"config_name": "default", "data_files": data_files}])
+    lines = [
+        "---", "license: other", "license_name: see-licences", "task_categories: [image-classification]",
+        "tags: [facial-expression-recognition, synthetic, action-units]", f"configs: {configs}", "---", "",
+        "# A grown facial-expression data set", "",
+        "Real pictures and synthetic variants of them: GANimation changes the expression, per-image SinGANs "
+        "regenerate the picture, SIFID filters. Every row says where it came from.", "",
+        "## Licences of the sources", "",
+        *(f"- {licence}" for licence in sorted(report.licences) or ["not known"]), "",
+        "Synthetic pictures are arguably data derived from their sources: what a source forbids, such as passing "
+        "pictures on, holds for them too.", "", "## Pictures", "", *_count_table(report), "", "## How it was made", "",
+        *figures, "", f"Labels, 0 to 6: {', '.join(EMOTIONS)}.", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _count_table(report: ExportReport) -> list[str]:
+    lines = ["| split | label | real | edits | variants |", "|---|---|---|---|---|"]
+    for split, label in sorted({(split, label) for split, label, _ in report.counts}):
+        cells = (report.counts[split, label, kind] for kind in ("real", "edit", "variant"))
+        lines.append(f"| {split} | {label} | " + " | ".join(f"{count:,}" for count in cells) + " |")
+    return lines

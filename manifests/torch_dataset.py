@@ -1,0 +1,107 @@
+"""A manifest as a ``torch.utils.data.Dataset``: three lines in a training script.
+
+    data = ManifestDataset("out", split="train", transform=my_transform)
+    loader = torch.utils.data.DataLoader(data, batch_size=64, shuffle=True)
+    for pictures, labels in loader: ...
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from torch.utils.data import Dataset
+
+from singanimation.manifests.reading import Choice, open_part, part_paths
+from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.pictures import read_picture
+
+_COLUMNS = ("kind", "status", "split", "label", "label_weights")
+_CACHED_GROUPS = 32
+
+
+class ManifestDataset(Dataset):
+    """Pictures and labels of a manifest's rows that have both.
+
+    ``labels="hard"`` gives an int 0..6, ``"soft"`` a float32 (7,) that sums to 1 (the row's weights, else one-hot).
+    ``transform`` gets the picture as uint8 (H, W, 3) RGB numpy array; without one, items are float32 (3, H, W) in 0..1.
+    Pictures are read when asked for; only labels stay in memory. Raises ManifestError where no row matches.
+    """
+
+    def __init__(
+        self, path: Path | str, split: Choice = None, kind: Choice = ("real", "variant"), status: Choice = "accepted",
+        labels: Literal["hard", "soft"] = "hard", transform: Callable[[np.ndarray], Any] | None = None,
+    ) -> None:
+        if labels not in ("hard", "soft"):
+            raise ManifestError(f"labels={labels!r} does not exist; use 'hard' or 'soft'.")
+        self.labels, self.transform = labels, transform
+        self.parts = part_paths(path)
+        wanted = {"split": _names(split), "kind": _names(kind), "status": _names(status)}
+        self.rows: list[tuple[int, int, int]] = []
+        self.targets: list[int] = []
+        self._weights: list[np.ndarray] = []
+        for index, part in enumerate(self.parts):
+            self._gather(index, open_part(part), wanted)
+        if not self.rows:
+            raise ManifestError(f"{path} has no labelled picture with split={split}, kind={kind}, status={status}.")
+        self._cache: OrderedDict[tuple[int, int], list[bytes | None]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many pictures there are."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Return (picture, label); see the class for their forms."""
+        part, group, row = self.rows[index]
+        data = self._group(part, group)[row]
+        if data is None:
+            raise ManifestError(f"{self.parts[part]} has lost a picture; run `augment verify`.")
+        pixels = read_picture(data, name=f"{self.parts[part].name}, row {row}").pixels
+        picture = self.transform(pixels) if self.transform else _tensor(pixels)
+        label = self.targets[index] if self.labels == "hard" else torch.from_numpy(self._weights[index].copy())
+        return picture, label
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the cached pictures behind when a DataLoader's worker gets its copy."""
+        return self.__dict__ | {"_cache": OrderedDict()}
+
+    def _gather(self, index: int, part: pq.ParquetFile, wanted: dict[str, set[str] | None]) -> None:
+        for group in range(part.num_row_groups):
+            # A row has an image_sha256 exactly where it has a picture: no picture is read here.
+            table = part.read_row_group(group, columns=[*_COLUMNS, "image_sha256"], use_threads=False)
+            for row, values in enumerate(table.to_pylist()):
+                matches = all(names is None or values[name] in names for name, names in wanted.items())
+                if matches and values["label"] is not None and values["image_sha256"] is not None:
+                    self.rows.append((index, group, row))
+                    self.targets.append(values["label"])
+                    self._weights.append(_soft(values["label"], values["label_weights"]))
+
+    def _group(self, part: int, group: int) -> list[bytes | None]:
+        key = (part, group)
+        if key not in self._cache:
+            column = open_part(self.parts[part]).read_row_group(group, columns=["image"], use_threads=False).column(0)
+            self._cache[key] = [(image or {}).get("bytes") for image in column.to_pylist()]
+            if len(self._cache) > _CACHED_GROUPS:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        return self._cache[key]
+
+
+def _names(choice: Choice) -> set[str] | None:
+    if choice is None:
+        return None
+    return {choice} if isinstance(choice, str) else set(choice)
+
+
+def _soft(label: int, weights: Sequence[float] | None) -> np.ndarray:
+    if weights is None:
+        return np.eye(len(EMOTIONS), dtype=np.float32)[label]
+    return np.asarray(weights, np.float32)
+
+
+def _tensor(pixels: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32) / 255)

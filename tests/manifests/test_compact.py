@@ -1,0 +1,101 @@
+"""Compaction keeps every row whenever it is interrupted, and leaves few files."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import singanimation.manifests
+from singanimation.manifests.compact import PLAN, compact, finish_compaction
+from singanimation.manifests.verify import verify
+from singanimation.manifests.write import write_part
+from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.records import Row
+
+Rows = Callable[..., list[Row]]
+NAMES = "abcde"
+
+
+@pytest.fixture
+def output(tmp_path: Path, source_rows: Rows) -> Path:
+    for name in NAMES:
+        write_part(tmp_path / "manifest", f"part-{name}.parquet", source_rows(name))
+    return tmp_path
+
+
+def _ids(output: Path) -> list[str]:
+    return list(singanimation.manifests.read(output, columns=["variant_id"])["variant_id"])
+
+
+def test_parts_become_one_file_with_the_same_rows_in_order(output: Path) -> None:
+    before = pq.read_table(output / "manifest" / "part-a.parquet").to_pylist()
+    ids = _ids(output)
+    done = compact(output)
+    assert (done.before, done.after, done.rows) == (5, 1, 55)
+    assert [path.name for path in (output / "manifest").iterdir()] == [done.written[0].name]
+    assert _ids(output) == ids
+    assert pq.read_table(done.written[0]).to_pylist()[:11] == before
+    assert verify(output).clean
+    assert compact(output).written == ()
+
+
+def test_files_keep_to_their_size(output: Path) -> None:
+    size = (output / "manifest" / "part-a.parquet").stat().st_size
+    done = compact(output, target_bytes=int(2.5 * size))
+    assert done.after == 3 and len(done.written) == 2
+    assert sorted(_ids(output)) == sorted(set(_ids(output))) and len(_ids(output)) == 55
+
+
+def test_parts_of_failed_sources_stay_alone(output: Path) -> None:
+    failed = Row(variant_id="x-real", kind="real", dataset="tiny", source_id="x.png", source_path="x.png",
+                 source_sha256="0", split="train", group_id="x", status="failed", reason="no_face")  # fmt: skip
+    kept = write_part(output / "manifest", "part-x.parquet", [failed])
+    assert compact(output).after == 2 and kept.exists()
+
+
+KILLED_AT = {
+    "before the new file": "module._merge = die",
+    "before the old go": (
+        "finish = module.finish_compaction\n"
+        "module.finish_compaction = lambda folder: die() if (folder / module.PLAN).exists() else finish(folder)"
+    ),
+    "while the old go": (
+        "unlink, calls = pathlib.Path.unlink, []\n"
+        "pathlib.Path.unlink = lambda path, **o: die() if calls.append(1) or len(calls) > 2 else unlink(path, **o)"
+    ),
+}
+
+
+@pytest.mark.parametrize("moment", KILLED_AT)
+def test_a_compaction_killed_at_any_moment_loses_nothing(output: Path, moment: str) -> None:
+    ids = sorted(_ids(output))
+    code = (
+        "import os, pathlib, signal\nfrom singanimation.manifests import compact as module\n"
+        "def die(*args, **options): os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"{KILLED_AT[moment]}\nmodule.compact(pathlib.Path({str(output)!r}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    assert (output / "manifest" / PLAN).exists()
+    assert set(ids) == set(_ids(output))  # every row is still there, some maybe twice
+    assert any("compaction was interrupted" in fault.message for fault in verify(output).faults)
+    assert finish_compaction(output / "manifest")
+    assert sorted(_ids(output)) == ids and verify(output).clean
+    assert len(list((output / "manifest").iterdir())) == (5 if moment == "before the new file" else 1)
+    assert not finish_compaction(output / "manifest")
+
+
+def test_doubled_ids_and_damaged_plans_are_refused(output: Path, source_rows: Rows) -> None:
+    write_part(output / "manifest", "part-f.parquet", source_rows("a"))
+    with pytest.raises(ManifestError, match="11 ids occur more than once"):
+        compact(output)
+    plan = output / "manifest" / PLAN
+    plan.write_text(json.dumps({"old": ["../../victim"], "new": []}))
+    with pytest.raises(ManifestError, match="outside the manifest"):
+        compact(output)
+    plan.write_text("{")
+    with pytest.raises(ManifestError, match="is damaged"):
+        compact(output)

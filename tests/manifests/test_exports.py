@@ -1,0 +1,206 @@
+"""Each export is read back by the library it is for, and by our own readers."""
+
+import csv
+import json
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from singanimation.manifests.exports import EXPORTERS, LICENCES, ExportOptions, export
+from singanimation.manifests.exports.huggingface import export_huggingface
+from singanimation.manifests.exports.records import ExportReport, records
+from singanimation.manifests.exports.webdataset import export_webdataset
+from singanimation.manifests.verify import verify
+from singanimation.manifests.write import write_part
+from singanimation.pipeline.datasets import open_input
+from singanimation.pipeline.errors import MachineError, ManifestError, OutputError, UsageError
+from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.pictures import encode_png, read_picture
+from singanimation.pipeline.records import Row
+
+Rows = Callable[..., list[Row]]
+MINI = Path(__file__).resolve().parents[2].parent / "shared" / "raf-mini"
+
+
+@pytest.fixture
+def output(tmp_path: Path, source_rows: Rows) -> Path:
+    """Source a (train, its picture embedded) and source b (test, not embedded); 3 labelled variants each."""
+    rows = source_rows("a")
+    rows[0] = replace(rows[0], image=encode_png(np.full((32, 32, 3), 77, np.uint8)), image_path="a.png",
+                      width=32, height=32)  # fmt: skip
+    write_part(tmp_path / "out" / "manifest", "part-a.parquet", rows)
+    write_part(tmp_path / "out" / "manifest", "part-b.parquet", source_rows("b", split="test"))
+    return tmp_path / "out"
+
+
+def test_hugging_face_shards_are_read_by_datasets_and_by_us(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = export(output, "hf", tmp_path / "hf")
+    assert report.total == 7 and report.counts["train", "fear", "variant"] == 3
+    assert any("1 pictures are not in the manifest" in warning for warning in report.warnings)
+    assert any("6 pictures without a label" in warning for warning in report.warnings)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset(str(tmp_path / "hf"), cache_dir=str(tmp_path / "cache"))
+    assert {split: len(rows) for split, rows in loaded.items()} == {"train": 4, "test": 3}
+    row = loaded["train"][0]
+    assert row["image"].getpixel((0, 0)) == (77, 77, 77) and row["split"] == "train"
+    assert loaded["train"].features["label"].names == list(EMOTIONS) and row["label"] == 6
+    card = (tmp_path / "hf" / "README.md").read_text()
+    for words in ("CC0-1.0", "| train | fear | 0 | 0 | 3 |", "license: other", "SIFID of the variants: median 0.1",
+                  "SinGAN engine: fast (6)"):  # fmt: skip
+        assert words in card
+    again = open_input(str(tmp_path / "hf" / "data"))
+    assert again.counts() == {"train": {"fear": 3, "neutral": 1}, "test": {"fear": 3}}
+
+
+def test_shards_are_split_and_named_by_their_number(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "hf").mkdir()
+    report = ExportReport(tmp_path / "hf")
+    export_huggingface(records(output, ExportOptions(), report), tmp_path / "hf", report, shard_bytes=1)
+    names = sorted(path.name for path in (tmp_path / "hf" / "data").iterdir())
+    assert names[:3] == [f"test-0000{i}-of-00003.parquet" for i in range(3)] and len(names) == 7
+
+
+def test_class_folders_are_read_by_torchvision_and_by_us(output: Path, tmp_path: Path) -> None:
+    export(output, "imagefolder", tmp_path / "folders")
+    torchvision = pytest.importorskip("torchvision")
+    loaded = torchvision.datasets.ImageFolder(str(tmp_path / "folders" / "train"))
+    assert loaded.classes == ["fear", "neutral"] and len(loaded) == 4
+    assert open_input(str(tmp_path / "folders")).counts() == {"train": {"fear": 3, "neutral": 1}, "test": {"fear": 3}}
+    rows = list(csv.DictReader((tmp_path / "folders" / "rows.csv").open()))
+    assert {row["variant_id"] for row in rows} >= {"a-real", "a-fear-0", "b-fear-2"}
+    assert all((tmp_path / "folders" / row["file_name"]).is_file() for row in rows)
+    assert "CC0-1.0" in (tmp_path / "folders" / LICENCES).read_text()
+
+
+def test_the_csv_index_is_read_by_us(output: Path, tmp_path: Path) -> None:
+    export(output, "csv", tmp_path / "csv")
+    dataset = open_input(str(tmp_path / "csv" / "index.csv"))
+    assert dataset.counts() == {"train": {"fear": 3, "neutral": 1}, "test": {"fear": 3}}
+    assert {source.group_id for source in dataset.sources} == {"a", "b"}
+
+
+def test_webdataset_shards_hold_picture_label_and_row(output: Path, tmp_path: Path) -> None:
+    export(output, "webdataset", tmp_path / "web")
+    with tarfile.open(tmp_path / "web" / "train-000000.tar") as tar:
+        names = tar.getnames()
+        assert names[:3] == ["a.png", "a.json", "a.cls"] and len(names) == 12
+        row = json.load(tar.extractfile("a.json"))
+        assert tar.extractfile("a.cls").read() == b"6"
+        assert row["variant_id"] == "a-real" and row["split"] == "train" and "image" not in row
+        assert read_picture(tar.extractfile("a.png").read()).pixels[0, 0, 0] == 77
+    export(output, "webdataset", tmp_path / "again")
+    first, second = (tmp_path / name / "train-000000.tar" for name in ("web", "again"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_webdataset_itself_reads_the_shards(output: Path, tmp_path: Path) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    (tmp_path / "web").mkdir()
+    report = ExportReport(tmp_path / "web")
+    export_webdataset(records(output, ExportOptions(), report), tmp_path / "web", report, shard_bytes=1)
+    shards = sorted(str(path) for path in (tmp_path / "web").glob("train-*.tar"))
+    assert len(shards) == 4
+    loaded = list(webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8").to_tuple("png", "cls"))
+    assert sorted(label for _, label in loaded) == [1, 1, 1, 6] and loaded[0][0].shape == (32, 32, 3)
+
+
+def test_raf_dbs_tree_has_its_names_its_size_and_its_labels(output: Path, tmp_path: Path) -> None:
+    report = export(output, "raf-db", tmp_path / "raf")
+    dataset = open_input(str(tmp_path / "raf"))
+    assert dataset.name == "raf-db" and dataset.counts() == {"train": {"fear": 3, "neutral": 1}, "test": {"fear": 3}}
+    lines = (tmp_path / "raf" / "basic" / "EmoLabel" / "list_patition_label.txt").read_text().splitlines()
+    assert lines[0] == "test_5001.jpg 2" and "train_20001.jpg 7" in lines and len(lines) == 7
+    picture = Image.open(tmp_path / "raf" / "basic" / "Image" / "aligned" / "train_20001_aligned.jpg")
+    assert (picture.format, picture.size) == ("JPEG", (100, 100))
+    assert any("7 pictures were scaled to 100x100" in warning for warning in report.warnings)
+    with pytest.raises(ManifestError, match="no place for pictures without a label"):
+        export(output, "raf-db", tmp_path / "raf2", ExportOptions(unlabelled=True))
+    assert not (tmp_path / "raf2").exists()
+
+
+@pytest.mark.skipif(not MINI.is_dir(), reason="../shared/raf-mini is not beside this checkout")
+@pytest.mark.parametrize("to", list(EXPORTERS))
+def test_raf_mini_through_every_export_and_back(tmp_path: Path, to: str) -> None:
+    sources = open_input(str(MINI))
+    rows = [
+        Row(variant_id=f"row-{source.source_id}", kind="real", dataset=source.dataset, source_id=source.source_id,
+            source_path=source.source_path, source_sha256=read_picture(source.path).sha256, split=source.split,
+            group_id=source.group_id, licence=source.licence, label=source.label, source_label=source.source_label)
+        for source in sources.sources
+    ]  # fmt: skip
+    write_part(tmp_path / "out" / "manifest", "part-all.parquet", rows)
+    assert verify(tmp_path / "out").clean
+    report = export(tmp_path / "out", to, tmp_path / "there", ExportOptions(input_root=MINI))
+    assert report.total == 117 and report.warnings == []
+    assert "no redistribution" in (tmp_path / "there" / LICENCES).read_text()
+    if to == "webdataset":
+        with tarfile.open(tmp_path / "there" / "train-000000.tar") as tar:
+            assert sum(name.endswith(".cls") for name in tar.getnames()) == 90
+        return
+    back = open_input(str(tmp_path / "there" / {"csv": "index.csv", "hf": "data"}.get(to, "")))
+    assert back.counts() == sources.counts()
+    if to == "raf-db":
+        for before, after in zip(sources.sources, back.sources, strict=True):
+            assert before.source_id == after.source_id
+            assert before.path.read_bytes() == after.path.read_bytes()
+
+
+def test_options_choose_rows(output: Path, tmp_path: Path) -> None:
+    everything = ExportOptions(edits=True, every_status=True, unlabelled=True)
+    report = export(output, "csv", tmp_path / "all", everything)
+    assert report.total == 21
+    assert report.counts["train", "unlabelled", "variant"] == 4 and report.counts["test", "fear", "edit"] == 1
+    only = export(output, "csv", tmp_path / "test", ExportOptions(real=False, splits=("test",)))
+    assert set(only.counts) == {("test", "fear", "variant")}
+    with pytest.raises(ManifestError, match="neither real pictures nor edits nor variants"):
+        export(output, "csv", tmp_path / "none", ExportOptions(real=False, variants=False))
+    with pytest.raises(ManifestError, match="has nothing to export"):
+        export(output, "csv", tmp_path / "none", ExportOptions(splits=("validation",)))
+
+
+def test_real_pictures_come_from_the_input_only_while_they_are_the_same(
+    output: Path, tmp_path: Path, source_rows: Rows
+) -> None:
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "b.png").write_bytes(b"another picture")
+    options = ExportOptions(input_root=tmp_path / "input")
+    assert export(output, "csv", tmp_path / "csv", options).counts["test", "neutral", "real"] == 0
+
+
+def test_names_from_a_strange_manifest_stay_in_the_folder(tmp_path: Path, source_rows: Rows) -> None:
+    rows = [replace(row, split="../../up", image_path="../../../evil.png" if row.image else None)
+            for row in source_rows("a", rejected=0)]  # fmt: skip
+    write_part(tmp_path / "out" / "manifest", "part-a.parquet", rows)
+    for to in ("csv", "imagefolder", "webdataset", "hf"):
+        export(tmp_path / "out", to, tmp_path / "deep" / to, ExportOptions(unlabelled=True))
+    outside = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*evil*")}
+    assert outside <= {"deep"} and {path.name for path in tmp_path.iterdir()} == {"out", "deep"}
+    names = [row["file_name"] for row in csv.DictReader((tmp_path / "deep" / "csv" / "index.csv").open())]
+    assert len(set(names)) == len(names) == 6 and all(".." not in name for name in names)
+
+
+def test_an_export_is_whole_or_absent_and_overwrites_nothing(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="--to zip: no such layout; use hf, imagefolder"):
+        export(output, "zip", tmp_path / "zip")
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "mine.txt").write_text("keep")
+    with pytest.raises(OutputError, match="is not empty"):
+        export(output, "csv", tmp_path / "used")
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(MachineError, match="disk is full"):
+        export(output, "csv", tmp_path / "new")
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "used"}

@@ -1,0 +1,66 @@
+"""The torch Dataset gives pictures with hard or soft labels, also through a DataLoader's workers."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from singanimation.manifests.compact import compact
+from singanimation.manifests.torch_dataset import ManifestDataset
+from singanimation.manifests.write import write_part
+from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.pictures import encode_png
+from singanimation.pipeline.records import Row
+
+Rows = Callable[..., list[Row]]
+WEIGHTS = (0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.75)
+
+
+@pytest.fixture
+def output(tmp_path: Path, source_rows: Rows) -> Path:
+    rows = source_rows("a")
+    rows[2] = replace(rows[2], label="neutral", label_weights=WEIGHTS, label_origin="interpolated",
+                      image=encode_png(np.full((32, 32, 3), 51, np.uint8)), image_sha256=None)  # fmt: skip
+    write_part(tmp_path / "manifest", "part-a.parquet", rows)
+    write_part(tmp_path / "manifest", "part-b.parquet", source_rows("b", split="test"))
+    return tmp_path
+
+
+def test_items_are_pictures_in_0_to_1_with_hard_labels(output: Path) -> None:
+    data = ManifestDataset(output, split="train")
+    picture, label = data[0]
+    assert len(data) == 3 and label == 6
+    assert picture.shape == (3, 32, 32) and picture.dtype == torch.float32
+    assert torch.allclose(picture, torch.full((3, 32, 32), 51 / 255))
+    assert sorted(data.targets) == [1, 1, 6]
+
+
+def test_soft_labels_are_the_rows_weights_or_one_hot(output: Path) -> None:
+    data = ManifestDataset(output, split="train", labels="soft")
+    assert data[0][1].tolist() == list(WEIGHTS)
+    assert data[1][1].tolist() == [0, 1, 0, 0, 0, 0, 0]
+
+
+def test_three_lines_of_a_training_script_work_with_workers(output: Path) -> None:
+    data = ManifestDataset(output, transform=lambda pixels: torch.from_numpy(pixels.mean((0, 1))))
+    loader = torch.utils.data.DataLoader(data, batch_size=4, shuffle=True, num_workers=1)
+    batches = [(pictures.shape, labels.tolist()) for pictures, labels in loader]
+    assert [shape for shape, _ in batches] == [(4, 3), (2, 3)]
+    assert sorted(label for _, labels in batches for label in labels) == [1, 1, 1, 1, 1, 6]
+
+
+def test_compacted_manifests_give_the_same_items(output: Path) -> None:
+    before = [(float(picture.sum()), label) for picture, label in ManifestDataset(output)]
+    compact(output)
+    assert [(float(picture.sum()), label) for picture, label in ManifestDataset(output)] == before
+
+
+def test_choices_without_a_row_and_unknown_labels_say_so(output: Path) -> None:
+    with pytest.raises(ManifestError, match="no labelled picture with split=validation"):
+        ManifestDataset(output, split="validation")
+    with pytest.raises(ManifestError, match="labels='firm'"):
+        ManifestDataset(output, labels="firm")
+    assert len(ManifestDataset(output, status=("accepted", "rejected"), kind="variant")) == 8

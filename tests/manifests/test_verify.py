@@ -1,0 +1,115 @@
+"""Every fault of a manifest is named by the check that is about it, and a sound one has none."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from singanimation.manifests.schema import SCHEMA
+from singanimation.manifests.verify import verify
+from singanimation.manifests.write import write_part
+from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.records import Row
+
+Rows = Callable[..., list[Row]]
+
+
+@pytest.fixture
+def output(tmp_path: Path, source_rows: Rows) -> Path:
+    write_part(tmp_path / "manifest", "part-a.parquet", source_rows("a"))
+    write_part(tmp_path / "manifest", "part-b.parquet", source_rows("b", split="test"))
+    return tmp_path
+
+
+def _faults(path: Path) -> dict[str, str]:
+    return {fault.check: fault.message for fault in verify(path).faults}
+
+
+def _add(output: Path, rows: list[Row]) -> None:
+    write_part(output / "manifest", "part-z.parquet", rows)
+
+
+def test_a_sound_manifest_is_clean(output: Path) -> None:
+    result = verify(output)
+    assert result.clean and (result.parts, result.rows, result.pictures) == (2, 22, 20)
+    assert verify(output, pictures=False).pictures == 0
+    with pytest.raises(ManifestError, match="holds no manifest"):
+        verify(output / "nowhere")
+
+
+def test_damaged_and_foreign_files_are_faults_and_the_rest_is_checked(output: Path) -> None:
+    (output / "manifest" / "torn.parquet").write_bytes(b"PAR1 torn")
+    pq.write_table(pa.table({"a": [1]}), output / "manifest" / "x.parquet")
+    result = verify(output)
+    assert [fault.check for fault in result.faults] == ["schema", "schema"] and result.rows == 22
+    assert "torn.parquet is damaged" in result.faults[0].message
+
+
+def test_doubled_ids_and_dangling_parents_are_named(output: Path, source_rows: Rows) -> None:
+    rows = source_rows("a")
+    _add(output, [rows[0], replace(rows[1], variant_id="edit-x", parent_id="gone"),
+                  replace(rows[2], variant_id="variant-x", parent_id="a-real")])  # fmt: skip
+    result = verify(output)
+    messages = [fault.message for fault in result.faults]
+    assert "1 ids occur more than once: a-real." in messages
+    assert "1 edit rows have no real row as their parent: edit-x." in messages
+    assert "1 variant rows have no edit row as their parent: variant-x." in messages
+    assert len(messages) == 3
+
+
+def test_leakage_between_splits_is_named(output: Path, source_rows: Rows) -> None:
+    _add(output, source_rows("c", split="test", group="a"))
+    assert _faults(output) == {
+        "person leakage": "1 people (group_id) have pictures in more than one split: a (test, train)."
+    }
+    other = [replace(row, split="validation", group_id="d", variant_id=f"again-{row.variant_id}",
+                     parent_id=row.parent_id and f"again-{row.parent_id}") for row in source_rows("a")]  # fmt: skip
+    _add(output, [*source_rows("c", split="test"), *other])
+    found = _faults(output)
+    assert set(found) == {"source leakage", "picture leakage"}
+    assert "a.png (train, validation)" in found["source leakage"]
+
+
+def test_changed_pictures_are_named(output: Path) -> None:
+    path = output / "manifest" / "part-a.parquet"
+    rows = pq.read_table(path).to_pylist()
+    rows[1]["image_sha256"] = "0" * 64
+    rows[2]["width"] = 31
+    rows[3]["image"]["bytes"] = b"no picture"
+    rows[4]["label_name"] = None
+    rows[5]["image"]["bytes"] = None
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path)
+    result = verify(output)
+    messages = " ".join(fault.message for fault in result.faults)
+    assert "2 pictures are not those that their image_sha256 names: a-fear, a-fear-1" in messages
+    assert "1 pictures have another width or height than their row: a-fear-0" in messages
+    assert "2 pictures cannot be read: a-fear-1, a-fear-3" in messages
+    assert "1 rows have a label without its name or the reverse: a-fear-2" in messages
+
+
+def test_summaries_are_compared_with_the_rows_of_their_runs(output: Path) -> None:
+    folder = output / "runs" / "run-1"
+    folder.mkdir(parents=True)
+    summary = {"run_id": "run-1", "variants": {"accepted": 12, "rejected": {"sifid": 4}}, "stopped": None}
+
+    def put(changes: dict[str, object]) -> dict[str, str]:
+        (folder / "summary.json").write_text(json.dumps(summary | changes))
+        return _faults(output)
+
+    assert put({}) == {}
+    assert "tells of 13 accepted variants, the manifest holds 12" in put(
+        {"variants": {"accepted": 13, "rejected": {"sifid": 4}}})["summaries"]  # fmt: skip
+    fewer = {"variants": {"accepted": 11, "rejected": {"sifid": 4}}}
+    assert "tells of 11" in put(fewer)["summaries"]
+    # A run that was stopped may have left a part that it no longer counted.
+    assert put(fewer | {"stopped": "interrupted"}) == {}
+    assert "has not the form" in put({"variants": []})["summaries"]
+
+
+def test_leftovers_are_told(output: Path) -> None:
+    (output / "manifest" / ".part-a.parquet.host~1~0a.tmp").write_text("half")
+    assert "1 temporary files of killed runs are left" in _faults(output)["leftovers"]
