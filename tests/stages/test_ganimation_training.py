@@ -1,0 +1,174 @@
+"""The training loop on a made-up face: it learns, resumes to the same bits, and stops when attention saturates."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from singanimation.pipeline.errors import TrainingError, WeightsError
+from singanimation.stages.ganimation.checkpoints import load_generator, save_generator
+from singanimation.stages.ganimation.edit import ExpressionEditor
+from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
+from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
+from singanimation.stages.ganimation.geometry_recipe import GeometryObjective
+from singanimation.stages.ganimation.pairs import PairSampler
+from singanimation.stages.ganimation.paper_recipe import PaperObjective
+from singanimation.stages.ganimation.training import (
+    SATURATION_STEPS,
+    Progress,
+    TrainingFaces,
+    TrainSettings,
+    learning_rate_at,
+    train,
+)
+
+SMALL = TrainSettings(steps=4, batch_size=2, width=0.13, learning_rate=1e-3, seed=5)
+
+
+@pytest.fixture(scope="module")
+def faces() -> TrainingFaces:
+    """Three blurred-noise pictures whose landmarks are the mean face."""
+    rng = np.random.default_rng(0)
+    coarse = torch.from_numpy(rng.uniform(60, 200, (3, 3, 20, 20))).float()
+    pictures = nn.functional.interpolate(coarse, 160, mode="bicubic").clamp(0, 255).byte()
+    landmarks = load_mean_landmarks().numpy() * 43.6 + np.array([80.0, 61.1])
+    units = rng.uniform(0, 0.4, (3, 17)).astype(np.float32)
+    return TrainingFaces(
+        pictures.permute(0, 2, 3, 1).contiguous().numpy(), np.repeat(landmarks[None], 3, 0).astype(np.float32), units
+    )
+
+
+class _SmallDescription(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer = nn.Conv2d(3, 17, 5, 4).requires_grad_(False)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
+        maps = self.layer(pictures)
+        return maps.mean((2, 3)).sigmoid(), [maps]
+
+
+def _objective(settings: TrainSettings, faces: TrainingFaces) -> Any:
+    if settings.recipe == "paper":
+        return PaperObjective(settings, faces)
+    return GeometryObjective(settings, faces, _SmallDescription())
+
+
+def _run(settings: TrainSettings, faces: TrainingFaces, resume: dict | None = None) -> list[Progress]:
+    return list(train(settings, _objective(settings, faces), resume))
+
+
+def _weights(progress: Progress) -> list[Tensor]:
+    return [value.clone() for value in progress.generator.state_dict().values()]
+
+
+@pytest.mark.parametrize("recipe", ["geometry", "paper"])
+def test_a_resumed_training_ends_at_the_same_weights(recipe: str, faces: TrainingFaces, tmp_path: Path) -> None:
+    settings = replace(SMALL, recipe=recipe)
+    whole = _weights(_run(settings, faces)[-1])
+    half = None
+    for progress in train(settings, _objective(settings, faces)):
+        if progress.step == 2:
+            torch.save(progress.state, tmp_path / "half.pt")
+            half = torch.load(tmp_path / "half.pt", weights_only=True)
+            break
+    resumed = _weights(_run(settings, faces, half)[-1])
+    for a, b in zip(whole, resumed, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_training_moves_the_picture_towards_the_teachers(faces: TrainingFaces) -> None:
+    settings = replace(SMALL, steps=50, batch_size=4, learning_rate=1e-2)
+    objective = _objective(settings, faces)
+    pairs = PairSampler(faces, Teacher(), "cpu").draw(12, torch.Generator().manual_seed(99))
+
+    def error(generator: nn.Module) -> float:
+        with torch.no_grad():
+            return float((generator(pairs.source, pairs.change).picture - pairs.target).abs().mean())
+
+    before = error(objective.generator)
+    last = list(train(settings, objective))[-1]
+    assert error(last.generator) < 0.8 * before
+
+
+def test_the_adversarial_term_trains_its_critic(faces: TrainingFaces) -> None:
+    last = _run(replace(SMALL, steps=6, adversarial=0.05), faces)[-1]
+    assert last.losses["critic"] > 0
+
+
+def test_warm_up_and_cosine() -> None:
+    assert learning_rate_at(0.0, 0, 1.0) == pytest.approx(0.01)
+    assert learning_rate_at(0.5, 5000, 1.0) == pytest.approx(0.5)
+    assert learning_rate_at(1.0, 5000, 1.0) == pytest.approx(0.0)
+
+
+class _Saturated:
+    """An objective whose attention never opens."""
+
+    options: dict[str, Any] = {}
+
+    def __init__(self, attention: float) -> None:
+        self.generator = nn.Linear(1, 1)
+        self._attention = attention
+
+    def step(self, random: torch.Generator, learning_rate: float, done: float) -> dict[str, float]:
+        return {"attention": self._attention}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Any) -> None: ...
+
+
+@pytest.mark.parametrize(("attention", "words"), [(0.999, "nothing is edited"), (0.01, "everything is repainted")])
+def test_saturated_attention_stops_the_training_with_a_clear_error(attention: float, words: str) -> None:
+    settings = replace(SMALL, steps=SATURATION_STEPS + 10)
+    with pytest.raises(TrainingError, match=words):
+        list(train(settings, _Saturated(attention)))
+
+
+def test_a_loss_that_is_no_number_stops_the_training() -> None:
+    with pytest.raises(TrainingError, match="no number"):
+        list(train(SMALL, _Saturated(float("nan"))))
+
+
+def test_a_saved_generator_edits_as_before_and_carries_its_card(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    network = GeometryGenerator((8, 8, 8), blocks=1).half().float()
+    path = tmp_path / "generator.safetensors"
+    save_generator(path, network, {"widths": [8, 8, 8], "blocks": 1}, {"recipe": "geometry"})
+    loaded = load_generator(path)
+    assert loaded.card["recipe"] == "geometry" and len(loaded.digest) == 16
+    crop = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
+    source, target = np.zeros(17, np.float32), np.full((1, 17), 0.5, np.float32)
+    first = ExpressionEditor(network.eval(), "").edit(crop, source, target).pictures
+    assert np.array_equal(first, ExpressionEditor.load(path).edit(crop, source, target).pictures)
+
+
+def test_an_edit_to_the_sources_own_units_returns_its_bytes() -> None:
+    crop = np.random.default_rng(1).integers(0, 255, (128, 128, 3), np.uint8)
+    source = np.random.default_rng(2).uniform(0, 1, 17).astype(np.float32)
+    edits = ExpressionEditor(GeometryGenerator((8, 8, 8), blocks=1).eval(), "").edit(crop, source, source[None])
+    assert np.array_equal(edits.pictures[0], crop)
+    assert (edits.attention == 1).all()
+
+
+def test_damaged_and_foreign_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="does not exist"):
+        load_generator(tmp_path / "absent.safetensors")
+    path = tmp_path / "generator.safetensors"
+    save_generator(path, GeometryGenerator((8, 8, 8), blocks=1), {"widths": [8, 8, 8], "blocks": 1}, {})
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="is it complete"):
+        load_generator(path)
+    save_generator(path, GeometryGenerator((8, 8, 8), blocks=1), {"widths": [16, 8, 8], "blocks": 1}, {})
+    with pytest.raises(WeightsError, match="does not fit"):
+        load_generator(path)
+    path.write_bytes(b"\x80\x04\x95not a tensor")
+    with pytest.raises(WeightsError, match="no readable safetensors"):
+        load_generator(path)
