@@ -105,8 +105,10 @@ def _command_line_error(error: Exception) -> int:
     By name: releases of typer bring click along in different places.
     """
     name = type(error).__name__
-    if name in {"Abort", "Exit"}:
-        return int(ExitCode.INTERRUPTED) if name == "Abort" else int(getattr(error, "exit_code", 0))
+    if name == "Exit":
+        return int(getattr(error, "exit_code", 0))
+    if name == "Abort":  # what the parser makes of Ctrl-C
+        return complain(_INTERRUPTED, ExitCode.INTERRUPTED)
     if not hasattr(error, "format_message"):
         raise error
     if name == "NoArgsIsHelpError":

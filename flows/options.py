@@ -40,19 +40,19 @@ def _parameter(name: str) -> inspect.Parameter:
     kind = _plain_type(field.annotation)
     flag = "--" + name.replace("_", "-")
     declared = [_SWITCHES.get(name, flag)] if kind is bool else [flag]
+    # the option itself has no default: what was not typed must be told from what was
     text = (field.description or "").rstrip(".")
-    option = typer.Option(*declared, help=text[:1].upper() + text[1:] + ".", show_default=_shown(field))
+    option = typer.Option(*declared, help=f"{text[:1].upper()}{text[1:]}{_default(field)}.", show_default=False)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
 
 
-def _shown(field: Any) -> str | bool:
-    if field.is_required():
-        return "required"
-    if field.default is None or field.default is False:
-        return False
-    return ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
+def _default(field: Any) -> str:
+    if field.is_required() or field.default is None or field.default is False:
+        return ""
+    shown = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    return f" (default: {shown})"
 
 
 def _plain_type(annotation: Any) -> type:

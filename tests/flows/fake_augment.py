@@ -1,0 +1,9 @@
+"""``augment`` with the fake models, for tests that need a process of their own: python fake_augment.py --input ..."""
+
+from functools import partial
+
+if __name__ == "__main__":
+    from singanimation.flows import cli, main_job
+
+    main_job.run_main_job = partial(main_job.run_main_job, loader="fake_models:load")
+    cli.main()
