@@ -1,15 +1,22 @@
 """Counts of a manifest: what a run prints at its end and saves in ``summary.json``."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from singanimation.manifests.reading import iter_tables, part_paths
+from singanimation.manifests.schema import SCHEMA
 from singanimation.pipeline.expressions import EMOTIONS
 
 _COLUMNS = ("dataset", "source_id", "kind", "split", "status", "reason", "label_name", "edit_kind")
+_PLAIN = pa.schema([
+    pa.field(name, pa.string(), nullable=SCHEMA.field(name).nullable) for name in _COLUMNS
+])  # fmt: skip
+_BATCH_TABLES = 500
 UNLABELLED = "unlabelled"
 
 
@@ -22,49 +29,53 @@ def summarize(path: Path | str, *, per_image: int | None = None) -> dict[str, An
     Raises ManifestError where there is no manifest.
     """
     counts: Counter[tuple[Any, ...]] = Counter()
-    accepted: dict[tuple[str, str], int] = {}
-    for _, table in iter_tables(part_paths(path), _COLUMNS):
+    accepted: Counter[tuple[str, str]] = Counter()
+    unusable: set[tuple[str, str]] = set()
+    for table in _batches(path):
         counts.update(_grouped(table))
-        for (dataset, source_id), count in _accepted_per_source(table):
-            accepted[dataset, source_id] = accepted.get((dataset, source_id), 0) + count
+        for key, count, without_face in _sources(table):
+            accepted[key] += count
+            if without_face:
+                unusable.add(key)
     summary = _tally(counts)
     summary["sources"] = len(accepted)
     if per_image is not None:
-        failed = _failed_sources(path)
-        short = {key: have for key, have in accepted.items() if have < per_image and key not in failed}
         summary["short"] = [
             {"dataset": dataset, "source_id": source_id, "accepted": have}
-            for (dataset, source_id), have in sorted(short.items())
+            for (dataset, source_id), have in sorted(accepted.items())
+            if have < per_image and (dataset, source_id) not in unusable
         ]
     return summary
 
 
+def _batches(path: Path | str) -> Iterator[pa.Table]:
+    """Yield the small columns of many parts in one table: counting part by part would take minutes for a million."""
+    waiting: list[pa.Table] = []
+    for _, table in iter_tables(part_paths(path), _COLUMNS):
+        waiting.append(table.replace_schema_metadata(None).cast(_PLAIN))
+        if len(waiting) >= _BATCH_TABLES:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
 def _grouped(table: pa.Table) -> dict[tuple[Any, ...], int]:
     names = ["kind", "status", "split", "reason", "label_name", "edit_kind"]
-    plain = pa.table({name: table.column(name).cast(pa.string()) for name in names})
-    groups = plain.group_by(names).aggregate([([], "count_all")])
-    columns = [groups.column(name).to_pylist() for name in (*names, "count_all")]
-    return {key: count for *key, count in zip(*columns, strict=True) for key in [tuple(key)]}
+    groups = table.group_by(names).aggregate([([], "count_all")])
+    columns = [groups.column(name).to_pylist() for name in names]
+    return dict(zip(zip(*columns, strict=True), groups.column("count_all").to_pylist(), strict=True))
 
 
-def _accepted_per_source(table: pa.Table) -> list[tuple[tuple[str, str], int]]:
-    """Return accepted variants per (data set, source), sources without any included."""
-    kind, status = table.column("kind").to_pylist(), table.column("status").to_pylist()
-    good = [k == "variant" and s == "accepted" for k, s in zip(kind, status, strict=True)]
-    plain = pa.table({"dataset": table.column("dataset"), "source_id": table.column("source_id"),
-                      "good": pa.array(good, pa.bool_())})  # fmt: skip
-    groups = plain.group_by(["dataset", "source_id"]).aggregate([("good", "sum")])
-    keys = zip(groups.column("dataset").to_pylist(), groups.column("source_id").to_pylist(), strict=True)
-    return list(zip(keys, (int(count) for count in groups.column("good_sum").to_pylist()), strict=True))
-
-
-def _failed_sources(path: Path | str) -> set[tuple[str, str]]:
-    """Return the sources whose own row failed or was rejected: they have no face to make variants of."""
-    found: set[tuple[str, str]] = set()
-    columns = ("dataset", "source_id")
-    for _, table in iter_tables(part_paths(path), columns, kind="real", status=("failed", "rejected")):
-        found.update(zip(*(table.column(name).to_pylist() for name in columns), strict=True))
-    return found
+def _sources(table: pa.Table) -> Iterator[tuple[tuple[str, str], int, bool]]:
+    """Yield (data set, source), its accepted variants, and whether its own row failed or was rejected."""
+    kind, accepted = table.column("kind"), pc.equal(table.column("status"), "accepted")
+    good = pc.and_(pc.equal(kind, "variant"), accepted)
+    bad = pc.and_(pc.equal(kind, "real"), pc.invert(accepted))
+    plain = table.select(["dataset", "source_id"]).append_column("good", good.cast(pa.int64()))
+    groups = plain.append_column("bad", bad).group_by(["dataset", "source_id"])
+    for row in groups.aggregate([("good", "sum"), ("bad", "any")]).to_pylist():
+        yield (row["dataset"], row["source_id"]), row["good_sum"], row["bad_any"]
 
 
 def _tally(counts: Counter[tuple[Any, ...]]) -> dict[str, Any]:
