@@ -31,7 +31,7 @@ _TONGUE = (0.66, 0.33, 0.33)
 _DARKEST, _BRIGHTEST = 0.42, 0.86
 # enamel is a little warm, and takes on some of the light's colour, which skin shows
 _ENAMEL = (1.09, 1.06, 1.01)
-_TINT = 0.2
+_TINT = 0.15
 
 
 class MouthInterior:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
+from singanimation.pipeline.expressions import AU_INDEX
 from singanimation.stages.ganimation.geometry import landmarks as mesh
 from singanimation.stages.ganimation.geometry.interior import MouthInterior
 from singanimation.stages.ganimation.geometry.landmarks import face_frame
@@ -17,6 +18,9 @@ MEAN_FACE = Path(__file__).with_name("mean_face.safetensors")
 """``landmarks`` (478, 2) in face units, symmetric; ``texture`` and ``brightness`` of the mouth interior."""
 
 FEWEST_FACES = 8
+
+# the largest AUs of a face at rest
+_REST = {"AU12": 0.15, "AU25": 0.04, "AU26": 0.10, "AU45": 0.25}
 
 
 def load_mean_landmarks() -> Tensor:
@@ -28,6 +32,24 @@ def load_interior() -> MouthInterior:
     """Return the packaged mouth interior. Raises WeightsError when the file is missing or damaged."""
     content = _load()
     return MouthInterior(content["texture"], content["brightness"])
+
+
+def save_mean_face(path: Path, pictures: Tensor, landmarks: Tensor, action_units: Tensor, yaw: Tensor) -> None:
+    """Learn a mean face from training faces and write it as a safetensors file; the packaged one was made so.
+
+    ``pictures`` (N, 3, H, W) in 0..1, ``landmarks`` (N, 478, 2) pixels, ``action_units`` (N, 17) in 0..1, ``yaw`` (N,)
+    degrees. Raises TrainingError when there are too few faces at rest, or too few smiles.
+    """
+    interior = MouthInterior.learn(pictures, landmarks, yaw)
+    content = {"landmarks": mean_landmarks(landmarks[at_rest(action_units, yaw)]), **interior.state()}
+    about = {"about": "mean landmarks (face units) of training faces at rest; mean row of teeth of their smiles"}
+    save_file({name: tensor.contiguous() for name, tensor in content.items()}, path, about)
+
+
+def at_rest(action_units: Tensor, yaw: Tensor) -> Tensor:
+    """Return which faces (N,) are frontal and without expression: ``action_units`` (N, 17), ``yaw`` (N,) degrees."""
+    quiet = [action_units[:, AU_INDEX[name]] < limit for name, limit in _REST.items()]
+    return torch.stack([*quiet, yaw.abs() < 8]).all(0)
 
 
 def mean_landmarks(landmarks: Tensor) -> Tensor:
