@@ -3,7 +3,7 @@ import pytest
 
 from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.records import Crop
-from singanimation.stages.crop import EYES, cut, detect_faces, find_face, paste, scale_of, similarity
+from singanimation.stages.crop import EYES, cut, detect_faces, find_face, paste, paste_edit, scale_of, similarity
 
 
 def _smooth_picture(height: int, width: int) -> np.ndarray:
@@ -134,3 +134,38 @@ def test_the_cascade_finds_the_astronaut() -> None:
 
     x0, y0, x1, y1 = detect_faces(astronaut())[0]
     assert x0 < 224 < x1 and y0 < 120 < y1
+
+
+def _centred(scale: float, degrees: float, size: int) -> Crop:
+    picture = _smooth_picture(size, size)
+    matrix = _matrix(scale, degrees, (0, 0))
+    matrix[:, 2] = 64 - matrix[:, :2] @ np.array([size / 2, size / 2])
+    return Crop(cut(picture, matrix), matrix, np.zeros((478, 2), np.float32), 128 / scale)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.28])
+def test_an_edit_that_keeps_everything_leaves_every_byte(scale: float) -> None:
+    crop, picture = _centred(scale, 9, 400), _smooth_picture(400, 400)
+    still, black = np.zeros((2, 128, 128), np.float32), np.zeros((128, 128, 3), np.uint8)
+    assert np.array_equal(paste_edit(picture, crop, np.ones((128, 128), np.float32), black, still), picture)
+
+
+def test_a_flow_moves_the_pictures_own_pixels_at_its_own_resolution() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (512, 512, 3), np.uint8)  # detail that no 128 px crop could carry
+    crop = _centred(0.25, 0, 512)
+    flow = np.zeros((2, 128, 128), np.float32)
+    flow[0] = 2.0  # two crop pixels are eight of the picture's
+    pasted = paste_edit(picture, crop, np.ones((128, 128), np.float32), np.zeros((128, 128, 3), np.uint8), flow)
+    assert np.array_equal(pasted[200:300, 200:300], picture[200:300, 208:308])
+    # at the crop's border the flow has faded to under a hundredth
+    assert np.abs(pasted[:, :2].astype(int) - picture[:, :2]).max() < 20
+
+
+def test_paint_covers_what_attention_gives_up_and_fades_at_the_crops_border() -> None:
+    crop, picture = _centred(0.5, 0, 400), _smooth_picture(400, 400)
+    white = np.full((128, 128, 3), 255, np.uint8)
+    pasted = paste_edit(picture, crop, np.zeros((128, 128), np.float32), white, None)
+    assert (pasted[180:220, 180:220] == 255).all()
+    assert np.array_equal(pasted[:70], picture[:70])
+    assert np.abs(np.diff(pasted[:, 200].astype(int), axis=0)).max() < 40

@@ -1,0 +1,141 @@
+"""Find the face in a picture.
+
+A data set's own landmarks or box come first, then the whole picture where it is itself a face crop, then OpenCV's
+Haar cascade; from a rough framing an aligner walks to the upright face, and the eye centres settle it.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from singanimation.pipeline.errors import PictureError
+from singanimation.pipeline.records import Crop
+from singanimation.stages.crop.framing import CROP_SIZE, EYES, chain, cut, scale_of, similarity
+
+SMALLEST_FACE = 48.0
+"""Faces whose crop covers fewer pixels of the picture than this on a side are refused."""
+
+SMALL_FACE = 96.0
+"""Faces below this side are taken, and said to be small."""
+
+Aligner = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""uint8 (N, S, S, 3) roughly framed faces -> points float32 (N, 5, 2) in their pixels (eyes, nose tip, mouth
+corners; left of the picture first) and how much of a face each is, float32 (N,), 0..1 around a threshold of 0.5."""
+
+EyeFinder = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""uint8 (N, 128, 128, 3) crops -> eye centres float32 (N, 2, 2) and landmarks float32 (N, 478, 2), crop pixels."""
+
+# Where the five points lie in a crop: mean of the training faces, used to turn points into a framing.
+_TEMPLATE = np.array([[42.2, 45.1], [85.8, 45.1], [64.0, 67.0], [45.3, 87.2], [82.9, 87.2]])
+_ALIGN_SIZE = 128
+# The side of the square that the aligner likes to see, in interocular distances of an upright face.
+_ALIGN_VIEW = 3.6
+
+
+def find_face(
+    picture: np.ndarray,
+    *,
+    box: tuple[float, float, float, float] | None = None,
+    landmarks: np.ndarray | None = None,
+    is_face_crop: bool = False,
+    align: Aligner,
+    eyes_of: EyeFinder,
+) -> Crop:
+    """Cut the (largest) face out of ``picture`` (H, W, 3) uint8 RGB.
+
+    ``box`` (x0, y0, x1, y1) and ``landmarks`` (K >= 2, 2; the first two are the eye centres) are what the data
+    set knows, in pixels of the picture. Raises PictureError ``no_face`` or ``too_small``.
+    """
+    notes: list[str] = []
+    matrix = None
+    if landmarks is not None and len(landmarks) >= 2:
+        matrix = similarity(np.asarray(landmarks[:2], float), EYES)
+    else:
+        matrix = _from_guesses(picture, _guesses(picture, box, is_face_crop, notes), align)
+    if matrix is None:
+        raise PictureError("no_face", "No face was found in this picture; a face box or landmarks would help.")
+    matrix, points = _refine(picture, matrix, eyes_of)
+    side = CROP_SIZE / scale_of(matrix)
+    if side < SMALLEST_FACE:
+        raise PictureError("too_small", f"The face is {side:.0f} px wide; at least {SMALLEST_FACE:.0f} px are needed.")
+    if side < SMALL_FACE:
+        notes.append(f"small face: {side:.0f} px")
+    return Crop(cut(picture, matrix), matrix, points.astype(np.float32), float(side), tuple(notes))
+
+
+def detect_faces(picture: np.ndarray) -> np.ndarray:
+    """Return Haar's face boxes of ``picture`` (H, W, 3), float64 (K, 4) x0, y0, x1, y1, largest first."""
+    shrink = min(1.0, 640 / max(picture.shape[:2]))
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    if shrink < 1:
+        grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    smallest = max(int(32 * shrink), 20)
+    found = _cascade().detectMultiScale(cv2.equalizeHist(grey), 1.1, 5, minSize=(smallest, smallest))
+    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in found], float).reshape(-1, 4) / shrink
+    return boxes[np.argsort(-(boxes[:, 2] - boxes[:, 0]), kind="stable")]
+
+
+def _guesses(
+    picture: np.ndarray,
+    box: tuple[float, float, float, float] | None,
+    is_face_crop: bool,
+    notes: list[str],
+) -> list[np.ndarray]:
+    """Rough framings to try in turn: (2, 3) matrices onto the aligner's square."""
+    height, width = picture.shape[:2]
+    whole = _square_matrix((0, 0, width, height), 1.0)
+    if box is not None:
+        return [_square_matrix(box, grow) for grow in (1.25, 1.0, 1.5)]
+    if is_face_crop:
+        return [whole, _square_matrix((0, 0, width, height), 1.3)]
+    boxes = detect_faces(picture)
+    if len(boxes) > 1:
+        notes.append(f"several faces: took the largest of {len(boxes)}")
+    guesses = [_square_matrix(tuple(found), 1.35) for found in boxes[:3]]
+    if max(height, width) <= 1.6 * min(height, width):  # the cascade misses faces that fill the picture
+        guesses += [whole, _square_matrix((0, 0, width, height), 1.4)]
+    return guesses
+
+
+def _square_matrix(box: tuple[float, ...], grow: float) -> np.ndarray:
+    x0, y0, x1, y1 = box
+    side = max(x1 - x0, y1 - y0, 1.0) * grow
+    scale = _ALIGN_SIZE / side
+    middle = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+    return np.hstack([np.eye(2) * scale, (_ALIGN_SIZE / 2 - scale * middle)[:, None]])
+
+
+def _from_guesses(picture: np.ndarray, guesses: list[np.ndarray], align: Aligner, rounds: int = 3) -> np.ndarray | None:
+    """Let the aligner walk from each rough framing towards the upright face; None where it sees no face."""
+    wanted = (_TEMPLATE - _TEMPLATE[:2].mean(0)) * (_ALIGN_SIZE / _ALIGN_VIEW / (EYES[1, 0] - EYES[0, 0]))
+    wanted += np.array([_ALIGN_SIZE / 2, _ALIGN_SIZE * 0.40])
+    for matrix in guesses:
+        for _ in range(rounds):
+            points, confidence = align(cut(picture, matrix, _ALIGN_SIZE)[None])
+            step = similarity(points[0].astype(float), wanted)
+            if not 0.2 < scale_of(step) < 5:
+                break
+            matrix = chain(step, matrix)
+        _, confidence = align(cut(picture, matrix, _ALIGN_SIZE)[None])
+        if confidence[0] >= 0.5:
+            return chain(similarity(wanted, _TEMPLATE), matrix)
+    return None
+
+
+def _refine(
+    picture: np.ndarray, matrix: np.ndarray, eyes_of: EyeFinder, rounds: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move the predicted eye centres onto their places; return the matrix and the final crop's landmarks."""
+    for _ in range(rounds):
+        eyes, _points = eyes_of(cut(picture, matrix)[None])
+        matrix = chain(similarity(eyes[0].astype(float), EYES), matrix)
+    _, points = eyes_of(cut(picture, matrix)[None])
+    return matrix, points[0]
+
+
+@lru_cache(maxsize=1)
+def _cascade() -> cv2.CascadeClassifier:
+    return cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"))
