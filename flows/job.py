@@ -15,7 +15,7 @@ from singanimation.flows.models import Fingerprint
 from singanimation.flows.pool import LOADER, WorkerPool
 from singanimation.flows.progress import Reporter, Totals
 from singanimation.flows.resume import OnDisk
-from singanimation.flows.rows import Identity, is_done, plan_work
+from singanimation.flows.rows import Identity, allot, is_done, plan_work
 from singanimation.flows.server import Server, user_has_server
 from singanimation.flows.work import SourceJob, file_sha256
 from singanimation.pipeline.datasets import open_dataset
@@ -162,9 +162,9 @@ def _on_disk(run: Run, settings: Settings, reporter: Reporter) -> OnDisk:
 
 def find_todo(job: Job, sources: Sequence[Source], models: Fingerprint) -> None:
     """Fill ``job.todo``: the sources that the manifest does not hold whole."""
-    for source in sources:
+    for source, allotment in zip(sources, allot(sources, job.settings), strict=True):
         try:
-            identity = Identity(source, file_sha256(source), job.settings, models)
+            identity = Identity(source, file_sha256(source), job.settings, models, allotment)
         except MachineError as error:
             job.totals.lost[source.source_id] = str(error)
             continue

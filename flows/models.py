@@ -103,7 +103,14 @@ def choose_device(device: str) -> str:
 
 
 def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: str = "cpu") -> FaceModels:
-    """Load the estimator, the aligner and the generator. Raises WeightsError, UsageError."""
+    """Load the estimator, the aligner and the generator. Raises WeightsError, UsageError.
+
+    From then on torch uses one thread in this process: the same bytes everywhere, and on a busy machine several
+    threads made these small networks seven times slower.
+    """
+    import torch
+
+    torch.set_num_threads(1)
     from singanimation.stages import crop
     from singanimation.stages.action_units.estimators import EmbeddedAligner, EmbeddedEstimator
     from singanimation.stages.ganimation.edit import ExpressionEditor
@@ -127,9 +134,6 @@ def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: 
 
 def load_models(settings: Settings) -> Models:
     """Load everything a worker needs for a run. Raises WeightsError, UsageError."""
-    import torch
-
-    torch.set_num_threads(1)
     from singanimation.stages.sifid import make_filter
     from singanimation.stages.singan import make_regenerator, start_size
 

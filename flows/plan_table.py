@@ -11,10 +11,9 @@ from rich.table import Table
 from singanimation.flows.estimate import estimate
 from singanimation.flows.job import choose_sources, worker_count
 from singanimation.flows.progress import readable_seconds
-from singanimation.flows.rows import canonical_label
+from singanimation.flows.rows import allot, canonical_label, planned
 from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
-from singanimation.pipeline.plan import plan_edits, plan_seed
 from singanimation.pipeline.runs import free_bytes, human_bytes
 from singanimation.pipeline.settings import Settings
 
@@ -23,7 +22,7 @@ UNLABELLED = "unlabelled"
 
 @dataclass(frozen=True)
 class Plan:
-    """Counts and estimates of a run. ``classes`` is split -> label -> sources; ``targets`` label -> edits of it."""
+    """Counts and estimates of a run. ``classes``: split -> label -> sources; ``targets``: class or kind -> variants."""
 
     dataset: str
     output: str
@@ -51,13 +50,13 @@ def make_plan(settings: Settings) -> Plan:
     targets: Counter[str] = Counter()
     edits = variants = 0
     still = np.zeros(len(AU_NAMES), np.float32)
-    for source in sources:
-        label = canonical_label(source)
-        classes.setdefault(source.split, Counter())[label or UNLABELLED] += 1
-        planned = plan_edits(label, still, settings, plan_seed(settings.seed, source.source_id))
-        edits += len(planned)
-        variants += settings.per_image if planned else 0
-        targets.update(target.name if target.kind == "discrete" else target.kind for target in planned)
+    for source, allotment in zip(sources, allot(sources, settings), strict=True):
+        classes.setdefault(source.split, Counter())[canonical_label(source) or UNLABELLED] += 1
+        aims, wanted = planned(source, settings, allotment, still)
+        edits += len(aims)
+        variants += sum(wanted)
+        for aim, count in zip(aims, wanted, strict=True):
+            targets[aim.name if aim.kind == "discrete" else aim.kind] += count
     workers = worker_count(settings, len(sources))
     cost = estimate(len(sources), edits, variants, settings, workers)
     return Plan(
@@ -80,7 +79,7 @@ def print_plan(plan: Plan, console: Console) -> None:
             table.add_row(label, *(f"{count:,}" for count in counts))
     console.print(table)
     listed = ", ".join(f"{name} {count:,}" for name, count in plan.targets.items())
-    console.print(f"{plan.sources:,} sources, {plan.edits:,} edits ({listed}), {plan.variants:,} variants wanted.")
+    console.print(f"{plan.sources:,} sources, {plan.edits:,} edits, {plan.variants:,} variants wanted ({listed}).")
     console.print(
         f"About {readable_seconds(plan.seconds)} with {plan.workers} worker(s), and {human_bytes(plan.bytes)} in "
         f"{plan.output} ({human_bytes(plan.free_bytes)} free): estimates from figures measured on one CPU core."

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from singanimation.flows.rows import Known
+from singanimation.manifests.compact import finish_compaction
 from singanimation.manifests.reading import iter_tables
 from singanimation.manifests.write import remove_leftovers
 from singanimation.pipeline.errors import ManifestError
@@ -27,6 +28,7 @@ class OnDisk:
         self._packed: dict[tuple[str, str], bytearray] = {}
         self._parts: dict[tuple[str, str], list[Path]] = {}
         remove_leftovers(manifest)
+        finish_compaction(manifest)
         for path in sorted(manifest.glob("*.parquet")):
             try:
                 for _, table in iter_tables([path], _COLUMNS):

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -10,7 +10,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from singanimation.flows.models import Fingerprint
-from singanimation.pipeline.expressions import EMOTION_INDEX
+from singanimation.pipeline.balance import balance
+from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.expressions import EMOTION_INDEX, EMOTIONS
 from singanimation.pipeline.identity import code_version, derive_seed, digest
 from singanimation.pipeline.plan import (
     ATTEMPTS_PER_ACCEPTED,
@@ -21,6 +23,9 @@ from singanimation.pipeline.plan import (
 )
 from singanimation.pipeline.records import ExpressionTarget, Row, Source
 from singanimation.pipeline.settings import Settings
+
+Allotment = Mapping[str, int]
+"""Emotion -> how many variants of it a source gives under ``--balance``."""
 
 Known = Mapping[str, str]
 """variant_id -> status of rows that the manifest already holds."""
@@ -50,12 +55,16 @@ class EditWork:
 
 @dataclass(frozen=True)
 class Identity:
-    """Makes the row ids of one source (``sha256`` of its file's bytes, empty when it could not be read)."""
+    """Makes the row ids of one source (``sha256`` of its file's bytes, None when it could not be read).
+
+    ``allotment`` is what ``--balance`` asks of it; None: ``--per-image`` variants over the plan's edits.
+    """
 
     source: Source
     sha256: str | None
     settings: Settings
     fingerprint: Fingerprint
+    allotment: Allotment | None = None
 
     @property
     def frame(self) -> str:
@@ -94,14 +103,36 @@ class Identity:
 
 def plan_work(identity: Identity, known: Known, au_source: np.ndarray | None = None) -> tuple[EditWork, ...]:
     """Return what is asked for of one source; ids do not depend on ``au_source``, only the AU targets do."""
-    source, settings = identity.source, identity.settings
-    label = canonical_label(source)
     units = np.zeros(17, np.float32) if au_source is None else au_source
-    seed = plan_seed(settings.seed, source.source_id)
-    targets = plan_edits(label, units, settings, seed, source.label_weights)
-    wanted = quotas(settings.per_image, len(targets))
+    targets, wanted = planned(identity.source, identity.settings, identity.allotment, units)
     pairs = zip(targets, wanted, strict=True)
     return tuple(_edit_work(identity, target, quota, known, targets[0].key) for target, quota in pairs)
+
+
+def planned(
+    source: Source, settings: Settings, allotment: Allotment | None, au_source: np.ndarray
+) -> tuple[tuple[ExpressionTarget, ...], tuple[int, ...]]:
+    """Return a source's targets and how many accepted variants each should have."""
+    label, seed = canonical_label(source), plan_seed(settings.seed, source.source_id)
+    if allotment is None:
+        targets = plan_edits(label, au_source, settings, seed, source.label_weights)
+        return targets, quotas(settings.per_image, len(targets))
+    if not allotment:
+        return (), ()
+    count = len(allotment)
+    chosen = settings.model_copy(update={"expressions": tuple(allotment), "edits": count, "per_image": count})
+    targets = plan_edits(label, au_source, chosen, seed, source.label_weights)
+    return targets, tuple(allotment[target.name] for target in targets)
+
+
+def allot(sources: Sequence[Source], settings: Settings) -> Sequence[Allotment | None]:
+    """Return each source's allotment: None without ``--balance``. Raises UsageError when no class may be made."""
+    if not settings.balance:
+        return [None] * len(sources)
+    named = [name for name in EMOTIONS if name in settings.expressions or "discrete" in settings.expressions]
+    if not named:
+        raise UsageError("--balance makes discrete edits: --expressions must hold `discrete` or emotions.")
+    return balance([canonical_label(source) for source in sources], settings.per_image, named)
 
 
 def is_done(identity: Identity, known: Known) -> bool:
