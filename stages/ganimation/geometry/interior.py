@@ -28,6 +28,7 @@ FEWEST_SMILES = 8
 _GAPS = (0.0, 0.132, 0.232, 0.322, 0.395)
 _CAVITY = (0.20, 0.085, 0.08)
 _TONGUE = (0.66, 0.33, 0.33)
+_SHOWS_TEETH = 0.08
 _DARKEST, _BRIGHTEST = 0.42, 0.86
 # enamel is a little warm, and takes on some of the light's colour, which skin shows
 _ENAMEL = (1.09, 1.06, 1.01)
@@ -99,9 +100,13 @@ class MouthInterior:
         depth, scale = v - top, unit[:, None, None]
         cavity = self._cavity(pictures, before, u, depth / gap.clamp(min=0.5), gap / scale)
         drawn = self._teeth(pictures, before, u, depth, gap, new, unit, cavity)
-        closed = ((new.gap - old.gap) / 1.5).clamp(0, 1) * ((4 - old.gap) / 1.5).clamp(0, 1)
-        own = _own_teeth(pictures, old, depth, scale, cavity)
-        open_ = ((new.gap - old.gap - 1) / 2).clamp(0, 1) * ((old.gap - 2.5) / 1.5).clamp(0, 1)
+        # lips that were all but closed show too little of their teeth to keep
+        kept = ((old.gap / unit - _SHOWS_TEETH) / 0.045).clamp(0, 1)
+        closed = ((new.gap - old.gap) / 1.5).clamp(0, 1) * (1 - kept)
+        # where the lower lip hid the teeth's ends, drawn ones go on below them
+        hidden = ((TOOTH_HEIGHT - old.gap / unit) / 0.03).clamp(0, 1)[:, None, None, None]
+        own = _own_teeth(pictures, old, depth, scale, drawn * hidden + cavity * (1 - hidden))
+        open_ = ((new.gap - old.gap - 1) / 2).clamp(0, 1) * kept
         first = _softened(inside[:, None] * closed[:, None, None, None], 0.6)
         second = _softened(inside[:, None] * open_[:, None, None, None], 1.0)
         seam, shut = _seam(pictures, old, new, u, v, scale)
@@ -176,11 +181,11 @@ def _own_teeth(pictures: Tensor, old: Opening, depth: Tensor, scale: Tensor, cav
     below = v - top
     inset = 0.10 * shown + 0.5
     place = inset + torch.where(below < inset, 0.2 * (inset - below), below - inset)
-    place = torch.minimum(place, torch.maximum(0.85 * shown, inset))
+    place = torch.minimum(place, torch.maximum(0.78 * shown, inset))
     own = sample_at(pictures, old.pixels(u.clamp(0.04, 0.96), top + place))
     lip = 0.65 + 0.35 * (depth / (0.06 * scale)).clamp(0, 1)
     beside = ((0.5 - (u - 0.5).abs()) * old.width[:, None, None] / 2 + 1).clamp(0, 1)
-    here = (((0.88 * shown - below) / 1.5 + 0.5).clamp(0, 1) * beside)[:, None]
+    here = (((0.80 * shown - below) / 1.5 + 0.5).clamp(0, 1) * beside)[:, None]
     return (own * here + cavity * (1 - here)) * lip[:, None]
 
 
