@@ -54,7 +54,7 @@ def open_run(settings: Settings) -> Iterator[Run]:
     """
     output = settings.output_folder.absolute()
     _make_folder(output)
-    with _hold(output):
+    with hold_output(output):
         started = datetime.now(UTC)
         run_id = make_run_id(settings, started)
         folder = output / "runs" / run_id
@@ -106,7 +106,7 @@ def human_bytes(count: float) -> str:
 
 
 @contextmanager
-def _hold(output: Path) -> Iterator[None]:
+def hold_output(output: Path) -> Iterator[None]:
     """Hold the folder's lock; the file beside it says who holds it (only a note: the lock is the truth)."""
     note = output / "runs" / "holder.json"
     _make_folder(note.parent)

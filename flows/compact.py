@@ -1,0 +1,19 @@
+"""`augment compact`: join a manifest's many parts into few."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def compact(output: Annotated[Path, typer.Argument(help="An output folder.")]) -> None:
+    """Merge small parts into large ones; rows stay as they are. Never happens by itself."""
+    from singanimation.manifests.compact import compact as merge
+    from singanimation.pipeline.runs import hold_output
+
+    with hold_output(output):
+        done = merge(output)
+    print(f"{output}: {done.rows:,} rows, {done.before:,} parts before, {done.after:,} now.")
