@@ -1,0 +1,1 @@
+"""Action units of a face: one signature for all estimators, and the embedded networks."""

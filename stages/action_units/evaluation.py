@@ -1,0 +1,90 @@
+"""How good the embedded networks are: correlation and error per action unit, landmark error, alignment, speed."""
+
+import time
+
+import numpy as np
+
+from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.stages.action_units.data import MARGIN, FaceCrops
+from singanimation.stages.action_units.estimators import AUEstimator
+from singanimation.stages.action_units.framing import USUAL_68, canonical_transform, eye_centres, warp
+
+UNTEACHABLE: dict[str, str] = {
+    "AU09": "its label (noseSneer) is 0 in every picture of faces.parquet",
+    "AU14": "its label (mouthDimple) hardly varies in the photographs",
+    "AU15": "its label (mouthFrown) hardly varies in the photographs; what is learned comes from warped faces",
+    "AU20": "its label (mouthStretch) hardly varies in the photographs; what is learned comes from warped faces",
+    "AU05": "its label (eyeWide) hardly varies in the photographs; what is learned comes from warped faces",
+}
+"""Action units that the pictures cannot teach, and why."""
+
+
+def correlation(estimated: np.ndarray, labels: np.ndarray) -> float | None:
+    """Return Pearson's correlation of two vectors, or None when one of them is constant."""
+    if min(estimated.std(), labels.std()) < 1e-6:
+        return None
+    return float(np.corrcoef(estimated, labels)[0, 1])
+
+
+def landmark_error(estimated: np.ndarray, true: np.ndarray, points: tuple[int, ...]) -> float:
+    """Return the mean distance of the named points of (N, 478, 2), in percent of each face's interocular distance."""
+    eyes = eye_centres(true)
+    between = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=-1)
+    distances = np.linalg.norm(estimated[:, list(points)] - true[:, list(points)], axis=-1)
+    return float(100 * (distances / between[:, None]).mean())
+
+
+def realigned(faces: FaceCrops) -> tuple[np.ndarray, np.ndarray]:
+    """Return crops uint8 (N, 128, 128, 3) and landmarks cut by each face's own eye centres, as the crop stage does."""
+    transforms = [canonical_transform(eyes) for eyes in eye_centres(faces.landmarks)]
+    crops = np.stack([warp(face, matrix, 128) for face, matrix in zip(faces.pictures, transforms, strict=True)])
+    points = [p @ m[:, :2].T + m[:, 2] for p, m in zip(faces.landmarks, transforms, strict=True)]
+    return crops, np.stack(points).astype(np.float32)
+
+
+def score(estimator: AUEstimator, crops: np.ndarray, labels: np.ndarray, landmarks: np.ndarray | None = None) -> dict:
+    """Return an estimator's figures on crops uint8 (N, 128, 128, 3) with labels (N, 17) in 0..1.
+
+    ``{"faces": N, "action_units": {"AU01": {"correlation", "mean_absolute_error", "label_spread"}, ...}}`` and,
+    where ``landmarks`` (N, 478, 2) are known, ``landmark_error_68`` and ``landmark_error_478`` in percent of the
+    distance between the eyes.
+    """
+    found = estimator(crops)
+    units = {
+        name: {
+            "correlation": correlation(found.action_units[:, index], labels[:, index]),
+            "mean_absolute_error": float(np.abs(found.action_units[:, index] - labels[:, index]).mean()),
+            "label_spread": float(labels[:, index].std()),
+        }
+        for index, name in enumerate(AU_NAMES)
+    }
+    figures: dict = {"faces": len(crops), "action_units": units}
+    if landmarks is not None and found.landmarks is not None:
+        figures["landmark_error_68"] = landmark_error(found.landmarks, landmarks, USUAL_68)
+        figures["landmark_error_478"] = landmark_error(found.landmarks, landmarks, tuple(range(landmarks.shape[1])))
+    return figures
+
+
+def evaluate(estimator: AUEstimator, faces: FaceCrops | None, warped: FaceCrops | None) -> dict:
+    """Return figures on photographs (as stored, and re-aligned as in use) and on warped faces, as plain values."""
+    figures: dict = {"estimator": estimator.name, "digest": estimator.digest, "unteachable": dict(UNTEACHABLE)}
+    if faces is not None:
+        known = bool(np.isfinite(faces.landmarks).all())
+        landmarks = faces.landmarks - MARGIN if known else None
+        figures["photographs"] = score(estimator, faces.crops(), faces.action_units, landmarks)
+        if known:
+            crops, points = realigned(faces)
+            figures["photographs_realigned"] = score(estimator, crops, faces.action_units, points)
+    if warped is not None:
+        figures["warped"] = score(estimator, warped.crops(), warped.action_units)
+    return figures
+
+
+def crops_per_second(estimator: AUEstimator, crops: np.ndarray, seconds: float = 2.0) -> float:
+    """Return how many crops a second the estimator takes, in batches of ``len(crops)``, on the threads torch has."""
+    estimator(crops)
+    done, began = 0, time.monotonic()
+    while time.monotonic() - began < seconds:
+        estimator(crops)
+        done += len(crops)
+    return done / (time.monotonic() - began)

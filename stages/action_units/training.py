@@ -1,0 +1,273 @@
+"""The training loop of both embedded networks: a generator that yields progress; the caller logs and saves."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from singanimation.pipeline.errors import DatasetError, TrainingError, UsageError, WeightsError
+from singanimation.stages.action_units.aligner_objective import AlignerObjective
+from singanimation.stages.action_units.alignment import calibrate
+from singanimation.stages.action_units.data import load_training_faces, load_wide_faces
+from singanimation.stages.action_units.network import AlignerNetwork, AUNetwork
+from singanimation.stages.action_units.objectives import AUObjective, Objective
+
+PHASES = ("action_units", "aligner")
+CHECKPOINT_VERSION = 1
+Validate = Callable[[str, nn.Module], Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """One training. The defaults are the recipe of the shipped weights."""
+
+    faces: Path
+    """a Parquet with the columns of faces.parquet; blendshapes may be absent, and landmarks if no aligner is trained"""
+    warped: Path | None = None
+    """a Parquet with the columns of warped.parquet: more expressions"""
+    seed: int = 0
+    phases: tuple[str, ...] = PHASES
+    steps: int = 2300
+    aligner_steps: int = 2000
+    batch_size: int = 48
+    aligner_batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    average: float = 0.998
+    """decay of the running mean of the weights, which is what ships"""
+    real_share: float = 0.6
+    """share of each batch that are photographs; the rest are warped"""
+    device: str = "cpu"
+    report_every: int = 50
+    validate_every: int = 0
+    """steps between validations; 0 for none"""
+    resume: Path | None = None
+    """a checkpoint that ``Session.save`` wrote"""
+
+    _NOT_RECIPE = frozenset({"faces", "warped", "device", "report_every", "validate_every", "resume"})
+
+    def __post_init__(self) -> None:
+        unknown = set(self.phases) - set(PHASES)
+        if unknown or not self.phases:
+            raise UsageError(f"phases must be some of {', '.join(PHASES)}; got {', '.join(self.phases) or 'none'}.")
+        if min(self.steps, self.aligner_steps, self.batch_size, self.aligner_batch_size, self.report_every) < 1:
+            raise UsageError("steps, batch sizes and report_every must be at least 1.")
+
+    def recipe(self) -> dict[str, object]:
+        """Return what decides the weights but the data: names and plain values, for metadata."""
+        values = asdict(self)
+        return {name: value for name, value in values.items() if name not in self._NOT_RECIPE}
+
+    def plan(self, phase: str) -> tuple[int, int]:
+        """Return the steps and the batch size of a phase."""
+        if phase == "action_units":
+            return self.steps, self.batch_size
+        return self.aligner_steps, self.aligner_batch_size
+
+    def digest(self) -> str:
+        """Return 16 hex digits of the recipe."""
+        return hashlib.sha256(json.dumps(self.recipe(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass
+class Session:
+    """A training's state: what a checkpoint holds, and the networks trained so far."""
+
+    settings: TrainSettings
+    phase: str = ""
+    step: int = 0
+    averages: dict[str, nn.Module] = field(default_factory=dict)
+    network: nn.Module | None = None
+    optimizer: torch.optim.Optimizer | None = None
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint that ``TrainSettings.resume`` takes (and a later torch loads with weights_only)."""
+        if self.network is None or self.optimizer is None:
+            raise TrainingError("a training that has not begun has no checkpoint.")
+        state = {
+            "version": CHECKPOINT_VERSION,
+            "recipe": json.dumps(self.settings.recipe(), sort_keys=True),
+            "phase": self.phase,
+            "step": self.step,
+            "averages": {name: network.state_dict() for name, network in self.averages.items()},
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        partial = path.with_name(path.name + ".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training is: after ``step`` of ``steps`` of a phase, the mean loss since the last report.
+
+    ``loss`` is NaN in the one report of a phase that a checkpoint holds as finished.
+    """
+
+    phase: str
+    step: int
+    steps: int
+    loss: float
+    parts: Mapping[str, float]
+    pictures_per_second: float
+    session: Session
+    validation: Mapping[str, object] | None = None
+    calibration: Mapping[str, float] | None = None
+    """with the aligner's last step: the shares of faces kept and of other views passed at the threshold"""
+
+
+def new_network(phase: str) -> nn.Module:
+    """Return the untrained network of a phase."""
+    return AUNetwork() if phase == "action_units" else AlignerNetwork()
+
+
+def load_checkpoint(path: Path, settings: TrainSettings) -> dict:
+    """Read a checkpoint; raises WeightsError when it is none, or one of another recipe."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        version, recipe = state["version"], state["recipe"]
+    except Exception as error:
+        raise WeightsError(f"{path} cannot be read as a checkpoint of this training ({error}).") from error
+    if version != CHECKPOINT_VERSION:
+        raise WeightsError(f"{path} is a checkpoint of version {version}, this program writes {CHECKPOINT_VERSION}.")
+    if recipe != json.dumps(settings.recipe(), sort_keys=True):
+        raise WeightsError(f"{path} was written with other settings; resume with the same ones: {recipe}.")
+    return state
+
+
+def learning_rate_share(done: float) -> float:
+    """Return the learning rate as a share of its peak: 3% of the steps to warm up, then half a cosine to 1%."""
+    if done < 0.03:
+        return (done + 1e-3) / 0.031
+    return 0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * (done - 0.03) / 0.97)))
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the average's parameters and running statistics towards the network's."""
+    theirs = network.state_dict()
+    for name, value in average.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(theirs[name].to(value.dtype), 1 - decay)
+        else:
+            value.copy_(theirs[name])
+
+
+def _objective(phase: str, settings: TrainSettings) -> Objective:
+    device = torch.device(settings.device)
+    rng = np.random.default_rng([settings.seed, PHASES.index(phase)])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**31)))
+        if phase == "action_units":
+            faces = load_training_faces(settings.faces, settings.warped, "train")
+            objective: Objective = AUObjective(faces, settings.real_share, device, rng)
+        else:
+            objective = AlignerObjective(*load_wide_faces(settings.faces, "train"), device)
+    objective.network.to(device=device, memory_format=torch.channels_last).train()
+    return objective
+
+
+def _one_step(objective: Objective, session: Session, total: int) -> tuple[float, dict[str, float]]:
+    settings, phase = session.settings, session.phase
+    rng = np.random.default_rng([settings.seed, PHASES.index(phase), session.step])
+    for group in session.optimizer.param_groups:
+        group["lr"] = settings.learning_rate * learning_rate_share(session.step / total)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**31)))
+        loss, parts = objective.loss(rng, settings.plan(phase)[1])
+        session.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+    nn.utils.clip_grad_norm_(objective.network.parameters(), 2.0)
+    session.optimizer.step()
+    session.step += 1
+    decay = min(settings.average, (1 + session.step) / (10 + session.step))
+    update_average(session.averages[phase], objective.network, decay)
+    value = float(loss.detach())
+    if not np.isfinite(value):
+        raise TrainingError(f"the loss of {phase} is {value} at step {session.step}; try a lower learning rate.")
+    return value, parts
+
+
+def _begin_phase(session: Session, phase: str, state: dict | None) -> Objective:
+    objective = _objective(phase, session.settings)
+    average = deepcopy(objective.network).eval().requires_grad_(False)
+    optimizer = torch.optim.AdamW(
+        objective.network.parameters(), session.settings.learning_rate, weight_decay=session.settings.weight_decay
+    )
+    session.phase, session.step = phase, 0
+    session.network, session.optimizer, session.averages[phase] = objective.network, optimizer, average
+    if state is not None:
+        objective.network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        average.load_state_dict(state["averages"][phase])
+        session.step = state["step"]
+    return objective
+
+
+def _calibrated(session: Session, phase: str) -> Mapping[str, float] | None:
+    """Put the finished aligner's face score right on the validation people (else the training ones)."""
+    if phase != "aligner":
+        return None
+    settings = session.settings
+    try:
+        faces = load_wide_faces(settings.faces, "validation")
+    except DatasetError:
+        faces = load_wide_faces(settings.faces, "train")
+    return calibrate(session.averages[phase], *faces, np.random.default_rng([settings.seed, len(PHASES)]))
+
+
+def _train_phase(session: Session, phase: str, state: dict | None, validate: Validate | None) -> Iterator[Progress]:
+    settings = session.settings
+    objective = _begin_phase(session, phase, state)
+    total, size = settings.plan(phase)
+    losses: list[float] = []
+    sums: dict[str, float] = {}
+    began, first = time.monotonic(), session.step
+    if first == total:
+        yield Progress(phase, total, total, float("nan"), {}, 0.0, session)
+    while session.step < total:
+        value, parts = _one_step(objective, session, total)
+        losses.append(value)
+        for name, part in parts.items():
+            sums[name] = sums.get(name, 0.0) + part
+        last = session.step == total
+        due = bool(settings.validate_every) and (session.step % settings.validate_every == 0 or last)
+        if due or last or session.step % settings.report_every == 0:
+            calibration = _calibrated(session, phase) if last else None
+            speed = (session.step - first) * size / max(time.monotonic() - began, 1e-9)
+            means = {name: part / len(losses) for name, part in sums.items()}
+            figures = validate(phase, session.averages[phase]) if due and validate else None
+            loss = float(np.mean(losses))
+            yield Progress(phase, session.step, total, loss, means, speed, session, figures, calibration)
+            losses, sums = [], {}
+
+
+def train_action_units(settings: TrainSettings, validate: Validate | None = None) -> Iterator[Progress]:
+    """Train the AU network, then the aligner, and yield progress every ``report_every`` steps.
+
+    The trained networks are ``progress.session.averages["action_units"]`` and ``["aligner"]``;
+    ``weights.save_weights`` takes them. ``validate(phase, network)`` is called every ``validate_every`` steps,
+    its result handed on in the progress. The same settings, data and library versions give the same weights,
+    whether or not the training was interrupted and resumed. Raises TrainingError when the loss is not finite.
+    """
+    session = Session(settings)
+    phases = list(dict.fromkeys(phase for phase in PHASES if phase in settings.phases))
+    state = None
+    if settings.resume is not None:
+        state = load_checkpoint(settings.resume, settings)
+        done = phases[: phases.index(state["phase"])]
+        for phase in done:
+            session.averages[phase] = new_network(phase).eval().requires_grad_(False)
+            session.averages[phase].load_state_dict(state["averages"][phase])
+        phases = phases[len(done) :]
+    for phase in phases:
+        yield from _train_phase(session, phase, state, validate)
+        state = None

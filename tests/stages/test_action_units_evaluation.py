@@ -1,0 +1,67 @@
+"""Figures of an estimator, against values worked out by hand."""
+
+import numpy as np
+import pytest
+
+from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
+from singanimation.stages.action_units.estimators import AUResult
+from singanimation.stages.action_units.evaluation import correlation, crops_per_second, landmark_error, score
+from singanimation.stages.action_units.framing import eye_centres
+
+
+class Shifted:
+    """An estimator that knows the labels and adds 0.1 to each; its landmarks are 3 px to the right."""
+
+    name, digest = "shifted", "0"
+
+    def __init__(self, labels: np.ndarray, landmarks: np.ndarray) -> None:
+        self.labels, self.points = labels, landmarks
+
+    def __call__(self, crops: np.ndarray) -> AUResult:
+        return AUResult(self.labels[: len(crops)] + np.float32(0.1), self.points[: len(crops)] + np.float32([3, 0]))
+
+
+@pytest.fixture
+def case():
+    rng = np.random.default_rng(0)
+    labels = rng.uniform(0, 0.9, (6, 17)).astype(np.float32)
+    labels[:, AU_INDEX["AU09"]] = 0
+    landmarks = np.tile(rng.uniform(0, 128, (1, 478, 2)), (6, 1, 1)).astype(np.float32)
+    return np.zeros((6, 128, 128, 3), np.uint8), labels, landmarks
+
+
+def test_scores_are_those_of_the_shift(case):
+    crops, labels, landmarks = case
+    figures = score(Shifted(labels, landmarks), crops, labels, landmarks)
+    eyes = eye_centres(landmarks[0])
+    between = np.linalg.norm(eyes[1] - eyes[0])
+    assert figures["faces"] == 6 and list(figures["action_units"]) == list(AU_NAMES)
+    assert figures["action_units"]["AU12"]["correlation"] == pytest.approx(1, abs=1e-5)
+    assert figures["action_units"]["AU12"]["mean_absolute_error"] == pytest.approx(0.1, abs=1e-6)
+    assert figures["landmark_error_68"] == pytest.approx(300 / between, rel=1e-4)
+    assert figures["landmark_error_478"] == pytest.approx(300 / between, rel=1e-4)
+
+
+def test_a_constant_label_has_no_correlation(case):
+    crops, labels, landmarks = case
+    figures = score(Shifted(labels, landmarks), crops, labels)
+    assert figures["action_units"]["AU09"]["correlation"] is None
+    assert "landmark_error_68" not in figures
+
+
+def test_correlation_is_pearsons():
+    assert correlation(np.array([1.0, 2, 3]), np.array([2.0, 4, 6])) == pytest.approx(1)
+    assert correlation(np.array([1.0, 2, 3]), np.array([3.0, 0, 3])) == pytest.approx(0)
+
+
+def test_only_the_named_points_count(case):
+    _, _, landmarks = case
+    moved = landmarks.copy()
+    moved[:, 7] += 50
+    assert landmark_error(moved, landmarks, (0, 1, 2)) == 0
+    assert landmark_error(moved, landmarks, (7,)) > 0
+
+
+def test_speed_is_measured_in_crops(case):
+    crops, labels, landmarks = case
+    assert crops_per_second(Shifted(labels, landmarks), crops, seconds=0.02) > 6 / 0.02
