@@ -41,12 +41,16 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Reader:
-    """One layout. ``lacks`` says what a path lacks to be of it (None: recognised); ``read`` reads it."""
+    """One layout. ``lacks`` says what a path lacks to be of it (None: recognised); ``read`` reads it.
+
+    ``named`` sets can be asked for by name, and lie under the data root in a folder of that name or ``also_in``.
+    """
 
     name: str
     lacks: Callable[[Path], str | None]
     read: Callable[[Path], Dataset]
     named: bool = True
+    also_in: tuple[str, ...] = ()
 
 
 class Findings:
@@ -114,10 +118,12 @@ def compare_counts(dataset: Dataset, official: Mapping[str, Sequence[int]]) -> l
     for split, numbers in official.items():
         expected = dict(zip(EMOTIONS, numbers, strict=True))
         found = {label: counts.get(split, {}).get(label, 0) for label in EMOTIONS}
-        if found != expected:
-            have, want = sum(found.values()), sum(expected.values())
-            return [f"{dataset.name}'s counts differ from the official ones ({split}: {have:,} labelled pictures, "
-                    f"officially {want:,}): a subset or a changed copy."]  # fmt: skip
+        differing = [label for label in EMOTIONS if found[label] != expected[label]]
+        if differing:
+            first = ", ".join(f"{label} {found[label]:,} instead of {expected[label]:,}" for label in differing[:2])
+            more = ", ..." if len(differing) > 2 else ""
+            return [f"{dataset.name}'s counts differ from the official ones ({split}: {first}{more}): "
+                    "a subset or a changed copy."]  # fmt: skip
     return []
 
 

@@ -34,6 +34,12 @@ def list_pictures(root: Path, findings: Findings | None = None) -> list[PurePosi
     return sorted(found)
 
 
+def any_picture(root: Path) -> bool:
+    """Return whether there is any picture under ``root``, without listing them all."""
+    walk = os.walk(root, followlinks=False)
+    return any(is_picture_name(name) for _, _, files in walk for name in files) or bool(list_pictures(root))
+
+
 def is_picture_name(name: str) -> bool:
     """Return whether a file's name ends like a picture's and is not hidden."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122

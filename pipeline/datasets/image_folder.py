@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
-from singanimation.pipeline.datasets.files import list_pictures
+from singanimation.pipeline.datasets.files import any_picture, list_pictures
 from singanimation.pipeline.datasets.labels import canonical_split, folder_emotion, map_label, read_label_map
 from singanimation.pipeline.datasets.metadata import find_metadata, read_metadata
 from singanimation.pipeline.records import Source
@@ -13,7 +13,7 @@ from singanimation.pipeline.records import Source
 def _lacks(path: Path) -> str | None:
     if not path.is_dir():
         return "is no folder"
-    return None if list_pictures(path) else "holds no picture"
+    return None if any_picture(path) else "holds no picture"
 
 
 def _read(path: Path) -> Dataset:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset, compare_counts
-from singanimation.pipeline.datasets.files import find_folder, list_pictures
+from singanimation.pipeline.datasets.files import any_picture, find_folder, list_pictures
 from singanimation.pipeline.datasets.image_folder import class_folder, split_folder
 from singanimation.pipeline.datasets.labels import (
     RAF_NUMBERS,
@@ -24,7 +24,14 @@ from singanimation.pipeline.datasets.labels import (
     whole_number,
 )
 from singanimation.pipeline.datasets.licences import RAF_DB
-from singanimation.pipeline.datasets.raf_files import LabelFile, face_box, face_landmarks, find_labels, stem_of
+from singanimation.pipeline.datasets.raf_files import (
+    LabelFile,
+    face_box,
+    face_landmarks,
+    find_labels,
+    label_list,
+    stem_of,
+)
 from singanimation.pipeline.records import Source
 
 # Labelled pictures per class, EMOTIONS order (Li & Deng, "Reliable crowdsourcing and deep locality-preserving
@@ -61,18 +68,17 @@ def _lacks(path: Path, compound: bool) -> str | None:
     if not path.is_dir():
         return "is no folder"
     base = _base(path, compound)
-    is_compound = base.name.lower() in _COMPOUND
+    is_compound = base.name.lower() in _COMPOUND or (base == path and find_folder(path, _COMPOUND) is not None)
     if compound != is_compound:
         return "has no folder called compound" if compound else "is the compound subset"
+    if label_list(base) is not None:
+        return None if any_picture(base) else "holds no picture"
     other = next((name for name in ("RAFCE_emolabel.txt", "RAFAU_label.txt") if any(base.rglob(name))), None)
     if other:
         return f"holds {other}, which belongs to another set"
     pictures = list_pictures(base)
     if not pictures:
         return "holds no picture"
-    labels = find_labels(base, Findings())
-    if labels is not None and labels.official:
-        return None
     named = sum(bool(_RAF_NAME.match(stem_of(picture.name)[0])) for picture in pictures)
     if named >= _SHARE_NAMED * len(pictures):
         return None
@@ -179,4 +185,6 @@ def _tell_originals(faces: Mapping[str, _Face], findings: Findings) -> None:
 
 
 READER = Reader("raf-db", partial(_lacks, compound=False), partial(_read, compound=False))
-COMPOUND_READER = Reader("raf-db-compound", partial(_lacks, compound=True), partial(_read, compound=True))
+COMPOUND_READER = Reader(
+    "raf-db-compound", partial(_lacks, compound=True), partial(_read, compound=True), also_in=("raf-db",)
+)

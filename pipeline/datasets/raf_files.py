@@ -31,12 +31,17 @@ def stem_of(name: str) -> tuple[str, bool]:
     return _ALIGNED.sub("", stem).lower(), bool(_ALIGNED.search(stem))
 
 
+def label_list(base: Path) -> Path | None:
+    """Return RAF-DB's own label list, in ``EmoLabel`` or at the top, however it is spelt; None where there is none."""
+    found = (child(folder, *_LIST_NAMES) for folder in (child(base, "EmoLabel"), base) if folder is not None)
+    return next((path for path in found if path is not None), None)
+
+
 def find_labels(base: Path, findings: Findings) -> LabelFile | None:
     """Return the labels of RAF-DB's list (in ``EmoLabel`` or at the top), else of the copy's CSV files, else None."""
-    for folder in (child(base, "EmoLabel"), base):
-        path = child(folder, *_LIST_NAMES) if folder is not None else None
-        if path is not None:
-            return LabelFile(path.name, _gather(_list_lines(path), path.name, findings), official=True)
+    path = label_list(base)
+    if path is not None:
+        return LabelFile(path.name, _gather(_list_lines(path), path.name, findings), official=True)
     pairs: list[tuple[str, str | None]] = []
     names: list[str] = []
     for path in sorted([*base.glob("*.csv"), *base.glob("*/*.csv")]):

@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from singanimation.pipeline.datasets.dataset import Dataset, Reader
-from singanimation.pipeline.datasets.files import list_pictures
+from singanimation.pipeline.datasets.files import any_picture, child
 from singanimation.pipeline.datasets.sample import read_sample
 from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES
 from singanimation.pipeline.errors import DatasetError
@@ -15,8 +15,8 @@ SAMPLE = "sample"
 # In the order in which a folder is tried: the surest marks first, the image folder takes what is left.
 _READERS = (
     ("image", "READER"), ("manifest", "READER"), ("celeba", "READER"), ("affectnet", "READER"), ("ferplus", "READER"),
-    ("fer2013", "READER"), ("expw", "READER"), ("ck_plus", "READER"), ("raf_db", "READER"),
-    ("raf_db", "COMPOUND_READER"), ("index", "READER"), ("image_folder", "READER"),
+    ("expw", "READER"), ("raf_db", "READER"), ("raf_db", "COMPOUND_READER"), ("fer2013", "READER"),
+    ("ck_plus", "READER"), ("index", "READER"), ("image_folder", "READER"),
 )  # fmt: skip
 
 
@@ -41,12 +41,15 @@ def open_input(text: str, data_root: Path = Path("data")) -> Dataset:
     path = Path(text).expanduser()
     named = {reader.name: reader for reader in readers() if reader.named}
     if text.lower() in named:
-        place = data_root.expanduser() / text.lower()
-        if place.exists():
-            return _read_named(named[text.lower()], place)
+        reader = named[text.lower()]
+        places = [data_root.expanduser() / folder for folder in (reader.name, *reader.also_in)]
+        place = next((found for place in places if (found := child(place.parent, place.name)) is not None), None)
+        if place is not None:
+            return _read_named(reader, place)
         if not path.exists():
+            looked = " and ".join(str(place.absolute()) for place in places)
             raise DatasetError(
-                f"{text} was looked for at {place.absolute()} and is not there; put it there, name another "
+                f"{text} was looked for at {looked} and is not there; put it there, name another "
                 "--data-root, or give its folder itself as --input."
             )
     if not path.exists():
@@ -86,5 +89,5 @@ def _check_folder(path: Path) -> None:
         raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
     if empty:
         raise DatasetError(f"{path} is an empty folder; put pictures into it or name another --input.")
-    if not list_pictures(path) and not any(entry.suffix.lower() in TABLE_SUFFIXES for entry in path.rglob("*")):
+    if not any_picture(path) and not any(entry.suffix.lower() in TABLE_SUFFIXES for entry in path.rglob("*")):
         raise DatasetError(f"{path} holds no picture, and no table that could hold or name any.")

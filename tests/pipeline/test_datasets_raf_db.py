@@ -138,6 +138,10 @@ def test_the_compound_subset_takes_its_names_from_the_users_map(tmp_path: Path, 
     plain = open_input(str(tmp_path / "compound"))
     assert plain.name == "raf-db-compound" and [source.source_label for source in plain.sources] == ["8", "1"]
     assert any("public code disagrees" in warning for warning in plain.warnings)
+    assert open_input(str(tmp_path)).name == "raf-db-compound"
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "RAF-DB").symlink_to(tmp_path)
+    assert len(open_input("raf-db-compound", tmp_path / "root").sources) == 2
     (tmp_path / "compound" / "label_map.csv").write_text("1,happily surprised\n8,fearfully angry\n")
     named = open_input(str(tmp_path / "compound"))
     assert [source.source_label for source in named.sources] == ["fearfully angry", "happily surprised"]
