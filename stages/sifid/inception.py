@@ -47,7 +47,9 @@ class InceptionStem:
         try:
             network.load_state_dict(wanted)
         except RuntimeError as error:
-            raise WeightsError(f"{path} holds no Inception-v3 weights: {str(error).splitlines()[-1].strip()}") from error
+            raise WeightsError(
+                f"{path} holds no Inception-v3 weights: {str(error).splitlines()[-1].strip()}"
+            ) from error
         return cls(channels, network, f"inception-{channels}", device)
 
     @classmethod

@@ -24,6 +24,16 @@ def diversity(variants: torch.Tensor, edit: torch.Tensor, size: int | None = Non
     return float(spread / contrast)
 
 
+def damage(variants: torch.Tensor, edit: torch.Tensor, cells: int = 16) -> float:
+    """Return how far the worst place of the middling variant is from the edit, in deviations of the edit.
+
+    Both (K, 3, h, w) and (1, 3, H, W) are shrunk to ``cells`` x ``cells``: an eye is one or two cells.
+    """
+    difference = (resize(variants, cells) - resize(edit, cells)).square().mean(1).sqrt()
+    contrast = resize(edit, cells).std().clamp(min=1e-3)
+    return float(difference.flatten(1).amax(1).median() / contrast)
+
+
 def calibrate_gain(
     diversity_at: Callable[[float], float], wanted: float, highest: float, tolerance: float = 0.02
 ) -> float:

@@ -80,7 +80,19 @@ def _fast(**options: object) -> Regenerator:
     return FastRegenerator(**options)  # type: ignore[arg-type]
 
 
-ENGINES: Mapping[str, Callable[..., Regenerator]] = {"fast": _fast}
+def _patch(**options: object) -> Regenerator:
+    from singanimation.stages.singan.patch import PatchRegenerator
+
+    return PatchRegenerator(**options)  # type: ignore[arg-type]
+
+
+def _reference(**options: object) -> Regenerator:
+    from singanimation.stages.singan.reference import ReferenceRegenerator
+
+    return ReferenceRegenerator(**options)  # type: ignore[arg-type]
+
+
+ENGINES: Mapping[str, Callable[..., Regenerator]] = {"fast": _fast, "reference": _reference, "patch": _patch}
 """Engine name -> what makes it; all take the options of ``make_regenerator``."""
 
 

@@ -18,7 +18,7 @@ from singanimation.stages.singan.fast_training import FastRecipe, train_pyramid
 from singanimation.stages.singan.pyramid import start_index
 from singanimation.stages.singan.randomness import EditRandomness
 
-DIVERSITY = 0.12
+DIVERSITY = 0.16
 """What draws are calibrated to by default; see ``diversity.diversity``. Chosen by looking."""
 
 PROBES = 6

@@ -5,28 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 from singanimation.stages.singan.networks import COLOURS, Critic, Generator, edit_state, pad
 from singanimation.stages.singan.pyramid import pyramid_sizes, resize
 from singanimation.stages.singan.randomness import EditRandomness
-
-
-@dataclass(frozen=True)
-class StartNoise:
-    """What noise of gain 1 does to the picture that enters at a start scale.
-
-    White noise beside a clean picture is simply learnt away: the generator adds its detail to the clean picture
-    and variants come out identical. So the noise also changes what enters, as coarser scales would have:
-    ``shift`` moves it smoothly (deviation as a share of the side, on a ``grid`` x ``grid`` net), ``tint``
-    changes brightness and colour smoothly, ``grain`` adds white noise (both in the unit of -1..1).
-    """
-
-    shift: float = 0.02
-    grid: int = 5
-    tint: float = 0.10
-    grain: float = 0.10
-    white: float = 0.20
+from singanimation.stages.singan.start_noise import StartNoise
 
 
 @dataclass
@@ -99,15 +82,7 @@ class FastPyramid:
         clean, samples = self.entering(scale), gain.shape[0]
         if self.from_noise(scale):
             return clean.expand(samples, -1, -1, -1)
-        how, size = self.start_noise, clean.shape[-1]
-        net = randomness.normal(samples, 2 + COLOURS, how.grid, how.grid)
-        net = F.interpolate(net, size=(size, size), mode="bicubic", align_corners=True)
-        net = net.reshape(samples, self.edits, 2 + COLOURS, size, size)
-        amount = gain.expand(samples, self.edits, 1, 1)[:, :, None]
-        moved = _moved(clean, net[:, :, :2] * amount * (2 * how.shift))
-        tint = (net[:, :, 2:] * amount * how.tint).reshape(samples, -1, size, size)
-        grain = randomness.normal(samples, COLOURS, size, size) * per_channel(amount[:, :, 0] * how.grain)
-        return (moved + tint + grain).clamp(-1, 1)
+        return self.start_noise.perturb(clean, gain, randomness)
 
     def noise(self, scale: int, samples: int, size: int, randomness: EditRandomness) -> torch.Tensor:
         """Return unit noise (S, B*3, size, size); the same for all three colours where a scale has only noise."""
@@ -168,14 +143,3 @@ def _alone(scale: FastScale, index: int, edits: int) -> FastScale:
         single.load_state_dict(state)
         networks.append(single.eval().requires_grad_(False))
     return FastScale(scale.size, networks[0], networks[1], scale.noise[index : index + 1])  # type: ignore[arg-type]
-
-
-def _moved(picture: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
-    """Move (1, B*3, h, h) by ``displacement`` (S, B, 2, h, h) in units of half the side; edges mirrored."""
-    samples, edits, _, size, _ = displacement.shape
-    centres = torch.linspace(-1 + 1 / size, 1 - 1 / size, size, dtype=picture.dtype, device=picture.device)
-    rows, columns = torch.meshgrid(centres, centres, indexing="ij")
-    grid = torch.stack([columns, rows], -1) + displacement.reshape(-1, 2, size, size).permute(0, 2, 3, 1)
-    sources = picture.expand(samples, -1, -1, -1).reshape(samples * edits, COLOURS, size, size)
-    moved = F.grid_sample(sources, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
-    return moved.reshape(samples, edits * COLOURS, size, size)

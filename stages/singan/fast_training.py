@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
-from singanimation.stages.singan.fast_pyramid import FastPyramid, FastScale, StartNoise, per_channel
+from singanimation.stages.singan.fast_pyramid import FastPyramid, FastScale, per_channel
 from singanimation.stages.singan.networks import (
     COLOURS,
     MARGIN,
@@ -22,6 +22,7 @@ from singanimation.stages.singan.networks import (
 )
 from singanimation.stages.singan.pyramid import resize
 from singanimation.stages.singan.randomness import EditRandomness
+from singanimation.stages.singan.start_noise import StartNoise
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class FastRecipe:
     decay_from: float = 0.6
     decay_to: float = 0.1
     reconstruction: float = 10.0
-    penalty: float = 0.01
+    penalty: float = 0.03
     penalty_every: int = 8
     pool: int = 16
     fine_noise: float = 0.1
