@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from prefect import flow
+from prefect import flow, tags
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from singanimation.flows.closing import close_job
 from singanimation.flows.job import JOBS, Job, open_job
+from singanimation.flows.leftovers import mark_crashed, process_tag
 from singanimation.flows.pool import LOADER
 from singanimation.flows.progress import PlainReporter
 from singanimation.flows.tasks import augment_sources
@@ -42,7 +43,9 @@ def run_job(job: Job) -> dict[str, Any]:
     """Run the flow on an open job, one thread a worker, and return the summary."""
     runner = ThreadPoolTaskRunner(max_workers=job.workers)
     options = job.settings.model_dump(mode="json", exclude_none=True)
-    return augment.with_options(task_runner=runner)(options, job.key)
+    mark_crashed()
+    with tags(process_tag()):
+        return augment.with_options(task_runner=runner)(options, job.key)
 
 
 @contextmanager

@@ -90,6 +90,8 @@ def main() -> None:
     """Run the command line; what users do wrong becomes one sentence on stderr and an exit code, no traceback."""
     try:
         code = app(standalone_mode=False)
+        if code == ExitCode.INTERRUPTED:  # what the parser makes of Ctrl-C
+            code = complain(_INTERRUPTED, ExitCode.INTERRUPTED)
     except SinganimationError as error:
         code = complain(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -107,7 +109,7 @@ def _command_line_error(error: Exception) -> int:
     name = type(error).__name__
     if name == "Exit":
         return int(getattr(error, "exit_code", 0))
-    if name == "Abort":  # what the parser makes of Ctrl-C
+    if name == "Abort":
         return complain(_INTERRUPTED, ExitCode.INTERRUPTED)
     if not hasattr(error, "format_message"):
         raise error

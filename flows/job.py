@@ -29,6 +29,8 @@ LOGGER = logging.getLogger("singanimation.job")
 CHUNK_SECONDS = 120.0
 """About this much work goes into one Prefect task (a task costs milliseconds, its record stays for ever)."""
 
+INTERRUPTED = "interrupted"
+
 _FIRST = 12
 _SMALLEST_FREE = 32 * 1024 * 1024
 
@@ -76,6 +78,8 @@ class Job:
             return
         known = self.disk.known(source.dataset, source.source_id) if self.disk else {}
         outcome = self.pool.augment(SourceJob(identity, known, self.run.run_id, self.run.manifest))
+        if outcome.lost is not None and self.stopped is not None:
+            return  # ended with the run, by no fault of its own
         if outcome.lost is not None:
             LOGGER.error("%s: not done: %s\n%s", source.source_id, outcome.lost, outcome.message or "")
         elif outcome.failed is not None:
@@ -100,7 +104,7 @@ class Job:
 
     def interrupt(self) -> None:
         """Stop at once; finished sources stay."""
-        self.stopped = self.stopped or "interrupted"
+        self.stopped = self.stopped or INTERRUPTED
         self.pool.close(now=True)
 
     def not_started(self) -> int:
@@ -109,6 +113,8 @@ class Job:
 
     def exit_code(self) -> ExitCode:
         """Return what the command line ends with."""
+        if self.stopped == INTERRUPTED:
+            return ExitCode.INTERRUPTED
         if self.totals.lost or self.not_started():
             return ExitCode.PARTLY_DONE
         if self.totals.accepted == 0 and not self.complete:
@@ -209,7 +215,7 @@ def check_disk(output: Path, needed: int) -> str | None:
     return f"the run may need {human_bytes(needed)}, and the disk of {output} has {human_bytes(free)} free."
 
 
-def summary_of(job: Job, error: str | None = None) -> dict[str, Any]:
+def summary_of(job: Job) -> dict[str, Any]:
     """Return a run's summary as plain values: what ``summary.json`` and ``--json`` hold."""
     totals = job.totals
     return {
@@ -217,7 +223,7 @@ def summary_of(job: Job, error: str | None = None) -> dict[str, Any]:
         "output": str(job.run.output),
         "manifest": str(job.run.manifest),
         "exit_code": int(job.exit_code()),
-        "stopped": error or job.stopped,
+        "stopped": job.stopped,
         "sources": {
             "chosen": job.chosen,
             "complete_before": job.complete,

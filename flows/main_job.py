@@ -36,7 +36,7 @@ def run_main_job(
             summary = _work_off(job, reporter)
         except KeyboardInterrupt:
             job.interrupt()
-            job.run.write_summary(summary_of(job, "interrupted"))
+            job.run.write_summary(summary_of(job))
             raise
     if as_json:
         print_json(summary)

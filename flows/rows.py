@@ -105,8 +105,7 @@ def plan_work(identity: Identity, known: Known, au_source: np.ndarray | None = N
     """Return what is asked for of one source; ids do not depend on ``au_source``, only the AU targets do."""
     units = np.zeros(17, np.float32) if au_source is None else au_source
     targets, wanted = planned(identity.source, identity.settings, identity.allotment, units)
-    pairs = zip(targets, wanted, strict=True)
-    return tuple(_edit_work(identity, target, quota, known, targets[0].key) for target, quota in pairs)
+    return tuple(_edit_work(identity, targets, place, quota, known) for place, quota in enumerate(wanted))
 
 
 def planned(
@@ -150,12 +149,13 @@ def canonical_label(source: Source) -> str | None:
     return source.label if source.label in EMOTION_INDEX else None
 
 
-def _edit_work(identity: Identity, target: ExpressionTarget, quota: int, known: Known, first: str) -> EditWork:
-    settings = identity.settings
-    seed = plan_seed(settings.seed, identity.source.source_id)
+def _edit_work(
+    identity: Identity, targets: Sequence[ExpressionTarget], place: int, quota: int, known: Known
+) -> EditWork:
+    target, first = targets[place], targets[0].key
     accepted, open_attempts = 0, []
     for index in range(quota * ATTEMPTS_PER_ACCEPTED):
-        start = start_of_attempt(target, index, settings.start_scale, seed)
+        start = start_of_attempt(place, index, identity.settings.start_scale)
         variant_id = identity.variant(target, start, index, first)
         if variant_id not in known:
             draw_seed = identity.seed("draw", target, index)

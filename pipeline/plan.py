@@ -133,10 +133,12 @@ def quotas(per_image: int, edits: int) -> tuple[int, ...]:
     return tuple(per_image // edits + (index < per_image % edits) for index in range(edits))
 
 
-def start_of_attempt(target: ExpressionTarget, attempt: int, starts: Sequence[str], seed: int) -> str:
-    """Return the start scale of an attempt: they alternate, beginning where the target's own seed says."""
-    offset = derive_seed(seed, target.key, "start") % len(starts)
-    return starts[(attempt + offset) % len(starts)]
+def start_of_attempt(place: int, attempt: int, starts: Sequence[str]) -> str:
+    """Return the start scale of an attempt at the edit of this place in the plan.
+
+    Attempts alternate, and so do the first attempts of a source's edits: one variant each gives an even mix.
+    """
+    return starts[(place + attempt) % len(starts)]
 
 
 def one_hot(emotion: str) -> tuple[float, ...]:

@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,13 @@ def alive(pid: int) -> bool:
         return False
 
 
+def flow_states(home: str, output: Path) -> dict[str, int]:
+    """Return how many flow runs that wrote to ``output`` Prefect has in which state."""
+    with sqlite3.connect(f"file:{home}/prefect.db?mode=ro", uri=True) as database:
+        rows = database.execute("select state_type, parameters from flow_run").fetchall()
+    return dict(Counter(state for state, parameters in rows if str(output) in parameters))
+
+
 def test_a_run_prints_one_json_summary_and_a_second_one_does_nothing(start, tmp_path, rows_of):
     out, err = start("--json", "--workers", "2", "--include-real").communicate(timeout=180)
     summary = json.loads(out)
@@ -80,7 +89,9 @@ def test_a_run_prints_one_json_summary_and_a_second_one_does_nothing(start, tmp_
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks processes up in /proc")
-def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_rows(start, augmented, faces, tmp_path, rows_of):
+def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_rows(
+    start, augmented, environment, faces, tmp_path, rows_of
+):
     first = start("--workers", "2", *SLOW_FIT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for(lambda: len(parts(tmp_path / "out")) >= 1, 120, "the first part")
     below = descendants(first.pid)
@@ -93,6 +104,7 @@ def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_rows(start, augm
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
     assert json.loads(out)["sources"]["complete_before"] == done
+    assert flow_states(environment["PREFECT_HOME"], tmp_path) == {"CRASHED": 1, "COMPLETED": 1}
     augmented(input=str(faces), output=tmp_path / "undisturbed", singan_iterations=60)
     assert rows_of(tmp_path / "out") == rows_of(tmp_path / "undisturbed")
 

@@ -168,10 +168,8 @@ def test_quotas_are_even_sum_up_and_only_grow():
         before = now
 
 
-def test_start_scales_alternate_and_both_come_first_somewhere():
-    targets = plan(edits=8)
-    for target in targets:
-        drawn = [start_of_attempt(target, k, ("N-1", "N-2"), 5) for k in range(4)]
-        assert drawn[0] != drawn[1] and drawn[:2] == drawn[2:]
-    firsts = {start_of_attempt(t, 0, ("N-1", "N-2"), seed) for t in targets for seed in range(5)}
-    assert firsts == {"N-1", "N-2"}
+def test_start_scales_alternate_within_an_edit_and_from_edit_to_edit():
+    starts = ("N-1", "N-2")
+    assert [start_of_attempt(0, attempt, starts) for attempt in range(3)] == ["N-1", "N-2", "N-1"]
+    assert [start_of_attempt(place, 0, starts) for place in range(3)] == ["N-1", "N-2", "N-1"]
+    assert start_of_attempt(5, 7, ("N",)) == "N"
