@@ -15,8 +15,9 @@ from singanimation.stages.action_units.network import ALIGNER_SIZE, AlignerNetwo
 _TEXTURES = ("brick", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field", "motorcycle_left",
              "page", "rocket", "text")  # fmt: skip
 _BORDERS = (cv2.BORDER_REPLICATE, cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT)
-NEGATIVE_SHARE = 0.3
-_FACE_EDGE = 176 / 256
+NEGATIVE_SHARE = 0.36
+FACE_SHARE = 176 / 256
+"""The edge of the canonical crop, as a share of the edge of a picture of faces.parquet."""
 
 
 def texture_pictures() -> list[np.ndarray]:
@@ -43,7 +44,7 @@ def positive(
     rng: np.random.Generator, picture: np.ndarray, landmarks: np.ndarray, mirror: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a badly framed view uint8 (64, 64, 3) of a face and its five points (5, 2), as shares of the edge."""
-    zoom = ALIGNER_SIZE / (_FACE_EDGE * picture.shape[0])
+    zoom = ALIGNER_SIZE / (FACE_SHARE * picture.shape[0])
     centre = landmarks.mean(0) - [0, 0.02 * picture.shape[0]]
     points = landmarks
     if rng.random() < 0.35:
@@ -56,7 +57,9 @@ def positive(
     return degrade(rng, view), five_points(points[mirror] if mirrored else points) / ALIGNER_SIZE
 
 
-def _square(rng: np.random.Generator, picture: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+def random_square(
+    rng: np.random.Generator, picture: np.ndarray, low: float, high: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Cut a random square of ``low`` to ``high`` of the picture's lesser edge; returns it and (left, top, edge)."""
     height, width = picture.shape[:2]
     edge = int(rng.uniform(low, high) * min(height, width))
@@ -65,11 +68,15 @@ def _square(rng: np.random.Generator, picture: np.ndarray, low: float, high: flo
     return patch, np.array([left, top, edge])
 
 
-def _no_face_here(points: np.ndarray, square: np.ndarray) -> bool:
-    """Whether a square shows no whole face: at most one of the five points, or a face filling it many times over."""
-    inside = ((points > square[:2]) & (points < square[:2] + square[2])).all(1).sum()
+def no_face_here(points: np.ndarray, square: np.ndarray) -> bool:
+    """Whether a square (left, top, edge) shows no whole face, whose five points (5, 2) these are.
+
+    So it is when at most two of the points lie inside, when both eyes lie outside, or when the face is several
+    times too large.
+    """
+    inside = ((points > square[:2]) & (points < square[:2] + square[2])).all(1)
     between = float(np.linalg.norm(points[1] - points[0]))
-    return inside <= 1 or (inside <= 2 and between > 0.7 * square[2])
+    return inside.sum() <= 2 or not inside[:2].any() or between > 0.8 * square[2]
 
 
 def _synthetic(rng: np.random.Generator) -> np.ndarray:
@@ -100,18 +107,18 @@ def negative(
     From a face's picture away from the face or too near it, textures, gradients and noise, shuffled faces.
     """
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.6:
         points = five_points(landmarks)
         for _ in range(20):
-            patch, square = _square(rng, picture, 0.12, 0.6)
-            if _no_face_here(points, square):
+            patch, square = random_square(rng, picture, 0.08, 0.7)
+            if no_face_here(points, square):
                 return degrade(rng, patch)
-    if kind < 0.75:
-        return degrade(rng, _square(rng, textures[rng.integers(len(textures))], 0.15, 1.0)[0])
-    if kind < 0.85:
+    if kind < 0.8:
+        return degrade(rng, random_square(rng, textures[rng.integers(len(textures))], 0.15, 1.0)[0])
+    if kind < 0.9:
         return degrade(rng, _synthetic(rng))
     size = picture.shape[0]
-    zoom = ALIGNER_SIZE / (_FACE_EDGE * size)
+    zoom = ALIGNER_SIZE / (FACE_SHARE * size)
     frame = jittered_frame(rng, STRONG, tuple(landmarks.mean(0)), ALIGNER_SIZE, zoom, mirror=False)
     return degrade(rng, _shuffled(rng, warp(picture, frame, ALIGNER_SIZE)))
 
@@ -121,7 +128,7 @@ class AlignerObjective:
 
     def __init__(self, pictures: np.ndarray, landmarks: np.ndarray, device: torch.device) -> None:
         self.pictures, self.landmarks, self.device = pictures, landmarks, device
-        self.mirror = mirror_permutation(landmarks.mean(0) * (CROP_SIZE / (_FACE_EDGE * pictures.shape[1])))
+        self.mirror = mirror_permutation(landmarks.mean(0) * (CROP_SIZE / (FACE_SHARE * pictures.shape[1])))
         self.textures = texture_pictures()
         self.network = AlignerNetwork()
 

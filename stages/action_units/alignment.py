@@ -1,18 +1,19 @@
 """How well the aligner brings a badly framed face into the canonical frame, and tells faces from the rest."""
 
-import cv2
 import numpy as np
 import torch
 
-from singanimation.stages.action_units.aligner_objective import AlignerObjective
+from singanimation.stages.action_units.aligner_objective import FACE_SHARE, no_face_here, random_square
 from singanimation.stages.action_units.augmentation import STRONG, jittered_frame
 from singanimation.stages.action_units.estimators import FACE_THRESHOLD, EmbeddedAligner
 from singanimation.stages.action_units.framing import (
+    CANONICAL_EYES,
     CROP_SIZE,
     INTEROCULAR,
     apply,
     canonical_transform,
     eye_centres,
+    five_points,
     warp,
 )
 from singanimation.stages.action_units.network import AlignerNetwork
@@ -27,18 +28,15 @@ def then(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def converge(
     aligner: EmbeddedAligner, picture: np.ndarray, transform: np.ndarray, rounds: int = 3
 ) -> tuple[np.ndarray, float]:
-    """Return the transform (2, 3) from a picture (H, W, 3) to its canonical crop, and the last view's face score.
+    """Return the transform (2, 3) from a picture (H, W, 3) to its canonical crop, and the face score there.
 
     Starts from a rough transform; each round looks at the crop so far and moves the eye centres that it finds
     to their places. Raises ValueError when a round finds both eyes in one point.
     """
-    face = 0.0
     for _ in range(rounds):
-        view = warp(picture, transform, CROP_SIZE, cv2.BORDER_REPLICATE)
-        found = aligner(view[None])
-        face = float(found.face[0])
+        found = aligner(warp(picture, transform, CROP_SIZE)[None])
         transform = then(transform, canonical_transform(found.points[0, :2]))
-    return transform, face
+    return transform, float(aligner(warp(picture, transform, CROP_SIZE)[None]).face[0])
 
 
 def alignment_errors(
@@ -50,7 +48,7 @@ def alignment_errors(
     share of faces whose eyes end within 10%.
     """
     starts, ends = [], []
-    zoom = CROP_SIZE / (176 / 256 * pictures.shape[1])
+    zoom = CROP_SIZE / (FACE_SHARE * pictures.shape[1])
     for picture, points in zip(pictures, landmarks, strict=True):
         frame = jittered_frame(rng, STRONG, tuple(points.mean(0)), CROP_SIZE, zoom, mirror=False)
         final, _ = converge(aligner, picture, frame, rounds)
@@ -66,32 +64,57 @@ def alignment_errors(
     }
 
 
+def _away_from_face(rng: np.random.Generator, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray | None:
+    """Draw a frame (2, 3) of a picture that shows no whole face; None when twenty draws all do."""
+    points = five_points(landmarks)
+    for _ in range(20):
+        _, (left, top, edge) = random_square(rng, picture, 0.15, 0.6)
+        if no_face_here(points, np.array([left, top, edge])):
+            zoom = CROP_SIZE / edge
+            return np.array([[zoom, 0, -zoom * left], [0, zoom, -zoom * top]], np.float64)
+    return None
+
+
 def face_scores(
-    network: AlignerNetwork, pictures: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, count: int = 2000
+    aligner: EmbeddedAligner, pictures: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, starts: int = 4
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return face scores (0..1) of ``count`` views with a face and of views without one, drawn as in training."""
-    device = next(network.parameters()).device
-    objective = AlignerObjective(pictures, landmarks, device)
-    aligner = EmbeddedAligner(network, digest="")
-    scores, labels = [], []
-    for _ in range(-(-count // 100)):
-        views, _, face = objective.draw(rng, 100)
-        scores.append(aligner(views).face)
-        labels.append(face)
-    scores, labels = np.concatenate(scores), np.concatenate(labels)
-    return scores[labels], scores[~labels]
+    """Return the face scores (0..1) of views that the aligner ends at: on faces, and elsewhere.
+
+    Each picture gives ``starts`` frames near its face and ``starts`` away from it. A walk that starts away but
+    ends within half the distance between the eyes from the face is of neither kind: it found the face.
+    """
+    scores: tuple[list[float], list[float]] = ([], [])
+    zoom = CROP_SIZE / (FACE_SHARE * pictures.shape[1])
+    for picture, points in zip(pictures, landmarks, strict=True):
+        eyes = eye_centres(points)
+        for start in range(2 * starts):
+            near = start < starts
+            frame = jittered_frame(rng, STRONG, tuple(points.mean(0)), CROP_SIZE, zoom, mirror=False)
+            frame = frame if near else _away_from_face(rng, picture, points)
+            if frame is None:
+                continue
+            final, face = converge(aligner, picture, frame)
+            off = np.linalg.norm(apply(final, eyes) - CANONICAL_EYES, axis=1).mean() / INTEROCULAR
+            if near or off > 0.5:
+                scores[0 if near else 1].append(face)
+    return np.array(scores[0]), np.array(scores[1])
 
 
 def calibrate(
     network: AlignerNetwork, pictures: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Shift the face score so that ``FACE_THRESHOLD`` (0.5) lets 1% of face-less views pass; changes the network.
+    """Shift the face score so that ``FACE_THRESHOLD`` (0.5) tells faces from the rest; changes the network.
 
-    Returns ``faces_kept`` and ``others_passed`` at the threshold, on the views that it was calibrated with: 40
-    for each face, at most 2000.
+    The threshold goes where 1% of the views that are no face pass, or lower where that would lose more than
+    0.5% of the faces. Returns ``faces_kept`` and ``others_passed`` on the views it was calibrated with
+    (pictures uint8 (N, S, S, 3), landmarks (N, 478, 2)).
     """
-    faces, others = face_scores(network, pictures, landmarks, rng, min(2000, 40 * len(pictures)))
-    at = float(np.clip(np.quantile(others, 0.99), 1e-6, 1 - 1e-6))
+    faces, others = face_scores(EmbeddedAligner(network, digest=""), pictures, landmarks, rng)
+    at = float(np.quantile(faces, 0.005))
+    if len(others):
+        at = min(at, float(np.quantile(others, 0.99)))
+    at = min(max(at, 1e-6), 1 - 1e-6)
     with torch.no_grad():
         network.head[-1].bias[-1] -= float(np.log(at / (1 - at)) - np.log(FACE_THRESHOLD / (1 - FACE_THRESHOLD)))
-    return {"faces_kept": float((faces >= at).mean()), "others_passed": float((others >= at).mean())}
+    passed = float((others >= at).mean()) if len(others) else 0.0
+    return {"faces_kept": float((faces >= at).mean()), "others_passed": passed}
