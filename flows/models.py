@@ -143,7 +143,7 @@ def load_models(settings: Settings) -> Models:
         settings.engine, iterations=settings.singan_iterations, noise=settings.singan_noise,
         downsampling=settings.downsampling, device=device,
     )  # fmt: skip
-    sifid = make_filter(settings.sifid_features, faces.features, settings.sifid_max)
+    sifid = make_filter(settings.sifid_features, faces.features, settings.sifid_max, device)
     return Models(
         faces.find_face, faces.cut, faces.paste, faces.action_units, faces.editor, regenerator,
         lambda start: start_size(start, settings.singan_size), sifid,

@@ -1,0 +1,94 @@
+"""`augment edit` and `augment aus` on a real face, with the shipped models."""
+
+import csv
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import astronaut
+
+from singanimation.flows import cli
+from singanimation.flows.edit import Request
+from singanimation.flows.faces import picture_paths, unique_names
+from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures") / "eileen.png"
+    Image.fromarray(astronaut()).save(path)
+    return path
+
+
+def augment(*arguments: object) -> int:
+    before, sys.argv = sys.argv, ["augment", *map(str, arguments)]
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        sys.argv = before
+    return ended.value.code
+
+
+def pixels(path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_one_picture_per_edit_back_in_the_photograph_and_strength_0_is_the_photograph(photograph, tmp_path):
+    assert augment("edit", photograph, "--output", tmp_path, "--aus", "AU12,au4", "--strengths", "0,0.66") == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    edits = {f"eileen__{unit}@{s}.png" for unit in ("AU12", "AU04") for s in ("0", "0.66")}
+    assert names == edits | {"eileen__sheet.png"}
+    np.testing.assert_array_equal(pixels(tmp_path / "eileen__AU12@0.png"), astronaut())
+    smile = pixels(tmp_path / "eileen__AU12@0.66.png")
+    changed = np.argwhere((smile != astronaut()).any(2))
+    assert smile.shape == (512, 512, 3) and len(changed) > 50
+    assert changed[:, 0].max() < 250 and changed[:, 1].min() > 120  # nothing outside the face
+
+
+def test_crops_masks_and_a_path_to_an_emotion(photograph, tmp_path):
+    code = augment("edit", photograph, "--output", tmp_path, "--to", "happy", "--steps", 3, "--crop", "--masks")
+    assert code == 0
+    crop = pixels(tmp_path / "eileen__crop.png")
+    assert crop.shape == (128, 128, 3)
+    np.testing.assert_array_equal(pixels(tmp_path / "eileen__happiness@0.png"), crop)
+    assert (pixels(tmp_path / "eileen__happiness@0__attention.png") == 255).all()
+    assert pixels(tmp_path / "eileen__happiness@0.5__colour.png").shape == (128, 128, 3)
+    assert (tmp_path / "eileen__happiness@1.png").exists()
+
+
+def test_grey_photographs_stay_grey_and_pictures_without_a_face_are_said(photograph, tmp_path, capsys):
+    Image.open(photograph).convert("L").save(tmp_path / "grey.png")
+    Image.new("RGB", (200, 200), (120, 120, 120)).save(tmp_path / "flat.png")
+    pictures = tmp_path / "grey.png", tmp_path / "flat.png"
+    assert augment("edit", *pictures, "--output", tmp_path / "o", "--emotions", "fear") == 0
+    assert Image.open(tmp_path / "o" / "grey__fear@1.png").mode == "L"
+    assert "flat.png" in capsys.readouterr().err
+    assert augment("edit", tmp_path / "flat.png", "--output", tmp_path / "o2", "--emotions", "fear") == 1
+
+
+def test_action_units_as_csv_and_in_openfaces_names_and_scale(photograph, tmp_path):
+    assert augment("aus", photograph, "--output", tmp_path / "a.csv") == 0
+    assert augment("aus", photograph, "--output", tmp_path / "o.csv", "--to", "openface-csv") == 0
+    plain = next(csv.DictReader((tmp_path / "a.csv").open()))
+    openface = next(csv.DictReader((tmp_path / "o.csv").open()))
+    assert plain["status"] == "accepted" and float(plain["AU12"]) > 0.4  # she smiles
+    for name in AU_NAMES:
+        assert float(openface[f"{name}_r"]) == pytest.approx(5 * float(plain[name]), abs=0.01)
+
+
+def test_set_fixes_units_and_leaves_the_others():
+    y = np.full(17, 0.5, np.float32)
+    (name, strength, vector), = Request([], {"AU12": 0.0, "AU25": 1.0}, [], None, 7, None).targets(y)
+    assert (name, strength) == ("AU12=0,AU25=1", 1.0)
+    assert vector[AU_INDEX["AU12"]] == 0 and vector[AU_INDEX["AU25"]] == 1
+    assert (np.delete(vector, [AU_INDEX["AU12"], AU_INDEX["AU25"]]) == 0.5).all()
+
+
+def test_pictures_of_the_same_name_do_not_overwrite_each_other(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.new("L", (20, 20)).save(tmp_path / folder / "x.png")
+    paths = picture_paths([tmp_path, tmp_path / "a" / "x.png"])
+    assert len(paths) == 2 and len(set(unique_names(paths))) == 2
