@@ -102,7 +102,8 @@ def test_webdataset_shards_hold_picture_label_and_row(output: Path, tmp_path: Pa
 
 
 def test_webdataset_itself_reads_the_shards(output: Path, tmp_path: Path) -> None:
-    webdataset = pytest.importorskip("webdataset")
+    import webdataset
+
     (tmp_path / "web").mkdir()
     report = ExportReport(tmp_path / "web")
     export_webdataset(records(output, ExportOptions(), report), tmp_path / "web", report, shard_bytes=1)
