@@ -20,7 +20,7 @@ from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.pictures import read_picture
 
-_COLUMNS = ("kind", "status", "split", "label", "label_weights")
+_COLUMNS = ("kind", "status", "split", "group_id", "label", "label_weights")
 _CACHED_GROUPS = 32
 
 
@@ -29,6 +29,7 @@ class ManifestDataset(Dataset):
 
     ``labels="hard"`` gives an int 0..6, ``"soft"`` a float32 (7,) that sums to 1 (the row's weights, else one-hot).
     ``transform`` gets the picture as uint8 (H, W, 3) RGB numpy array; without one, items are float32 (3, H, W) in 0..1.
+    ``targets`` lists the hard labels, ``groups`` the people (``group_id``), both in the items' order: split by people.
     Pictures are read when asked for; only labels stay in memory. Raises ManifestError where no row matches.
     """
 
@@ -43,6 +44,7 @@ class ManifestDataset(Dataset):
         wanted = {"split": _names(split), "kind": _names(kind), "status": _names(status)}
         self.rows: list[tuple[int, int, int]] = []
         self.targets: list[int] = []
+        self.groups: list[str] = []
         self._weights: list[np.ndarray] = []
         for index, part in enumerate(self.parts):
             self._gather(index, open_part(part), wanted)
@@ -78,6 +80,7 @@ class ManifestDataset(Dataset):
                 if matches and values["label"] is not None and values["image_sha256"] is not None:
                     self.rows.append((index, group, row))
                     self.targets.append(values["label"])
+                    self.groups.append(values["group_id"])
                     self._weights.append(_soft(values["label"], values["label_weights"]))
 
     def _group(self, part: int, group: int) -> list[bytes | None]:
