@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -106,7 +106,7 @@ def _write_edits(face: Face, request: Request, models: object, output: Path, cro
         _write(output / f"{face.name}__crop.png", face.crop.pixels, face.picture.mode)
     for index, (name, strength, _) in enumerate(targets):
         pixels = edits.pictures[index]
-        shown = pixels if crop else models.paste(face.picture.pixels, face.crop, pixels)
+        shown = pixels if crop else _in_picture(face, edits, index, models)
         stem = f"{face.name}__{name}@{strength:g}"
         _write(output / f"{stem}.png", shown, face.picture.mode)
         if masks:
@@ -115,6 +115,12 @@ def _write_edits(face: Face, request: Request, models: object, output: Path, cro
     columns = _columns(face, targets, edits.pictures)
     write_sheet(output / f"{face.name}__sheet.png", [Block(f"{face.path.name}: the face, and its edits", columns)])
     return len(targets)
+
+
+def _in_picture(face: Face, edits: Any, index: int, models: Any) -> np.ndarray:
+    """Compose an edit at the picture's own resolution: its own pixels move, only what is painted is 128 px."""
+    flow = None if edits.flow is None else edits.flow[index]
+    return models.paste_edit(face.picture.pixels, face.crop, edits.attention[index], edits.colour[index], flow)
 
 
 def _columns(face: Face, targets: Sequence[Aim], pictures: np.ndarray) -> tuple[tuple[Tile, ...], ...]:

@@ -84,6 +84,7 @@ class FaceModels:
     find_face: Callable[[np.ndarray, Source], Crop]
     cut: Callable[[np.ndarray, np.ndarray], np.ndarray]
     paste: Callable[[np.ndarray, Crop, np.ndarray], np.ndarray]
+    paste_edit: Callable[..., np.ndarray]
     action_units: Callable[[np.ndarray], np.ndarray]
     features: Callable[[np.ndarray], np.ndarray]
     estimator: str
@@ -127,7 +128,8 @@ def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: 
         )  # fmt: skip
 
     return FaceModels(
-        find_face, crop.cut, crop.paste, lambda crops: estimator(crops).action_units, estimator.features,
+        find_face, crop.cut, crop.paste, crop.paste_edit,
+        lambda crops: estimator(crops).action_units, estimator.features,
         f"{estimator.name}@{estimator.digest[:12]}", estimator.digest, ExpressionEditor.load(ganimation, device),
     )  # fmt: skip
 
