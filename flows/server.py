@@ -19,7 +19,8 @@ from pathlib import Path
 
 from singanimation.pipeline.errors import SinganimationError
 
-STARTUP_SECONDS = 120.0
+STARTUP_SECONDS = 300.0
+"""5 s on an idle machine, 20 with a new data base; a busy one was seen to take 100."""
 
 # What a newcomer's terminal and network are spared. The user's own environment wins.
 _DEFAULTS = {

@@ -15,6 +15,7 @@ import pytest
 from singanimation.pipeline.identity import digest
 
 HERE = Path(__file__).parent
+PATIENCE = 400  # seconds; on a busy machine a new Prefect data base alone took two minutes
 SLOW_FIT = ("--singan-iterations", "60")  # the fake regenerator then takes 0.6 s for a source
 
 
@@ -76,7 +77,7 @@ def flow_states(home: str, output: Path) -> dict[str, int]:
 
 
 def test_a_run_prints_one_json_summary_and_a_second_one_does_nothing(start, tmp_path, rows_of):
-    out, err = start("--json", "--workers", "2", "--include-real").communicate(timeout=180)
+    out, err = start("--json", "--workers", "2", "--include-real").communicate(timeout=PATIENCE)
     summary = json.loads(out)
     assert summary["exit_code"] == 0 and summary["sources"]["worked_on"] == 4, err
     assert "Traceback" not in err and Path(summary["contact_sheet"]).exists()
@@ -93,7 +94,7 @@ def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_rows(
     start, augmented, environment, faces, tmp_path, rows_of
 ):
     first = start("--workers", "2", *SLOW_FIT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: len(parts(tmp_path / "out")) >= 1, 120, "the first part")
+    wait_for(lambda: len(parts(tmp_path / "out")) >= 1, PATIENCE, "the first part")
     below = descendants(first.pid)
     first.kill()
     first.wait()
@@ -101,7 +102,7 @@ def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_rows(
     assert 1 <= done < 4 and len(below) >= 3  # two workers and the server
     wait_for(lambda: not any(map(alive, below)), 15, "workers and server to end")
     again = start("--json", "--workers", "2", *SLOW_FIT)
-    out, err = again.communicate(timeout=120)
+    out, err = again.communicate(timeout=PATIENCE)
     assert again.returncode == 0, err
     assert json.loads(out)["sources"]["complete_before"] == done
     assert flow_states(environment["PREFECT_HOME"], tmp_path) == {"CRASHED": 1, "COMPLETED": 1}
@@ -111,7 +112,7 @@ def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_rows(
 
 def test_ctrl_c_keeps_what_is_finished_and_is_exit_code_130(start, tmp_path):
     process = start("--workers", "1", "--singan-iterations", "150", start_new_session=True)
-    wait_for(lambda: len(parts(tmp_path / "out")) >= 1, 120, "the first part")
+    wait_for(lambda: len(parts(tmp_path / "out")) >= 1, PATIENCE, "the first part")
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -138,13 +139,13 @@ def test_a_full_disk_is_exit_code_3_and_a_later_run_goes_on(start, tmp_path, row
         pytest.skip("this container may not mount a tmpfs")
     try:
         process = start("--workers", "1", output=place / "out")
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 3 and "full" in err and "Traceback" not in err
         done = len(parts(place / "out"))
         assert done < 4 and not list((place / "out" / "manifest").glob(".*.tmp"))
         subprocess.run(["mount", "-o", "remount,size=20m", str(place)], check=True)
         process = start("--json", "--workers", "1", output=place / "out")
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         assert json.loads(out)["sources"]["complete_before"] == done and len(parts(place / "out")) == 4
     finally:
@@ -166,7 +167,7 @@ def test_a_scheduled_run_really_starts_and_sigterm_ends_the_serving(environment,
     )
     process = subprocess.Popen([sys.executable, str(script)], env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: len(parts(tmp_path / "out")) == 4, 180, "the scheduled run's parts")
+        wait_for(lambda: len(parts(tmp_path / "out")) == 4, PATIENCE, "the scheduled run's parts")
         below = descendants(process.pid)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
