@@ -14,10 +14,11 @@ from singanimation.flows.estimate import estimate
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.pool import LOADER, WorkerPool
 from singanimation.flows.progress import Reporter, Totals
-from singanimation.flows.resume import OnDisk
+from singanimation.flows.resume import open_manifest
 from singanimation.flows.rows import Identity, allot, is_done, plan_work
 from singanimation.flows.server import Server, user_has_server
 from singanimation.flows.work import SourceJob, file_sha256
+from singanimation.manifests.scan import ManifestScan
 from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.errors import ExitCode, MachineError, UsageError
 from singanimation.pipeline.records import Source
@@ -46,7 +47,7 @@ class Job:
     pool: WorkerPool
     server: Server | None
     todo: list[Identity] = field(default_factory=list)
-    disk: OnDisk | None = None
+    disk: ManifestScan | None = None
     chosen: int = 0
     first: list[Source] = field(default_factory=list)
     parts: dict[str, Path] = field(default_factory=dict)
@@ -156,10 +157,10 @@ def open_job(settings: Settings, reporter: Reporter, loader: str = LOADER) -> It
         yield job
 
 
-def _on_disk(run: Run, settings: Settings, reporter: Reporter) -> OnDisk:
+def _on_disk(run: Run, settings: Settings, reporter: Reporter) -> ManifestScan:
     if not settings.resume and any(run.manifest.glob("*.parquet")):
         raise UsageError(f"--no-resume: {run.output} already holds a manifest; choose another --output.")
-    disk = OnDisk(run.manifest)
+    disk = open_manifest(run.manifest)
     for problem in disk.problems:
         reporter.say(f"warning: {problem}")
         LOGGER.warning("%s", problem)

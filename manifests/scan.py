@@ -1,158 +1,105 @@
-"""The fast scan that resuming and topping up need: what is on disk, per source, from the small columns alone."""
+"""The fast scan that resuming and topping up need: what is on disk, per source, from four small columns alone."""
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from singanimation.manifests.reading import MANIFEST_FOLDER, damaged, open_part
+from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables
+from singanimation.manifests.schema import STATUSES
 from singanimation.pipeline.errors import ManifestError
 
-COLUMNS = ("dataset", "source_id", "variant_id", "parent_id", "kind", "status")
-_GROUP = ("source_id", "kind", "status", "parent_id")
+COLUMNS = ("dataset", "source_id", "variant_id", "status")
+_PLAIN = pa.schema([(name, pa.string()) for name in COLUMNS])
 _BATCH_ROWS = 200_000
+_BETWEEN = "\0"
 
 
-@dataclass
-class SourceState:
-    """What the manifest holds of one source. Edits are named by their ``variant_id``.
-
-    ``rows`` counts (kind, status); ``accepted`` and ``attempted`` count the variants of each edit; ``parts`` are the
-    files that hold its rows.
-    """
-
-    source_id: str
-    rows: Counter[tuple[str, str]] = field(default_factory=Counter)
-    accepted: Counter[str] = field(default_factory=Counter)
-    attempted: Counter[str] = field(default_factory=Counter)
-    parts: list[Path] = field(default_factory=list)
-
-    @property
-    def accepted_variants(self) -> int:
-        """Accepted variants over all edits, whatever their settings were."""
-        return self.rows["variant", "accepted"]
-
-    @property
-    def failed_rows(self) -> int:
-        """Rows that ``--retry-failed`` would take up again."""
-        return sum(count for (_, status), count in self.rows.items() if status == "failed")
-
-    @property
-    def total(self) -> int:
-        """All rows of the source."""
-        return sum(self.rows.values())
-
-
-@dataclass
 class ManifestScan:
-    """All sources of an output folder, and the files in it that could not be used (``problems``, one sentence each)."""
+    """The rows of a manifest by source: ids and statuses, about 60 bytes a row, none of the pictures.
 
-    sources: Mapping[str, SourceState]
-    problems: list[str]
-    rows: int
-    _ids: pa.ChunkedArray = field(repr=False)
-    _order: np.ndarray = field(repr=False)
-    _bounds: np.ndarray = field(repr=False)
-    _codes: Mapping[str, int] = field(repr=False)
-
-    def variant_ids(self, source_id: str) -> set[str]:
-        """Return the ids of every row of a source (real, edit, variant), empty for an unknown source."""
-        code = self._codes.get(source_id)
-        if code is None:
-            return set()
-        return set(self._ids.take(self._order[self._bounds[code] : self._bounds[code + 1]]).to_pylist())
-
-
-def scan_sources(folder: Path, *, dataset: str | None = None) -> ManifestScan:
-    """Scan an output folder (or its ``manifest`` folder), reading six small columns, one row group at a time.
-
-    ``dataset`` keeps the rows of one data set. A damaged or foreign Parquet file does not stop the scan: it is
-    named in ``problems`` and its rows count as absent. A folder that does not exist yet has no sources.
-    Memory: about 100 bytes a row, none of the pictures.
+    ``rows`` counts them; ``problems`` names the files that cannot be used as parts, one sentence each: their rows
+    count as absent.
     """
-    inner = folder / MANIFEST_FOLDER
-    folder = inner if inner.is_dir() else folder
-    scanner = _Scanner(dataset)
-    for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
-        scanner.add(path)
-    return scanner.finish()
 
-
-class _Scanner:
-    """Gathers parts until enough rows are together to be counted at once."""
-
-    def __init__(self, dataset: str | None) -> None:
-        self.dataset = dataset
-        self.sources: dict[str, SourceState] = {}
-        self.codes: dict[str, int] = {}
+    def __init__(self, manifest: Path) -> None:
+        """Scan an output folder or its ``manifest`` folder; one that does not exist yet has no rows."""
+        inner = manifest / MANIFEST_FOLDER
+        folder = inner if inner.is_dir() else manifest
         self.problems: list[str] = []
-        self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
-        self._row_codes: list[np.ndarray] = []
-        self._ids: list[pa.Array] = []
+        self._files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+        self._codes: dict[str, int] = {}
+        self._parts: dict[int, list[int]] = {}
+        codes, ids, statuses = [], [], []
+        for table, places in self._batches():
+            codes.append(self._encode(table, places))
+            ids += table.column("variant_id").cast(pa.large_string()).chunks
+            found = pc.index_in(table.column("status"), value_set=pa.array(STATUSES, pa.string()))
+            statuses.append(found.to_numpy().astype(np.int8))
+        self._order(codes, ids, statuses)
 
-    def add(self, path: Path) -> None:
-        try:
-            part = open_part(path)
-            tables = [
-                part.read_row_group(group, columns=list(COLUMNS), use_threads=False)
-                for group in range(part.num_row_groups)
-            ]
-        except ManifestError as error:
-            self.problems.append(str(error))
-            return
-        except (pa.ArrowException, OSError, ValueError) as error:
-            self.problems.append(str(damaged(path, error)))
-            return
-        for table in tables:
-            if self.dataset is not None:
-                table = table.filter(pc.equal(table.column("dataset"), self.dataset))
-            for source_id in pc.unique(table.column("source_id")).to_pylist():
-                state = self._state(source_id)
-                if not state.parts or state.parts[-1] != path:
-                    state.parts.append(path)
-            self._waiting.append(table.replace_schema_metadata(None))
-            self._waiting_rows += table.num_rows
-        if self._waiting_rows >= _BATCH_ROWS:
-            self._count()
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self._ids)
 
-    def _state(self, source_id: str) -> SourceState:
-        state = self.sources.get(source_id)
-        if state is None:
-            state = self.sources[source_id] = SourceState(source_id)
-            self.codes[source_id] = len(self.codes)
-        return state
+    def known(self, dataset: str, source_id: str) -> dict[str, str]:
+        """Return the ids of a source's rows (real, edits, variants) with their statuses, empty for an unknown one."""
+        code = self._codes.get(dataset + _BETWEEN + source_id)
+        if code is None:
+            return {}
+        first, end = self._bounds[code], self._bounds[code + 1]
+        statuses = [STATUSES[index] for index in self._statuses[first:end]]
+        return dict(zip(self._ids[first:end].to_pylist(), statuses, strict=True))
 
-    def _count(self) -> None:
-        if not self._waiting_rows:
-            return
-        table = pa.concat_tables(self._waiting).unify_dictionaries()
-        self._waiting, self._waiting_rows = [], 0
-        known = pa.array(list(self.codes), pa.string())
-        self._row_codes.append(pc.index_in(table.column("source_id"), value_set=known).to_numpy())
-        self._ids.extend(table.column("variant_id").chunks)
-        for name in ("kind", "status"):
-            table = table.set_column(table.schema.get_field_index(name), name, table.column(name).cast(pa.string()))
-        groups = table.group_by(list(_GROUP)).aggregate([([], "count_all")])
-        columns = [groups.column(name).to_pylist() for name in (*_GROUP, "count_all")]
-        for source_id, kind, status, parent_id, count in zip(*columns, strict=True):
-            state = self.sources[source_id]
-            state.rows[kind, status] += count
-            if kind == "variant":
-                state.attempted[parent_id] += count
-                if status == "accepted":
-                    state.accepted[parent_id] += count
+    def parts(self, dataset: str, source_id: str) -> list[Path]:
+        """Return the files that hold a source's rows, sorted by name."""
+        code = self._codes.get(dataset + _BETWEEN + source_id, -1)
+        return [self._files[place] for place in self._parts.get(code, [])]
 
-    def finish(self) -> ManifestScan:
-        self._count()
-        codes = np.concatenate(self._row_codes) if self._row_codes else np.zeros(0, np.int64)
-        order = np.argsort(codes, kind="stable")
-        bounds = np.searchsorted(codes[order], np.arange(len(self.codes) + 1))
-        return ManifestScan(
-            sources=self.sources, problems=self.problems, rows=len(codes),
-            _ids=pa.chunked_array(self._ids, pa.string()), _order=order, _bounds=bounds, _codes=self.codes,
-        )  # fmt: skip
+    def _batches(self) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        """Yield many parts' columns in one table, and for each of its rows the place of its file."""
+        waiting: list[pa.Table] = []
+        places: list[int] = []
+        rows = 0
+        for place, path in enumerate(self._files):
+            try:
+                tables = [table.replace_schema_metadata(None).cast(_PLAIN) for _, table in iter_tables([path], COLUMNS)]
+            except ManifestError as error:
+                self.problems.append(str(error))
+                continue
+            waiting += tables
+            places += [place] * len(tables)
+            rows += sum(table.num_rows for table in tables)
+            if rows >= _BATCH_ROWS:
+                yield _joined(waiting, places)
+                waiting, places, rows = [], [], 0
+        if rows:
+            yield _joined(waiting, places)
+
+    def _encode(self, table: pa.Table, places: np.ndarray) -> np.ndarray:
+        """Return each row's source as a number, and note which files hold which source."""
+        keys = pc.binary_join_element_wise(table.column("dataset"), table.column("source_id"), _BETWEEN)
+        encoded = keys.combine_chunks().dictionary_encode()
+        names = encoded.dictionary.to_pylist()
+        numbers = np.array([self._codes.setdefault(name, len(self._codes)) for name in names], np.int64)
+        codes = numbers[encoded.indices.to_numpy()]
+        for code, place in np.unique(np.stack([codes, places]), axis=1).T.tolist():
+            held = self._parts.setdefault(code, [])
+            if not held or held[-1] != place:
+                held.append(place)
+        return codes
+
+    def _order(self, codes: list[np.ndarray], ids: list[pa.Array], statuses: list[np.ndarray]) -> None:
+        """Keep ids and statuses so that the rows of one source lie together."""
+        whole = np.concatenate(codes) if codes else np.zeros(0, np.int64)
+        order = np.argsort(whole, kind="stable")
+        self._bounds = np.searchsorted(whole[order], np.arange(len(self._codes) + 1))
+        self._ids = pa.chunked_array(ids, pa.large_string()).combine_chunks().take(pa.array(order))
+        self._statuses = np.concatenate(statuses)[order] if statuses else np.zeros(0, np.int8)
+
+
+def _joined(tables: list[pa.Table], places: list[int]) -> tuple[pa.Table, np.ndarray]:
+    return pa.concat_tables(tables), np.repeat(places, [table.num_rows for table in tables])

@@ -8,7 +8,7 @@ import pytest
 
 from singanimation.flows.contact_sheet import write_contact_sheet
 from singanimation.flows.job import choose_sources, worker_count
-from singanimation.flows.resume import OnDisk
+from singanimation.flows.resume import open_manifest
 from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.errors import OutputError, UsageError
 from singanimation.pipeline.runs import open_run
@@ -61,7 +61,7 @@ def test_a_damaged_part_is_named_and_made_anew(augmented, faces, tmp_path, rows_
     before = rows_of(tmp_path / "out")
     part = sorted((tmp_path / "out" / "manifest").glob("*.parquet"))[0]
     part.write_bytes(part.read_bytes()[:100])
-    disk = OnDisk(tmp_path / "out" / "manifest")
+    disk = open_manifest(tmp_path / "out" / "manifest")
     assert len(disk.problems) == 1 and part.name in disk.problems[0]
     augmented(input=str(faces), output=tmp_path / "out")
     assert rows_of(tmp_path / "out") == before

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import singanimation.manifests
+from singanimation.manifests.compact import compact
 from singanimation.manifests.reading import part_paths
-from singanimation.manifests.scan import scan_sources
+from singanimation.manifests.scan import ManifestScan
 from singanimation.manifests.summary import summarize
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.errors import ManifestError
@@ -68,10 +70,10 @@ def test_damaged_and_foreign_files_are_named(output: Path) -> None:
         singanimation.manifests.read(output)
     data = (output / "manifest" / "part-a.parquet").read_bytes()
     torn.write_bytes(data[: len(data) // 2])
-    scan = scan_sources(output)
+    scan = ManifestScan(output)
     assert len(scan.problems) == 2
     assert "notes.parquet is no part" in scan.problems[0] and "torn.parquet is damaged" in scan.problems[1]
-    assert set(scan.sources) == {"a.png", "b.png"}
+    assert scan.rows == 18 and scan.known("tiny", "a.png") and scan.known("tiny", "b.png")
 
 
 def test_a_part_with_damaged_pages_is_named(output: Path) -> None:
@@ -79,37 +81,52 @@ def test_a_part_with_damaged_pages_is_named(output: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4:4000] = os.urandom(3996)
     path.write_bytes(bytes(data))
-    assert "part-a.parquet is damaged" in scan_sources(output).problems[0]
+    assert "part-a.parquet is damaged" in ManifestScan(output).problems[0]
     with pytest.raises(ManifestError, match="part-a.parquet is damaged"):
         singanimation.manifests.read(output)
 
 
-def test_the_scan_counts_per_source_and_edit(output: Path) -> None:
-    scan = scan_sources(output)
+def test_the_scan_knows_each_sources_rows_with_their_statuses(output: Path) -> None:
+    scan = ManifestScan(output)
     assert scan.rows == 11 + 7 and scan.problems == []
-    state = scan.sources["a.png"]
-    assert state.rows == {("real", "accepted"): 1, ("edit", "accepted"): 2, ("variant", "accepted"): 6,
-                          ("variant", "rejected"): 2}  # fmt: skip
-    assert state.accepted == {"a-fear": 3, "a-AU12": 3} and state.attempted == {"a-fear": 4, "a-AU12": 4}
-    assert state.parts == [output / "manifest" / "part-a.parquet"]
-    assert (state.accepted_variants, state.failed_rows, state.total) == (6, 0, 11)
-    ids = scan.variant_ids("b.png")
-    assert len(ids) == 7 and "b-AU12-1" in ids and "b-real" in ids
-    assert scan.variant_ids("c.png") == set()
+    known = scan.known("tiny", "a.png")
+    assert len(known) == 11 and list(known.values()).count("rejected") == 2
+    assert known["a-real"] == known["a-AU12-2"] == "accepted" and known["a-AU12-3"] == "rejected"
+    assert scan.parts("tiny", "a.png") == [output / "manifest" / "part-a.parquet"]
+    assert scan.known("tiny", "c.png") == {} and scan.parts("tiny", "c.png") == []
 
 
 def test_the_scan_sees_one_source_through_several_parts(output: Path, source_rows: Rows) -> None:
     more = [row for row in source_rows("a", variants=5, rejected=0) if row.variant_id.endswith("-4")]
     write_part(output / "manifest", "part-a2.parquet", more)
-    state = scan_sources(output).sources["a.png"]
-    assert state.accepted == {"a-fear": 4, "a-AU12": 4}
-    assert [path.name for path in state.parts] == ["part-a.parquet", "part-a2.parquet"]
-    assert len(scan_sources(output).variant_ids("a.png")) == 13
+    scan = ManifestScan(output / "manifest")
+    assert len(scan.known("tiny", "a.png")) == 13
+    assert [path.name for path in scan.parts("tiny", "a.png")] == ["part-a.parquet", "part-a2.parquet"]
 
 
-def test_the_scan_keeps_to_one_data_set_and_to_folders_that_exist(output: Path) -> None:
-    assert scan_sources(output, dataset="another").sources == {}
-    assert scan_sources(output / "absent").rows == 0
+def test_the_scan_tells_sources_of_one_name_in_two_data_sets_apart(output: Path, source_rows: Rows) -> None:
+    other = [
+        replace(row, dataset="other", variant_id=f"o-{row.variant_id}", parent_id=f"o-{row.parent_id}")
+        for row in source_rows("a", variants=1)
+    ]
+    write_part(output / "manifest", "part-other.parquet", other)
+    scan = ManifestScan(output)
+    assert (len(scan.known("tiny", "a.png")), len(scan.known("other", "a.png"))) == (11, 7)
+    assert all(name.startswith("o-") for name in scan.known("other", "a.png"))
+    assert [path.name for path in scan.parts("other", "a.png")] == ["part-other.parquet"]
+
+
+def test_the_scan_of_compacted_parts_knows_the_same(output: Path) -> None:
+    before = [ManifestScan(output).known("tiny", name) for name in ("a.png", "b.png")]
+    compact(output)
+    scan = ManifestScan(output)
+    assert [scan.known("tiny", name) for name in ("a.png", "b.png")] == before
+    assert scan.parts("tiny", "a.png") == scan.parts("tiny", "b.png") and len(scan.parts("tiny", "a.png")) == 1
+
+
+def test_the_scan_of_a_folder_that_does_not_exist_is_empty(output: Path) -> None:
+    scan = ManifestScan(output / "absent")
+    assert scan.rows == 0 and scan.known("tiny", "a.png") == {}
 
 
 def test_the_summary_counts_classes_reasons_and_short_sources(output: Path) -> None:
@@ -133,4 +150,4 @@ def test_a_source_without_a_face_is_not_short(output: Path) -> None:
     summary = summarize(output, per_image=1)
     assert summary["short"] == [] and summary["sources"] == 3
     assert summary["reasons"] == {"sifid": 4, "no_face": 1}
-    assert scan_sources(output).sources["c.png"].failed_rows == 1
+    assert ManifestScan(output).known("tiny", "c.png") == {"c-real": "failed"}
