@@ -15,7 +15,7 @@ from singanimation.flows.models import Fingerprint
 from singanimation.flows.pool import LOADER, WorkerPool
 from singanimation.flows.progress import Reporter, Totals
 from singanimation.flows.resume import open_manifest
-from singanimation.flows.rows import Identity, allot, is_done, plan_work
+from singanimation.flows.rows import Identity, allot, state_of
 from singanimation.flows.server import Server, user_has_server
 from singanimation.flows.work import SourceJob, file_sha256
 from singanimation.manifests.scan import ManifestScan
@@ -175,12 +175,11 @@ def find_todo(job: Job, sources: Sequence[Source], models: Fingerprint) -> None:
         except MachineError as error:
             job.totals.lost[source.source_id] = str(error)
             continue
-        known = job.disk.known(source.dataset, source.source_id)
-        if is_done(identity, known):
+        state = state_of(identity, job.disk.known(source.dataset, source.source_id))
+        if state.done:
             job.complete += 1
-            missing = sum(work.lacking for work in plan_work(identity, known))
-            if missing and known[identity.real()] != "failed":
-                job.totals.short[source.source_id] = missing
+            if state.missing:
+                job.totals.short[source.source_id] = state.missing
         else:
             job.todo.append(identity)
     job.totals.sources = len(job.todo)

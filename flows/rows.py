@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -13,7 +14,7 @@ from singanimation.flows.models import Fingerprint
 from singanimation.pipeline.balance import balance
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import EMOTION_INDEX, EMOTIONS
-from singanimation.pipeline.identity import code_version, derive_seed, digest
+from singanimation.pipeline.identity import Digest, code_version, derive_seed, digest
 from singanimation.pipeline.plan import (
     ATTEMPTS_PER_ACCEPTED,
     plan_edits,
@@ -79,25 +80,34 @@ class Identity:
 
     def edit(self, target: ExpressionTarget) -> str:
         """Return the id of an edit's row."""
-        pixels = self.settings.edit_digest(frame=self.frame, **self.fingerprint.resolved())
-        return self._synthetic("edit", target, pixels)
+        return self._synthetic("edit", target, self._edit_pixels).hex()
 
-    def variant(self, target: ExpressionTarget, start: str, attempt: int, first: str) -> str:
-        """Return the id of an attempt's row; ``first`` is the key of the plan's first target.
+    def variants(self, target: ExpressionTarget, first: str) -> Callable[[str, int], str]:
+        """Return a function: (start scale, number of the attempt) -> the id of its row.
 
-        Engines may start the other edits' SinGANs from the first one's, so it is part of what decides the pixels.
+        ``first`` is the key of the plan's first target: engines may start the other edits' SinGANs from the first
+        one's, so it is part of what decides the pixels. Most of the digest is shared by the attempts: a second run
+        over a large manifest asks for a million of them.
         """
-        pixels = self.settings.pixel_digest(frame=self.frame, **self.fingerprint.resolved())
-        return self._synthetic("variant", target, pixels, start, attempt, first)
+        shared = self._synthetic("variant", target, self._pixels)
+        return lambda start, attempt: shared.and_then(start, attempt, first).hex()
 
     def seed(self, stage: str, target: ExpressionTarget, index: int = 0) -> int:
         """Return the seed of a stage's work on this source and target."""
         return derive_seed(self.settings.seed, self.source.source_id, f"{stage}:{target.key}", index)
 
-    def _synthetic(self, kind: str, target: ExpressionTarget, *parts: object) -> str:
+    @cached_property
+    def _edit_pixels(self) -> str:
+        return self.settings.edit_digest(frame=self.frame, **self.fingerprint.resolved())
+
+    @cached_property
+    def _pixels(self) -> str:
+        return self.settings.pixel_digest(frame=self.frame, **self.fingerprint.resolved())
+
+    def _synthetic(self, kind: str, target: ExpressionTarget, pixels: str) -> Digest:
         source = self.source
-        return digest(
-            kind, source.dataset, source.source_id, self.sha256 or "", target.key, self.settings.seed, *parts
+        return Digest(
+            kind, source.dataset, source.source_id, self.sha256 or "", target.key, self.settings.seed, pixels
         )
 
 
@@ -134,14 +144,30 @@ def allot(sources: Sequence[Source], settings: Settings) -> Sequence[Allotment |
     return balance([canonical_label(source) for source in sources], settings.per_image, named)
 
 
-def is_done(identity: Identity, known: Known) -> bool:
-    """Say whether nothing is left to do for a source, by the rows that are there."""
+@dataclass(frozen=True)
+class State:
+    """Whether nothing is left to do for a source, and how many accepted variants it then lacks all the same."""
+
+    done: bool
+    missing: int = 0
+
+
+def state_of(identity: Identity, known: Known) -> State:
+    """Return how far a source is, by the rows that are there."""
     status = known.get(identity.real())
     if status is None:
-        return False
+        return State(False)
     if status == "failed":
-        return not identity.settings.retry_failed
-    return all(work.edit_id in known and not work.attempts for work in plan_work(identity, known))
+        return State(not identity.settings.retry_failed)
+    works = plan_work(identity, known)
+    return State(
+        all(work.edit_id in known and not work.attempts for work in works), sum(work.lacking for work in works)
+    )
+
+
+def is_done(identity: Identity, known: Known) -> bool:
+    """Say whether nothing is left to do for a source."""
+    return state_of(identity, known).done
 
 
 def canonical_label(source: Source) -> str | None:
@@ -153,17 +179,21 @@ def _edit_work(
     identity: Identity, targets: Sequence[ExpressionTarget], place: int, quota: int, known: Known
 ) -> EditWork:
     target, first = targets[place], targets[0].key
-    accepted, open_attempts = 0, []
+    lacking, open_attempts = quota, []
+    name = identity.variants(target, first)
     for index in range(quota * ATTEMPTS_PER_ACCEPTED):
         start = start_of_attempt(place, index, identity.settings.start_scale)
-        variant_id = identity.variant(target, start, index, first)
+        variant_id = name(start, index)
         if variant_id not in known:
-            draw_seed = identity.seed("draw", target, index)
-            open_attempts.append(Attempt(index, start, draw_seed, variant_id))
-        accepted += known.get(variant_id) == "accepted"
-    lacking = max(quota - accepted, 0)
-    attempts = tuple(open_attempts) if lacking else ()
-    return EditWork(target, identity.edit(target), identity.seed("fit", target), quota, lacking, attempts)
+            open_attempts.append((index, start, variant_id))
+        lacking -= known.get(variant_id) == "accepted"
+        if not lacking:
+            break
+    attempts = [
+        Attempt(index, start, identity.seed("draw", target, index), variant_id)
+        for index, start, variant_id in (open_attempts if lacking else ())
+    ]
+    return EditWork(target, identity.edit(target), identity.seed("fit", target), quota, lacking, tuple(attempts))
 
 
 class RowMaker:

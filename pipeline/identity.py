@@ -6,17 +6,30 @@ from importlib.metadata import PackageNotFoundError, version
 SEED_BITS = 63
 
 
-def digest(*parts: object, length: int = 32) -> str:
-    """Return ``length`` hex digits of the SHA-256 over ``parts``.
+class Digest:
+    """The SHA-256 over some parts; more can be put after them, again and again from the same start.
 
     Each part is written with its length in front, so that ("ab", "c") and ("a", "bc") differ.
     """
-    sha = hashlib.sha256()
-    for part in parts:
-        data = part if isinstance(part, bytes) else str(part).encode()
-        sha.update(len(data).to_bytes(8, "big"))
-        sha.update(data)
-    return sha.hexdigest()[:length]
+
+    def __init__(self, *parts: object, start: "Digest | None" = None) -> None:
+        self._sha = hashlib.sha256() if start is None else start._sha.copy()
+        for part in parts:
+            data = part if isinstance(part, bytes) else str(part).encode()
+            self._sha.update(len(data).to_bytes(8, "big") + data)
+
+    def and_then(self, *parts: object) -> "Digest":
+        """Return the digest of these parts after the ones so far."""
+        return Digest(*parts, start=self)
+
+    def hex(self, length: int = 32) -> str:
+        """Return its first ``length`` hex digits."""
+        return self._sha.hexdigest()[:length]
+
+
+def digest(*parts: object, length: int = 32) -> str:
+    """Return ``length`` hex digits of the SHA-256 over ``parts``, see Digest."""
+    return Digest(*parts).hex(length)
 
 
 def derive_seed(run_seed: int, source_id: str, stage: str, index: int | str = 0) -> int:

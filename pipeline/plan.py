@@ -167,19 +167,24 @@ def _discrete(face: SourceFace, expressions: Sequence[str], seed: int) -> Iterat
 def _continuous(face: SourceFace, expressions: Sequence[str], seed: int) -> Iterator[ExpressionTarget]:
     if "continuous" not in expressions:
         return
-    alphas = {e: _shuffled(CONTINUOUS_ALPHAS, seed, f"continuous:{e}") for e in EMOTIONS}
+    alphas: dict[str, list[float]] = {}  # shuffled when needed: a plan of eight edits needs one of them
     order = _shuffled([e for e in EMOTIONS if e != face.label], seed, "continuous")
     for turn in range(len(CONTINUOUS_ALPHAS)):
-        yield from (continuous_target(face, emotion, alphas[emotion][turn]) for emotion in order)
+        for emotion in order:
+            if turn == 0:
+                alphas[emotion] = _shuffled(CONTINUOUS_ALPHAS, seed, f"continuous:{emotion}")
+            yield continuous_target(face, emotion, alphas[emotion][turn])
 
 
 def _single(face: SourceFace, expressions: Sequence[str], seed: int) -> Iterator[ExpressionTarget]:
     wanted = AU_NAMES if "single" in expressions else [name for name in AU_NAMES if name in expressions]
-    strengths = {unit: _shuffled(SINGLE_STRENGTHS, seed, f"single:{unit}") for unit in AU_NAMES}
+    strengths: dict[str, list[float]] = {}
+    order = [unit for unit in _shuffled(AU_NAMES, seed, "single") if unit in wanted]
     for turn in range(len(SINGLE_STRENGTHS)):
-        for unit in _shuffled(AU_NAMES, seed, "single"):
-            if unit in wanted:
-                yield single_target(face, unit, strengths[unit][turn])
+        for unit in order:
+            if turn == 0:
+                strengths[unit] = _shuffled(SINGLE_STRENGTHS, seed, f"single:{unit}")
+            yield single_target(face, unit, strengths[unit][turn])
 
 
 def _shuffled(values: Sequence[T], seed: int, name: str) -> list[T]:
