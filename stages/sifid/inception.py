@@ -23,6 +23,11 @@ LAYERS: dict[int, tuple[str, ...]] = {
 """64: before the first max-pool, as SinGAN's released code; 192: before the second, as its paper says."""
 
 
+def weights_at_hand() -> bool:
+    """Tell whether the environment names an Inception-v3 state dict."""
+    return bool(os.environ.get(WEIGHTS_VARIABLE))
+
+
 class InceptionStem:
     """Features of the first layers of Inception-v3; pictures enter at their own size, in -1..1."""
 

@@ -65,24 +65,18 @@ class Calibration:
     accepted: Mapping[str, float]
 
 
-def calibrate(bad: Mapping[str, np.ndarray], mild: Mapping[str, np.ndarray]) -> Calibration:
+def calibrate(
+    bad: Mapping[str, np.ndarray], mild: Mapping[str, np.ndarray], rejected: float = 0.975, margin: float = 0.9
+) -> Calibration:
     """Choose the threshold between SIFIDs of bad and of mild variants (name -> (K,) values).
 
-    The one at which the worst share over all kinds (rejected of bad, accepted of mild) is best; where several
-    are equally good, the geometric middle of them.
+    The highest that rejects the share ``rejected`` of every bad kind, times ``margin``: what a filter needs not
+    reject it should let pass, or regeneration keeps nothing but near-copies. Look at ``accepted`` whether the
+    mild ones pass: where they do not, the features cannot tell the two apart.
     """
-    values = np.unique(np.concatenate([*bad.values(), *mild.values()]))
-    candidates = np.sqrt(np.clip(values[:-1], 1e-12, None) * np.clip(values[1:], 1e-12, None))
-    worst = np.array([min(_shares(bad, mild, threshold)) for threshold in candidates])
-    best = candidates[worst == worst.max()]
-    threshold = float(np.sqrt(best.min() * best.max()))
+    threshold = margin * min(float(np.quantile(values, 1 - rejected)) for values in bad.values())
     return Calibration(
         threshold,
         {name: float((each > threshold).mean()) for name, each in bad.items()},
         {name: float((each <= threshold).mean()) for name, each in mild.items()},
     )
-
-
-def _shares(bad: Mapping[str, np.ndarray], mild: Mapping[str, np.ndarray], threshold: float) -> list[float]:
-    rejected = [float((values > threshold).mean()) for values in bad.values()]
-    return rejected + [float((values <= threshold).mean()) for values in mild.values()]

@@ -30,7 +30,7 @@ class FastRecipe:
     """The fast engine's settings; losses in the words of SinGAN's equations 4-5."""
 
     iterations: int = 150
-    warm_iterations: int = 30
+    warm_iterations: int = 25
     kernels: int = 16
     crop: int = 64
     ratio: float = 0.6

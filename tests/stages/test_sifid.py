@@ -1,0 +1,126 @@
+"""SIFID: the closed form on known Gaussians, the filter, and the features' layers."""
+
+import numpy as np
+import pytest
+import torch
+
+from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.stages.sifid import THRESHOLDS, SifidFilter, frechet_distance, make_filter
+from singanimation.stages.sifid.inception import InceptionStem
+from singanimation.stages.sifid.trials import calibrate
+
+
+def _gaussian(mean: list[float], covariance: list[list[float]]) -> np.ndarray:
+    """Return points whose sample mean and covariance are exactly those asked for."""
+    points = np.random.default_rng(0).normal(size=(500, len(mean)))
+    points -= points.mean(0)
+    points = points @ np.linalg.inv(np.linalg.cholesky(np.cov(points.T))).T
+    return points @ np.linalg.cholesky(np.array(covariance)).T + mean
+
+
+def test_the_distance_of_two_gaussians_with_diagonal_covariances_is_the_closed_form() -> None:
+    first = _gaussian([1.0, 2.0], [[4.0, 0], [0, 9.0]])
+    second = _gaussian([0.0, 4.0], [[1.0, 0], [0, 25.0]])
+    assert frechet_distance(first, second) == pytest.approx((1 + 4) + (2 - 1) ** 2 + (3 - 5) ** 2)
+
+
+def test_the_distance_equals_the_matrix_square_root_for_any_covariance() -> None:
+    from scipy.linalg import sqrtm
+
+    one, two = np.array([[2.0, 0.7], [0.7, 1.0]]), np.array([[1.0, -0.4], [-0.4, 3.0]])
+    wanted = np.trace(one + two - 2 * sqrtm(one @ two).real)
+    assert frechet_distance(_gaussian([0, 0], one.tolist()), _gaussian([0, 0], two.tolist())) == pytest.approx(wanted)
+
+
+def test_equal_and_flat_features_have_distance_zero_not_nan() -> None:
+    points = _gaussian([0, 0], [[1, 0], [0, 2]])
+    assert frechet_distance(points, points[::-1]) == pytest.approx(0, abs=1e-9)
+    flat = np.ones((50, 8))
+    assert frechet_distance(flat, flat) == 0
+    assert frechet_distance(flat, flat * 3) == pytest.approx(8 * 4)
+
+
+def test_the_distance_is_symmetric() -> None:
+    first, second = _gaussian([0, 1], [[1, 0.5], [0.5, 2]]), _gaussian([1, 0], [[3, 0], [0, 1]])
+    assert frechet_distance(first, second) == pytest.approx(frechet_distance(second, first))
+
+
+@pytest.mark.parametrize("features", [np.zeros(4), np.zeros((1, 4))])
+def test_features_that_have_no_covariance_are_refused(features: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="two positions"):
+        frechet_distance(features, features)
+
+
+@pytest.mark.parametrize(("channels", "positions"), [(64, 61 * 61), (192, 28 * 28)])
+def test_the_stem_gives_one_vector_per_position(channels: int, positions: int) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8)
+    assert InceptionStem.random(channels)(pictures).shape == (2, positions, channels)
+
+
+def test_the_stem_equals_torchvisions_inception(tmp_path) -> None:
+    from torchvision.models import inception_v3
+
+    whole = inception_v3(weights=None, init_weights=False, aux_logits=False, transform_input=False).eval()
+    torch.save(whole.state_dict(), tmp_path / "inception.pth")
+    picture = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    values = torch.from_numpy(picture).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.inference_mode():
+        early = whole.Conv2d_2b_3x3(whole.Conv2d_2a_3x3(whole.Conv2d_1a_3x3(values)))
+        late = whole.Conv2d_4a_3x3(whole.Conv2d_3b_1x1(whole.maxpool1(early)))
+    for channels, wanted in ((64, early), (192, late)):
+        stem = InceptionStem.load(channels, tmp_path / "inception.pth")
+        assert stem.name == f"inception-{channels}"
+        np.testing.assert_allclose(stem(picture)[0], wanted[0].flatten(1).T, rtol=1e-4, atol=1e-5)
+
+
+def test_wrong_or_missing_inception_weights_are_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("SINGANIMATION_INCEPTION", raising=False)
+    with pytest.raises(WeightsError, match="SINGANIMATION_INCEPTION"):
+        InceptionStem.load(64)
+    with pytest.raises(WeightsError, match="no such"):
+        InceptionStem.load(64, tmp_path / "none.pth")
+    (tmp_path / "text.pth").write_text("no weights")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        InceptionStem.load(64, tmp_path / "text.pth")
+    torch.save({"layer.weight": torch.zeros(2)}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match="no Inception-v3"):
+        InceptionStem.load(64, tmp_path / "other.pth")
+
+
+def _pixels(pictures: np.ndarray) -> np.ndarray:
+    return pictures.reshape(len(pictures), -1, 3).astype(np.float32)
+
+
+def test_the_filter_measures_each_variant_and_accepts_up_to_its_threshold() -> None:
+    edit = np.random.default_rng(0).integers(0, 200, (8, 8, 3), np.uint8)
+    values = SifidFilter("pixels", _pixels, 50.0).measure(edit, np.stack([edit, edit + 4, edit + 40]))
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values, [0, 48, 4800], atol=1e-3)
+    assert SifidFilter("pixels", _pixels, 50.0).accepts(values).tolist() == [True, True, False]
+    assert not SifidFilter("pixels", _pixels, 50.0).accepts(np.array([np.nan])).any()
+    assert SifidFilter("pixels", _pixels, 50.0).measure(edit, np.zeros((0, 8, 8, 3), np.uint8)).shape == (0,)
+
+
+def test_the_choice_of_features_is_resolved_and_overridable(monkeypatch) -> None:
+    monkeypatch.delenv("SINGANIMATION_INCEPTION", raising=False)
+    chosen = make_filter("auto", _pixels)
+    assert (chosen.name, chosen.threshold) == ("embedded", THRESHOLDS["embedded"])
+    assert make_filter("embedded", _pixels, 3.5).threshold == 3.5
+    with pytest.raises(UsageError, match="--sifid-features: 'best'"):
+        make_filter("best", _pixels)
+    with pytest.raises(WeightsError, match="inception-64"):
+        make_filter("inception-64", _pixels)
+
+
+def test_calibration_parts_what_can_be_parted_and_says_what_cannot() -> None:
+    bad, mild = {"a": np.array([4.0, 5, 6, 7])}, {"b": np.array([0.1, 0.2, 0.3, 1.0])}
+    found = calibrate(bad, mild)
+    assert 1 < found.threshold < 4
+    assert (found.rejected, found.accepted) == ({"a": 1.0}, {"b": 1.0})
+    mixed = calibrate(bad, {"b": np.array([0.1, 0.2, 0.3, 5.5])})
+    assert mixed.accepted["b"] == 0.75
+
+
+def test_features_without_a_known_threshold_need_one() -> None:
+    with pytest.raises(UsageError, match="--sifid-max"):
+        make_filter("inception-192", _pixels)

@@ -1,0 +1,110 @@
+"""Networks of several edits: what each learns alone it learns among others."""
+
+import pytest
+import torch
+
+from singanimation.stages.singan.fast_pyramid import FastPyramid
+from singanimation.stages.singan.fast_training import FastRecipe, train_pyramid
+from singanimation.stages.singan.networks import Critic, Generator, edit_state, initialise, pad, repeat_state
+from singanimation.stages.singan.randomness import EditRandomness, make_generator
+from singanimation.stages.singan.reference_training import ReferenceRecipe, train_reference
+
+SEEDS = (11, 12, 13)
+
+
+def _targets(size: int = 32) -> torch.Tensor:
+    """Three pictures side by side in float64, so that what is left of rounding is far below any learning."""
+    values = torch.rand((1, 9, 6, 6), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    return torch.nn.functional.interpolate(values * 2 - 1, (size, size), mode="bicubic", align_corners=True).clamp(
+        -1, 1
+    )
+
+
+def _last(pyramids):
+    *_, pyramid = pyramids
+    return pyramid
+
+
+def _close(together: torch.nn.Module, alone: torch.nn.Module, edit: int) -> None:
+    own = edit_state(together, edit, len(SEEDS))
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(own[name], value, rtol=1e-6, atol=1e-8, msg=lambda text, name=name: name + text)
+
+
+def test_a_generator_sees_eleven_pixels_and_keeps_the_size() -> None:
+    network = Generator(1, 4, normalise=False).double()
+    initialise(network, [make_generator(0)], 0.2)
+    picture = torch.zeros(1, 3, 21, 21, dtype=torch.float64)
+    changed = picture.clone()
+    changed[..., 10, 10] = 1
+    first, second = (network(pad(each), pad(picture)) for each in (picture, changed))
+    assert first.shape == picture.shape
+    rows = (first != second).any(1)[0].any(1).nonzero().flatten()
+    assert (int(rows.min()), int(rows.max())) == (5, 15)
+
+
+def test_groups_do_not_see_each_other() -> None:
+    network = Critic(3, 4, normalise=True)
+    initialise(network, [make_generator(seed) for seed in SEEDS], None)
+    picture = torch.rand(2, 9, 16, 16)
+    other = picture.clone()
+    other[:, 3:6] = 0
+    before, after = network(picture), network(other)
+    assert torch.equal(before[:, [0, 2]], after[:, [0, 2]])
+    assert not torch.equal(before[:, 1], after[:, 1])
+
+
+def test_weights_of_one_edit_repeat_and_come_back() -> None:
+    network = Generator(1, 4, normalise=True)
+    initialise(network, [make_generator(5)], None)
+    wide = Generator(3, 4, normalise=True)
+    wide.load_state_dict(repeat_state(network.state_dict(), 3))
+    for edit in range(3):
+        for name, value in edit_state(wide, edit, 3).items():
+            assert torch.equal(value, network.state_dict()[name]), name
+
+
+def test_an_edits_random_numbers_do_not_depend_on_its_company() -> None:
+    like = torch.zeros(1)
+    together, alone = EditRandomness(SEEDS, "x", like), EditRandomness(SEEDS[1:2], "x", like)
+    assert torch.equal(together.normal(2, 3, 4, 4)[:, 3:6], alone.normal(2, 3, 4, 4))
+    assert torch.equal(together.uniform(5)[:, 1:2], alone.uniform(5))
+    assert together.integers(1000)[1] == alone.integers(1000)[0]
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+def test_fast_training_in_a_batch_equals_training_alone(whole: bool, normalise: bool) -> None:
+    recipe = FastRecipe(kernels=4, crop=20, pool=4, penalty_every=2, normalise=normalise)
+    targets = _targets()
+    together = _last(train_pyramid(targets, SEEDS, recipe, whole=whole, iterations=5))
+    for edit in range(3):
+        target = targets[:, 3 * edit : 3 * edit + 3]
+        alone = _last(train_pyramid(target, SEEDS[edit : edit + 1], recipe, whole=whole, iterations=5))
+        for left, right in zip(together.scales, alone.scales, strict=True):
+            _close(left.generator, right.generator, edit)
+            _close(left.critic, right.critic, edit)
+            torch.testing.assert_close(left.noise[edit : edit + 1], right.noise)
+
+
+def test_an_edit_taken_out_of_the_batch_draws_what_it_would_alone() -> None:
+    recipe = FastRecipe(kernels=4, crop=20, pool=4)
+    targets = _targets()
+    together: FastPyramid = _last(train_pyramid(targets, SEEDS, recipe, whole=False, iterations=3))
+    alone = _last(train_pyramid(targets[:, 3:6], SEEDS[1:2], recipe, whole=False, iterations=3))
+    gain = targets.new_full((1, 1, 1, 1), 0.5)
+    drawn = [each.chain(0, 2, gain, EditRandomness([7], "d", targets)) for each in (together.alone(1), alone)]
+    torch.testing.assert_close(*drawn, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_reference_training_in_a_batch_equals_training_alone(first: int) -> None:
+    recipe = ReferenceRecipe(iterations=2, kernels=4)
+    targets = _targets()
+    together = _last(train_reference(targets, SEEDS, recipe, first))
+    for edit in (0, 2):
+        alone = _last(train_reference(targets[:, 3 * edit : 3 * edit + 3], SEEDS[edit : edit + 1], recipe, first))
+        assert sorted(alone.scales) == list(range(first, 3)), "sizes 25 29 32"
+        for scale, right in alone.scales.items():
+            _close(together.scales[scale].generator, right.generator, edit)
+            _close(together.scales[scale].critic, right.critic, edit)
