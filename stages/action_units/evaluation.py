@@ -7,7 +7,7 @@ import numpy as np
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.stages.action_units.data import MARGIN, FaceCrops
 from singanimation.stages.action_units.estimators import AUEstimator
-from singanimation.stages.action_units.framing import USUAL_68, canonical_transform, eye_centres, warp
+from singanimation.stages.action_units.framing import CROP_SIZE, USUAL_68, apply, canonical_transform, eye_centres, warp
 
 UNTEACHABLE: dict[str, str] = {
     "AU09": "its label (noseSneer) is 0 in every picture of faces.parquet",
@@ -20,8 +20,8 @@ UNTEACHABLE: dict[str, str] = {
 
 
 def correlation(estimated: np.ndarray, labels: np.ndarray) -> float | None:
-    """Return Pearson's correlation of two vectors, or None when one of them is constant."""
-    if min(estimated.std(), labels.std()) < 1e-6:
+    """Return Pearson's correlation of two vectors, or None where it means nothing: labels spread under 0.001."""
+    if labels.std() < 1e-3 or estimated.std() < 1e-6:
         return None
     return float(np.corrcoef(estimated, labels)[0, 1])
 
@@ -37,9 +37,9 @@ def landmark_error(estimated: np.ndarray, true: np.ndarray, points: tuple[int, .
 def realigned(faces: FaceCrops) -> tuple[np.ndarray, np.ndarray]:
     """Return crops uint8 (N, 128, 128, 3) and landmarks cut by each face's own eye centres, as the crop stage does."""
     transforms = [canonical_transform(eyes) for eyes in eye_centres(faces.landmarks)]
-    crops = np.stack([warp(face, matrix, 128) for face, matrix in zip(faces.pictures, transforms, strict=True)])
-    points = [p @ m[:, :2].T + m[:, 2] for p, m in zip(faces.landmarks, transforms, strict=True)]
-    return crops, np.stack(points).astype(np.float32)
+    crops = np.stack([warp(face, matrix, CROP_SIZE) for face, matrix in zip(faces.pictures, transforms, strict=True)])
+    points = [apply(matrix, shape) for shape, matrix in zip(faces.landmarks, transforms, strict=True)]
+    return crops, np.stack(points)
 
 
 def score(estimator: AUEstimator, crops: np.ndarray, labels: np.ndarray, landmarks: np.ndarray | None = None) -> dict:

@@ -127,6 +127,8 @@ def fused(network: nn.Module) -> nn.Module:
             if isinstance(block[place], nn.Conv2d) and isinstance(block[place + 1], nn.BatchNorm2d):
                 block[place] = fuse_conv_bn_eval(block[place], block[place + 1])
                 block[place + 1] = nn.Identity()
+    for activation in (module for module in copy.modules() if isinstance(module, nn.SiLU)):
+        activation.inplace = True
     return copy.requires_grad_(False)
 
 

@@ -12,7 +12,7 @@ from singanimation.pipeline.errors import UsageError
 from singanimation.stages.action_units.alignment import alignment_errors, converge
 from singanimation.stages.action_units.data import load_faces, load_warped, load_wide_faces
 from singanimation.stages.action_units.estimators import FACE_THRESHOLD, EmbeddedAligner, EmbeddedEstimator
-from singanimation.stages.action_units.evaluation import evaluate
+from singanimation.stages.action_units.evaluation import evaluate, score
 from singanimation.stages.action_units.framing import CANONICAL_EYES, apply
 from singanimation.stages.action_units.network import to_network_input
 from singanimation.stages.action_units.weights import load_network
@@ -113,11 +113,7 @@ def test_the_estimator_says_what_the_network_says(crops):
 
 @needs_faces
 def test_the_shipped_weights_hold_on_people_they_never_saw(estimator):
-    figures = evaluate(
-        estimator,
-        load_faces(FACES / "faces.parquet", "validation"),
-        load_warped(FACES / "warped.parquet", "validation"),
-    )
+    figures = evaluate(estimator, load_faces(FACES / "faces.parquet", "validation"), None)
     units = figures["photographs"]["action_units"]
     floor = {"AU12": 0.95, "AU25": 0.95, "AU26": 0.95, "AU06": 0.95, "AU10": 0.95, "AU04": 0.93,
              "AU01": 0.88, "AU02": 0.88, "AU07": 0.88, "AU45": 0.88}  # fmt: skip
@@ -125,7 +121,14 @@ def test_the_shipped_weights_hold_on_people_they_never_saw(estimator):
     assert not {name: units[name] for name in floor if units[name]["mean_absolute_error"] > 0.06}
     assert figures["photographs"]["landmark_error_68"] < 4
     assert figures["photographs_realigned"]["landmark_error_68"] < 4
-    assert figures["warped"]["action_units"]["AU25"]["correlation"] > 0.93
+
+
+@needs_faces
+def test_the_shipped_weights_hold_on_warped_faces(estimator):
+    warped = load_warped(FACES / "warped.parquet", "validation")
+    units = score(estimator, warped.crops()[::3], warped.action_units[::3])["action_units"]
+    assert min(units[name]["correlation"] for name in ("AU06", "AU12", "AU25")) > 0.95
+    assert min(units[name]["correlation"] for name in ("AU01", "AU02", "AU04", "AU07", "AU10", "AU26", "AU45")) > 0.8
 
 
 @needs_faces
