@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from singanimation.flows.classes import Classes, planned_classes
 from singanimation.flows.estimate import estimate
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.pool import LOADER, WorkerPool
 from singanimation.flows.progress import Reporter, Totals
-from singanimation.flows.resume import open_manifest
-from singanimation.flows.rows import Identity, allot, state_of
+from singanimation.flows.resume import accept_again, open_manifest
+from singanimation.flows.rows import Allotment, Identity, allot, state_of
 from singanimation.flows.server import Server, user_has_server
 from singanimation.flows.work import SourceJob, file_sha256
 from singanimation.manifests.scan import ManifestScan
@@ -38,7 +39,10 @@ _SMALLEST_FREE = 32 * 1024 * 1024
 
 @dataclass
 class Job:
-    """What the tasks of one run share. ``todo`` holds the identities of the sources that have work left."""
+    """What the tasks of one run share. ``todo`` holds the identities of the sources that have work left.
+
+    ``planned`` is what ``--balance`` aims at; ``accepted_again`` counts rejected variants that a new limit took in.
+    """
 
     settings: Settings
     run: Run
@@ -52,6 +56,8 @@ class Job:
     first: list[Source] = field(default_factory=list)
     parts: dict[str, Path] = field(default_factory=dict)
     complete: int = 0
+    accepted_again: int = 0
+    planned: Classes | None = None
     totals: Totals = field(default_factory=Totals)
     stopped: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -169,20 +175,35 @@ def _on_disk(run: Run, settings: Settings, reporter: Reporter) -> ManifestScan:
 
 def find_todo(job: Job, sources: Sequence[Source], models: Fingerprint) -> None:
     """Fill ``job.todo``: the sources that the manifest does not hold whole."""
-    for source, allotment in zip(sources, allot(sources, job.settings), strict=True):
+    allotments = allot(sources, job.settings)
+    if job.settings.balance:
+        job.planned = planned_classes(sources, allotments)
+    identities = list(_identities(job, sources, allotments, models))
+    if job.settings.retry_failed:
+        job.accepted_again = accept_again(identities, job.disk, models)
+        if job.accepted_again:
+            job.disk = open_manifest(job.run.manifest)
+    for identity in identities:
+        source = identity.source
+        state = state_of(identity, job.disk.known(source.dataset, source.source_id))
+        if not state.done:
+            job.todo.append(identity)
+            continue
+        job.complete += 1
+        if state.missing:
+            job.totals.short[source.source_id] = state.missing
+    job.totals.sources = len(job.todo)
+
+
+def _identities(
+    job: Job, sources: Sequence[Source], allotments: Sequence[Allotment | None], models: Fingerprint
+) -> Iterator[Identity]:
+    """Yield the sources' identities; those whose files the machine could not read count as lost."""
+    for source, allotment in zip(sources, allotments, strict=True):
         try:
-            identity = Identity(source, file_sha256(source), job.settings, models, allotment)
+            yield Identity(source, file_sha256(source), job.settings, models, allotment)
         except MachineError as error:
             job.totals.lost[source.source_id] = str(error)
-            continue
-        state = state_of(identity, job.disk.known(source.dataset, source.source_id))
-        if state.done:
-            job.complete += 1
-            if state.missing:
-                job.totals.short[source.source_id] = state.missing
-        else:
-            job.todo.append(identity)
-    job.totals.sources = len(job.todo)
 
 
 def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source]:
@@ -235,5 +256,6 @@ def summary_of(job: Job) -> dict[str, Any]:
         },
         "edits": totals.edits,
         "variants": {"accepted": totals.accepted, "rejected": dict(sorted(totals.rejected.items()))},
+        "accepted_again": job.accepted_again,
         "working_seconds": round(totals.seconds_working, 1),
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from singanimation.flows.classes import class_lines
 from singanimation.flows.cli import print_json
 from singanimation.flows.estimate import estimate
 from singanimation.flows.job import Job, check_disk, open_job, summary_of
@@ -33,7 +34,7 @@ def run_main_job(
     reporter = make_reporter(quiet)
     with reporter, open_job(settings, reporter, loader) as job:
         try:
-            summary = _work_off(job, reporter)
+            summary = work_off(job, reporter)
         except KeyboardInterrupt:
             job.interrupt()
             job.run.write_summary(summary_of(job))
@@ -48,7 +49,8 @@ def run_main_job(
     return ExitCode(summary["exit_code"])
 
 
-def _work_off(job: Job, reporter: Reporter) -> dict[str, Any]:
+def work_off(job: Job, reporter: Reporter) -> dict[str, Any]:
+    """Say what is going to be done, run the flow on an open job, and return the summary."""
     if not job.todo:
         reporter.say(f"Nothing to do: all {job.chosen:,} sources are complete in {job.run.output}.")
         from singanimation.flows.closing import close_job
@@ -63,6 +65,8 @@ def _work_off(job: Job, reporter: Reporter) -> dict[str, Any]:
     )
     if warning:
         reporter.say(f"warning: {warning}")
+    for line in class_lines(job.planned, "Planned by --balance") if job.planned else []:
+        reporter.say(line)
     reporter.update(job.totals)
     if job.server is not None:
         job.server.start()
@@ -80,6 +84,8 @@ def closing_words(summary: dict[str, Any]) -> list[str]:
         f"{sources['worked_on']:,} sources worked on, {sources['complete_before']:,} were complete before.",
         f"{variants['accepted']:,} variants accepted, {sum(rejected.values()):,} rejected{_by_reason(rejected)}.",
     ]
+    if summary.get("accepted_again"):
+        lines.append(f"{summary['accepted_again']:,} variants rejected before were accepted under this SIFID limit.")
     if sources["failed"]:
         lines.append(f"{sum(sources['failed'].values()):,} sources could not be used{_by_reason(sources['failed'])}.")
     if sources["short"]:
@@ -87,6 +93,8 @@ def closing_words(summary: dict[str, Any]) -> list[str]:
     if sources["lost"]:
         lines.append(f"{len(sources['lost']):,} sources are not done (run the same command again): "
                      f"{_some(sources['lost'])}.")  # fmt: skip
+    if summary.get("classes"):
+        lines += class_lines(summary["classes"], "In the manifest now")
     lines.append(f"Manifest:      {summary['manifest']}")
     if summary.get("contact_sheet"):
         lines.append(f"Contact sheet: {summary['contact_sheet']}")

@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from singanimation.flows.classes import UNLABELLED, Classes, class_lines, planned_classes
 from singanimation.flows.estimate import estimate
 from singanimation.flows.job import choose_sources, worker_count
 from singanimation.flows.progress import readable_seconds
@@ -16,8 +17,6 @@ from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
 from singanimation.pipeline.runs import free_bytes, human_bytes
 from singanimation.pipeline.settings import Settings
-
-UNLABELLED = "unlabelled"
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Plan:
     bytes: int
     free_bytes: int
     workers: int
+    balance: Classes | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -50,7 +50,8 @@ def make_plan(settings: Settings) -> Plan:
     targets: Counter[str] = Counter()
     edits = variants = 0
     still = np.zeros(len(AU_NAMES), np.float32)
-    for source, allotment in zip(sources, allot(sources, settings), strict=True):
+    allotments = allot(sources, settings)
+    for source, allotment in zip(sources, allotments, strict=True):
         classes.setdefault(source.split, Counter())[canonical_label(source) or UNLABELLED] += 1
         aims, wanted = planned(source, settings, allotment, still)
         edits += len(aims)
@@ -63,7 +64,7 @@ def make_plan(settings: Settings) -> Plan:
         dataset.name, str(settings.output_folder), tuple(dataset.warnings),
         {split: _ordered(counts) for split, counts in sorted(classes.items())},
         len(sources), edits, variants, _ordered(targets), round(cost.seconds), cost.bytes,
-        free_bytes(settings.output_folder), workers,
+        free_bytes(settings.output_folder), workers, planned_classes(sources, allotments) if settings.balance else None,
     )  # fmt: skip
 
 
@@ -80,6 +81,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     console.print(table)
     listed = ", ".join(f"{name} {count:,}" for name, count in plan.targets.items())
     console.print(f"{plan.sources:,} sources, {plan.edits:,} edits, {plan.variants:,} variants wanted ({listed}).")
+    for line in class_lines(plan.balance, "Planned by --balance") if plan.balance else []:
+        console.print(line, highlight=False)
     console.print(
         f"About {readable_seconds(plan.seconds)} with {plan.workers} worker(s), and {human_bytes(plan.bytes)} in "
         f"{plan.output} ({human_bytes(plan.free_bytes)} free): estimates from figures measured on one CPU core."

@@ -44,7 +44,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class EditWork:
-    """One planned edit: its quota, how many accepted variants it still lacks, and the attempts that remain."""
+    """One planned edit: its quota, how many accepted variants it still lacks, and the attempts that remain.
+
+    ``rejected`` are the ids of attempts that were made and rejected, in their order, while any are lacking.
+    """
 
     target: ExpressionTarget
     edit_id: str
@@ -52,6 +55,7 @@ class EditWork:
     quota: int
     lacking: int
     attempts: tuple[Attempt, ...]
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,13 @@ def allot(sources: Sequence[Source], settings: Settings) -> Sequence[Allotment |
     named = [name for name in EMOTIONS if name in settings.expressions or "discrete" in settings.expressions]
     if not named:
         raise UsageError("--balance makes discrete edits: --expressions must hold `discrete` or emotions.")
-    return balance([canonical_label(source) for source in sources], settings.per_image, named)
+    allotments: list[Allotment | None] = [None] * len(sources)
+    for split in {source.split for source in sources}:  # a split is trained or measured on by itself
+        places = [place for place, source in enumerate(sources) if source.split == split]
+        labels = [canonical_label(sources[place]) for place in places]
+        for place, allotment in zip(places, balance(labels, settings.per_image, named), strict=True):
+            allotments[place] = allotment
+    return allotments
 
 
 @dataclass(frozen=True)
@@ -179,12 +189,14 @@ def _edit_work(
     identity: Identity, targets: Sequence[ExpressionTarget], place: int, quota: int, known: Known
 ) -> EditWork:
     target, first = targets[place], targets[0].key
-    lacking, open_attempts = quota, []
+    lacking, made, open_attempts = quota, [], []
     name = identity.variants(target, first)
     for index in range(quota * ATTEMPTS_PER_ACCEPTED):
         start = start_of_attempt(place, index, identity.settings.start_scale)
         variant_id = name(start, index)
-        if variant_id not in known:
+        if variant_id in known:
+            made.append(variant_id)
+        else:
             open_attempts.append((index, start, variant_id))
         lacking -= known.get(variant_id) == "accepted"
         if not lacking:
@@ -193,7 +205,10 @@ def _edit_work(
         Attempt(index, start, identity.seed("draw", target, index), variant_id)
         for index, start, variant_id in (open_attempts if lacking else ())
     ]
-    return EditWork(target, identity.edit(target), identity.seed("fit", target), quota, lacking, tuple(attempts))
+    rejected = tuple(name for name in made if known[name] == "rejected") if lacking else ()
+    return EditWork(
+        target, identity.edit(target), identity.seed("fit", target), quota, lacking, tuple(attempts), rejected
+    )
 
 
 class RowMaker:

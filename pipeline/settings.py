@@ -74,7 +74,9 @@ class Settings(BaseSettings):
         None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)"
     )
     resume: bool = Field(True, description="go on where an earlier run stopped")
-    retry_failed: bool = Field(False, description="take up failed sources again")
+    retry_failed: bool = Field(
+        False, description="take up failed sources again, and rejected variants that a new --sifid-max allows"
+    )
 
     @field_validator("expressions", mode="before")
     @classmethod

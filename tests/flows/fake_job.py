@@ -1,0 +1,16 @@
+"""One job with the fake models, without Prefect, as a process that can be killed; its settings come as JSON."""
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+if __name__ == "__main__":
+    from singanimation.flows.closing import close_job
+    from singanimation.flows.job import open_job
+    from singanimation.flows.progress import Reporter
+    from singanimation.pipeline.settings import make_settings
+
+    settings = make_settings(**json.loads(sys.argv[1]))
+    with open_job(settings, Reporter(), "fake_models:load") as job, ThreadPoolExecutor(job.workers) as threads:
+        list(threads.map(job.work, range(len(job.todo))))
+        close_job(job)
