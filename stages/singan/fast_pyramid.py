@@ -77,13 +77,6 @@ class FastPyramid:
             return torch.zeros_like(self.pictures[0])
         return self.reconstruct(0, scale) if self.whole else self.pictures[scale]
 
-    def perturbed(self, scale: int, gain: torch.Tensor, randomness: EditRandomness) -> torch.Tensor:
-        """Return the picture that enters at ``scale``, changed by start noise of ``gain`` (S, B, 1, 1)."""
-        clean, samples = self.entering(scale), gain.shape[0]
-        if self.from_noise(scale):
-            return clean.expand(samples, -1, -1, -1)
-        return self.start_noise.perturb(clean, gain, randomness)
-
     def noise(self, scale: int, samples: int, size: int, randomness: EditRandomness) -> torch.Tensor:
         """Return unit noise (S, B*3, size, size); the same for all three colours where a scale has only noise."""
         if self.from_noise(scale):
@@ -100,12 +93,18 @@ class FastPyramid:
         return self.scales[scale].generator(padded if noise is None else padded + pad(noise), padded)
 
     @torch.no_grad()
-    def chain(self, entry: int, upto: int, gain: torch.Tensor, randomness: EditRandomness) -> torch.Tensor:
+    def chain(
+        self, entry: int, upto: int, gain: torch.Tensor, randomness: EditRandomness, net: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Draw S samples entering at scale ``entry``; return what scale ``upto - 1`` puts out.
 
-        ``gain`` (S, B, 1, 1) is the start noise's. Where ``upto`` is the entry itself, what would enter.
+        ``gain`` (S, B, 1, 1) is the start noise's, ``net`` its smooth changes (default: drawn). Where ``upto`` is
+        the entry itself, what would enter.
         """
-        picture = self.perturbed(entry, gain, randomness)
+        picture = self.entering(entry).expand(gain.shape[0], -1, -1, -1)
+        if not self.from_noise(entry):
+            net = self.start_noise.draw(gain, randomness) if net is None else net
+            picture = self.start_noise.perturb(picture[:1], net, gain, randomness)
         for scale in range(entry, upto):
             size, samples = self.sizes[scale], gain.shape[0]
             amplitude = self.entry_amplitude(scale, gain) if scale == entry else self.scales[scale].noise

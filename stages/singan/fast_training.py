@@ -1,7 +1,10 @@
 """Training of the fast engine: one generator and one critic step an iteration, on random crops.
 
-What makes it stable: the R1 penalty is small. At the weight of 1 that is usual for one score per picture, the
-summed gradient of all patch scores keeps the critic at a constant 0, and the generator trains on nothing.
+Two things make it stable at 128 px. The R1 penalty is small: at the weight of 1 that is usual for one score per
+picture, the summed gradient of all patch scores holds the critic at a constant 0, and the generator learns from
+noise. And the generator is guided: what enters has been moved and tinted by known amounts, so the edit, moved and
+tinted alike, is what its output should resemble (as DeepSIM trains on one warped picture, Vinker et al. 2021);
+without it, skin comes out mottled.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,24 +13,26 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
-from singanimation.stages.singan.fast_pyramid import FastPyramid, FastScale, per_channel
+from singanimation.stages.singan.fast_batches import Batches, fill_pool
+from singanimation.stages.singan.fast_pyramid import FastPyramid, FastScale
 from singanimation.stages.singan.networks import (
     COLOURS,
-    MARGIN,
     Critic,
     Generator,
     initialise,
-    pad,
     repeat_state,
 )
-from singanimation.stages.singan.pyramid import resize
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.start_noise import StartNoise
 
 
 @dataclass(frozen=True)
 class FastRecipe:
-    """The fast engine's settings; losses in the words of SinGAN's equations 4-5."""
+    """The fast engine's settings.
+
+    ``reconstruction`` weighs the squared error of the noise-free path (SinGAN's alpha), ``guidance`` that to the
+    edit changed like what entered, ``adversarial`` the critic's scores, ``penalty`` R1 every ``penalty_every``.
+    """
 
     iterations: int = 150
     warm_iterations: int = 25
@@ -38,6 +43,8 @@ class FastRecipe:
     decay_from: float = 0.6
     decay_to: float = 0.1
     reconstruction: float = 10.0
+    guidance: float = 3.0
+    adversarial: float = 0.3
     penalty: float = 0.03
     penalty_every: int = 8
     pool: int = 16
@@ -45,17 +52,6 @@ class FastRecipe:
     least_noise: float = 0.02
     normalise: bool = False
     start_noise: StartNoise = field(default_factory=StartNoise)
-
-
-@dataclass
-class Pool:
-    """What a scale trains on: ``previous`` (P, B*3, h+10, h+10) padded inputs drawn from the scales before,
-    ``amplitude`` (P, B, 1, 1) of the noise that goes with each, and the padded inputs of the noise-free paths,
-    each with its fixed noise or None."""
-
-    previous: torch.Tensor
-    amplitude: torch.Tensor
-    paths: list[tuple[torch.Tensor, torch.Tensor | None]]
 
 
 def train_pyramid(
@@ -103,28 +99,6 @@ def _networks(
     return generator.to(pyramid.target), critic.to(pyramid.target)
 
 
-@torch.no_grad()
-def _fill_pool(
-    pyramid: FastPyramid, index: int, recipe: FastRecipe, randomness: EditRandomness
-) -> tuple[Pool, torch.Tensor]:
-    """Draw what scale ``index`` trains on, an equal share for each start; return it with the scale's noise."""
-    entries = [entry for entry in pyramid.entries if entry <= index]
-    share, size = -(-recipe.pool // len(entries)), pyramid.sizes[index]
-    previous, amplitudes, clean = [], [], []
-    for entry in entries:
-        clean.append(pyramid.reconstruct(entry, index))
-    error = torch.stack([(path - pyramid.pictures[index]).reshape(pyramid.edits, -1) for path in clean])
-    fine = (recipe.fine_noise * error.square().mean((0, 2)).sqrt()).clamp(min=recipe.least_noise)
-    for entry in entries:
-        gain = randomness.uniform(share)
-        previous.append(resize(pyramid.chain(entry, index, gain, randomness), size))
-        own = pyramid.entry_amplitude(index, gain) if entry == index else fine.view(1, -1, 1, 1).expand_as(gain)
-        amplitudes.append(own)
-    fixed = [pyramid.optimal_noise if pyramid.from_noise(index) else None for _ in clean]
-    paths = [(pad(path), noise if noise is None else pad(noise)) for path, noise in zip(clean, fixed, strict=True)]
-    return Pool(pad(torch.cat(previous)), torch.cat(amplitudes), paths), fine
-
-
 def _train_scale(
     pyramid: FastPyramid,
     index: int,
@@ -133,24 +107,26 @@ def _train_scale(
     iterations: int,
     randomness: EditRandomness,
 ) -> FastScale:
-    pool, fine = _fill_pool(pyramid, index, recipe, randomness)
+    pool, fine = fill_pool(pyramid, index, recipe.pool, (recipe.fine_noise, recipe.least_noise), randomness)
     generator, critic = networks
     optimisers = [
         torch.optim.Adam(network.parameters(), recipe.learning_rate, (0.5, 0.999), fused=True) for network in networks
     ]
-    batches = _Batches(pyramid, index, pool, recipe.crop, randomness)
+    batches = Batches(pyramid, index, pool, recipe.crop, randomness)
     for iteration in range(iterations):
         _set_learning_rate(optimisers, recipe, iteration / iterations)
-        real, noisy, previous, path, path_noise = batches.draw(iteration)
-        fake = generator(noisy, previous)
-        loss = critic_loss(critic, real, fake.detach(), pyramid.edits)
+        batch = batches.draw(iteration)
+        fake = generator(batch.noisy, batch.previous)
+        loss = critic_loss(critic, batch.real, fake.detach(), pyramid.edits)
         if iteration % recipe.penalty_every == 0:
-            loss = loss + recipe.penalty * recipe.penalty_every * r1_penalty(critic, real, pyramid.edits)
+            loss = loss + recipe.penalty * recipe.penalty_every * r1_penalty(critic, batch.real, pyramid.edits)
         _descend(optimisers[1], loss)
         critic.requires_grad_(False)
-        rebuilt = generator(path if path_noise is None else path + path_noise, path)
-        loss = recipe.reconstruction * per_edit_mean((rebuilt - real).square(), pyramid.edits)
-        _descend(optimisers[0], loss - per_edit_mean(critic(fake), pyramid.edits))
+        rebuilt = generator(batch.noisy_path, batch.path)
+        loss = recipe.reconstruction * per_edit_mean((rebuilt - batch.real).square(), pyramid.edits)
+        error = per_edit_mean((fake - batch.guide).square() * batch.guided, pyramid.edits)
+        loss = loss + recipe.guidance * error - recipe.adversarial * per_edit_mean(critic(fake), pyramid.edits)
+        _descend(optimisers[0], loss)
         critic.requires_grad_(True)
     for network in networks:
         network.eval().requires_grad_(False)
@@ -184,45 +160,3 @@ def _set_learning_rate(optimisers: list[torch.optim.Adam], recipe: FastRecipe, p
     late = max(0.0, progress - recipe.decay_from) / (1 - recipe.decay_from)
     for optimiser in optimisers:
         optimiser.param_groups[0]["lr"] = recipe.learning_rate * recipe.decay_to**late
-
-
-class _Batches:
-    """Random crops of one scale: each edit its own place, its own pool picture and its own noise."""
-
-    def __init__(self, pyramid: FastPyramid, index: int, pool: Pool, crop: int, randomness: EditRandomness) -> None:
-        self._pyramid, self._index, self._pool, self._random = pyramid, index, pool, randomness
-        self._size = pyramid.sizes[index]
-        self._crop = min(crop, self._size)
-        self._inside = pad(torch.ones_like(pyramid.pictures[index]))
-
-    def draw(
-        self, iteration: int
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Return real, noisy input, previous, noise-free input, and that path's fixed noise."""
-        crop, padded = self._crop, self._crop + 2 * MARGIN
-        places = list(zip(*(self._random.integers(self._size - crop + 1) for _ in range(2)), strict=True))
-        picks = self._random.integers(len(self._pool.previous))
-        real = _cut(self._pyramid.pictures[self._index], places, crop)
-        previous = _cut(self._pool.previous, places, padded, picks)
-        amplitude = torch.stack([self._pool.amplitude[pick, edit] for edit, pick in enumerate(picks)])
-        noise = self._pyramid.noise(self._index, 1, padded, self._random) * _cut(self._inside, places, padded)
-        path, fixed = self._pool.paths[iteration % len(self._pool.paths)]
-        return (
-            real,
-            previous + noise * per_channel(amplitude.reshape(-1)),
-            previous,
-            _cut(path, places, padded),
-            None if fixed is None else _cut(fixed, places, padded),
-        )
-
-
-def _cut(
-    pictures: torch.Tensor, places: list[tuple[int, int]], size: int, picks: list[int] | None = None
-) -> torch.Tensor:
-    """Cut one (1, 3, size, size) window per edit out of (P, B*3, h, w), from picture ``picks[b]`` (default 0)."""
-    parts = []
-    for edit, (top, left) in enumerate(places):
-        pick = picks[edit] if picks else 0
-        channels = slice(COLOURS * edit, COLOURS * edit + COLOURS)
-        parts.append(pictures[pick : pick + 1, channels, top : top + size, left : left + size])
-    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)

@@ -117,7 +117,8 @@ class FittedPatch:
             noise = randomness.normal(1, COLOURS, *coarsest.shape[2:])
             entering = (coarsest.mean((2, 3), keepdim=True) + noise * coarsest.std()).clamp(-1, 1)
             return rebuild(entering, pyramid, REACH_FROM_NOISE, self._engine.iterations)
-        entering = NOISE.perturb(coarsest, self._targets.new_full((1, 1, 1, 1), gain), randomness)
+        amount = self._targets.new_full((1, 1, 1, 1), gain)
+        entering = NOISE.perturb(coarsest, NOISE.draw(amount, randomness), amount, randomness)
         return rebuild(entering, pyramid, REACH[0], self._engine.iterations)
 
 

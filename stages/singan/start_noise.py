@@ -27,17 +27,33 @@ class StartNoise:
     grain: float = 0.01
     white: float = 0.02
 
-    def perturb(self, clean: torch.Tensor, gain: torch.Tensor, randomness: EditRandomness) -> torch.Tensor:
-        """Return (S, B*3, h, h): ``clean`` (1, B*3, h, h) in -1..1 changed by noise of ``gain`` (S, B, 1, 1)."""
-        samples, edits, size = gain.shape[0], clean.shape[1] // COLOURS, clean.shape[-1]
+    def draw(self, gain: torch.Tensor, randomness: EditRandomness) -> torch.Tensor:
+        """Draw smooth changes for ``gain`` (S, B, 1, 1): a net (S, B, 2 + 3, grid, grid).
+
+        The first two channels are a displacement in units of half the side, the others are added to the colours.
+        """
+        samples, edits = gain.shape[:2]
         net = randomness.normal(samples, 3 + COLOURS, self.grid, self.grid)
-        net = F.interpolate(net, size=(size, size), mode="bicubic", align_corners=True)
-        net = net.reshape(samples, edits, 3 + COLOURS, size, size)
-        amount = gain.expand(samples, edits, 1, 1)[:, :, None]
-        moved = _moved(clean, net[:, :, :2] * amount * (2 * self.shift))
-        tint = (net[:, :, 2:3] + 0.2 * net[:, :, 3:]) * amount * self.tint
-        grain = randomness.normal(samples, COLOURS, size, size).reshape(samples, edits, COLOURS, size, size)
-        return (moved + (tint + grain * amount * self.grain).reshape(moved.shape)).clamp(-1, 1)
+        net = net.reshape(samples, edits, 3 + COLOURS, self.grid, self.grid) * gain[:, :, None]
+        tint = (net[:, :, 2:3] + 0.2 * net[:, :, 3:]) * self.tint
+        return torch.cat([net[:, :, :2] * (2 * self.shift), tint], 2)
+
+    def apply(self, clean: torch.Tensor, net: torch.Tensor) -> torch.Tensor:
+        """Return (S, B*3, h, h): ``clean`` (1, B*3, h, h) in -1..1, at any size, with the changes of ``net``."""
+        samples, edits, channels = net.shape[:3]
+        size = clean.shape[-1]
+        fine = F.interpolate(net.flatten(0, 1), size=(size, size), mode="bicubic", align_corners=True)
+        fine = fine.reshape(samples, edits, channels, size, size)
+        return (_moved(clean, fine[:, :, :2]) + fine[:, :, 2:].flatten(1, 2)).clamp(-1, 1)
+
+    def perturb(
+        self, clean: torch.Tensor, net: torch.Tensor, gain: torch.Tensor, randomness: EditRandomness
+    ) -> torch.Tensor:
+        """Return (S, B*3, h, h): ``apply`` and white grain of ``gain`` (S, B, 1, 1)."""
+        size = clean.shape[-1]
+        grain = randomness.normal(gain.shape[0], COLOURS, size, size)
+        amount = (gain * self.grain).repeat_interleave(COLOURS, 1)
+        return (self.apply(clean, net) + grain * amount).clamp(-1, 1)
 
 
 def _moved(picture: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:

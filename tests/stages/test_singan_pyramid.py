@@ -69,7 +69,8 @@ def test_noise_of_no_gain_changes_nothing_and_more_gain_changes_more() -> None:
     changes = []
     for gain in (0.0, 0.3, 1.0):
         noise = EditRandomness([4], "test", clean)
-        changed = StartNoise().perturb(clean, torch.full((1, 1, 1, 1), gain), noise)
+        amount = torch.full((1, 1, 1, 1), gain)
+        changed = StartNoise().perturb(clean, StartNoise().draw(amount, noise), amount, noise)
         changes.append(float((changed - clean).abs().mean()))
     assert changes[0] < 1e-5 < changes[1] < changes[2]
 

@@ -1,0 +1,62 @@
+"""Calibrate the SIFID threshold of a feature set on faces: known-bad variants against mild ones.
+
+    python benchmarks/sifid_threshold.py ../shared/faces/faces.parquet --features embedded
+
+Prints percentiles per kind and the threshold; its figures are in ``stages/sifid/filter.py``.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import torch
+import typer
+from regeneration import load_faces
+from rich.console import Console
+from rich.table import Table
+
+from singanimation.stages.action_units.estimators import EmbeddedEstimator
+from singanimation.stages.sifid.frechet import GaussianFit
+from singanimation.stages.sifid.inception import InceptionStem
+from singanimation.stages.sifid.trials import bad_variants, calibrate, mild_variants
+from singanimation.stages.singan import make_regenerator
+
+BAD = ("blurred", "patches shuffled", "fast from N")
+MILD = ("re-encoded", "shifted", "2% noise")
+
+
+def main(
+    faces: Annotated[Path, typer.Argument(help="a Parquet of faces with a column `image`")],
+    features: Annotated[str, typer.Option(help="embedded, inception-64 or inception-192")] = "embedded",
+    count: Annotated[int, typer.Option(help="faces")] = 30,
+    gans: Annotated[int, typer.Option(help="faces of which the fast engine also draws variants")] = 4,
+) -> None:
+    """Measure, print percentiles per kind, and the threshold."""
+    torch.set_num_threads(1)
+    chosen = (
+        EmbeddedEstimator.load("cpu").features if features == "embedded" else InceptionStem.load(int(features[10:]))
+    )
+    values: dict[str, list[float]] = {}
+    for number, picture in enumerate(load_faces(faces, count)):
+        face = cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA)
+        fit = GaussianFit(chosen(face[None])[0])
+        variants = {name: [each] for name, each in (bad_variants(face, number) | mild_variants(face, number)).items()}
+        if number < gans:
+            fitted = make_regenerator("fast").fit(face[None], [number], ["N", "N-1", "N-2"])
+            for start in ("N", "N-1", "N-2"):
+                variants[f"fast from {start}"] = list(fitted.draw(0, start, range(4)))
+        for name, drawn in variants.items():
+            values.setdefault(name, []).extend(fit.distance(chosen(each[None])[0]) for each in drawn)
+    table = Table("kind", "5%", "50%", "95%", title=f"SIFID on {features}, {count} faces")
+    for name, each in values.items():
+        table.add_row(name, *(f"{value:.4f}" for value in np.percentile(each, [5, 50, 95])))
+    known = {name: np.array(each) for name, each in values.items()}
+    found = calibrate({name: known[name] for name in BAD if name in known}, {name: known[name] for name in MILD})
+    console = Console()
+    console.print(table)
+    console.print(f"threshold {found.threshold:.4f}\nrejected {found.rejected}\naccepted {found.accepted}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
