@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 from singanimation.pipeline.settings import Settings
 
-# CPU-seconds on one core of the machine the figures were taken on (2 cores, no GPU), at 128 px: per fitted
-# edit, and per drawn variant. The iterations scale the first.
-_FIT_SECONDS = {"fast": 32.0, "reference": 15_500.0, "patch": 0.3}
-_DRAW_SECONDS = {"fast": 0.03, "reference": 0.05, "patch": 0.06}
-_DEFAULT_ITERATIONS = {"fast": 400, "reference": 2000, "patch": 1}
+# CPU-seconds on one core of the machine the figures were taken on (2 cores, no GPU), at 128 px and the engine's own
+# iterations: a source's first edit, each further one (fast starts warm; patch only calibrates), and a variant.
+_FIRST_SECONDS = {"fast": 13.7, "reference": 15_500.0, "patch": 2.7}
+_NEXT_SECONDS = {"fast": 2.1, "reference": 15_500.0, "patch": 2.7}
+_DRAW_SECONDS = {"fast": 0.012, "reference": 0.05, "patch": 0.036}
+_DEFAULT_ITERATIONS = {"fast": 150, "reference": 2000, "patch": 1}
+# what else a variant costs: SIFID, action units, PNG
+_JUDGE_SECONDS = 0.1
 _SOURCE_SECONDS = 0.5
 _START_SECONDS = 12.0
 # Bytes: a 128 px PNG and its row; one part's own weight.
@@ -29,7 +32,8 @@ def estimate(sources: int, edits: int, variants: int, settings: Settings, worker
     engine = settings.engine
     share = (settings.singan_iterations or _DEFAULT_ITERATIONS[engine]) / _DEFAULT_ITERATIONS[engine]
     size = (settings.singan_size / 128) ** 2
-    work = edits * _FIT_SECONDS[engine] * share * size + variants * _DRAW_SECONDS[engine] + sources * _SOURCE_SECONDS
+    fits = sources * _FIRST_SECONDS[engine] + max(edits - sources, 0) * _NEXT_SECONDS[engine]
+    work = fits * share * size + variants * (_DRAW_SECONDS[engine] + _JUDGE_SECONDS) + sources * _SOURCE_SECONDS
     return Estimate(
         _START_SECONDS + work / max(min(workers, sources), 1),
         (edits + variants) * _CROP_PICTURE_BYTES + sources * _PART_BYTES,
