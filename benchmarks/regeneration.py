@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from singanimation.stages.action_units.estimators import EmbeddedEstimator
-from singanimation.stages.sifid.frechet import GaussianFit
+from singanimation.stages.sifid import SifidFilter, make_filter
 from singanimation.stages.sifid.inception import InceptionStem
 from singanimation.stages.singan import make_regenerator
 from singanimation.stages.singan.diversity import diversity
@@ -102,9 +102,8 @@ def measure_face(face: np.ndarray, rows: dict[str, Measured], engine: str, itera
         row.warm.append(warm)
         row.variant.append(draw / VARIANTS)
         row.spread.append(diversity(to_tensor(variants, "cpu"), to_tensor(face[None], "cpu")))
-        for values, features in zip((row.random, row.embedded), sets, strict=True):
-            fit = GaussianFit(features(face[None])[0])
-            values.append(float(np.median([fit.distance(features(each[None])[0]) for each in variants])))
+        for values, sifid in zip((row.random, row.embedded), sets, strict=True):
+            values.append(float(np.median(sifid.measure(face, variants))))
 
 
 def _table(rows: list[Measured], reference_iterations: int) -> Table:
@@ -138,12 +137,13 @@ def main(
     """Measure engines x sizes x starts and print one table."""
     torch.set_num_threads(1)
     pictures, rows = load_faces(faces, count), []
-    estimator, stem = EmbeddedEstimator.load("cpu"), InceptionStem.random(64)
+    estimator = EmbeddedEstimator.load("cpu")
 
     def embedded(crops: np.ndarray) -> np.ndarray:
         side = (EMBEDDED_SIZE, EMBEDDED_SIZE)
         return estimator.features(np.stack([cv2.resize(crop, side, interpolation=cv2.INTER_CUBIC) for crop in crops]))
 
+    sets = (SifidFilter("random-64", InceptionStem.random(64), 0.0), make_filter("embedded", embedded))
     for size in map(int, sizes.split(",")):
         for engine in engines.split(","):
             by_start: dict[str, Measured] = {}
@@ -155,7 +155,7 @@ def main(
             for picture in pictures:
                 face = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
                 for group in groups:
-                    measure_face(face, group, engine, iterations, (stem, embedded))
+                    measure_face(face, group, engine, iterations, sets)
             rows.extend(by_start.values())
     Console(width=160).print(_table(rows, reference_iterations))
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from singanimation.stages.action_units.estimators import EmbeddedEstimator
-from singanimation.stages.sifid.frechet import GaussianFit
+from singanimation.stages.sifid.filter import RELATIVE, SifidFilter
 from singanimation.stages.sifid.inception import InceptionStem
 from singanimation.stages.sifid.trials import bad_variants, calibrate, mild_variants
 from singanimation.stages.singan import make_regenerator
@@ -40,14 +40,14 @@ def main(
     values: dict[str, list[float]] = {}
     for number, picture in enumerate(load_faces(faces, count)):
         face = cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA)
-        fit = GaussianFit(chosen(face[None])[0])
+        sifid = SifidFilter(features, chosen, 0.0, relative=features in RELATIVE)
         variants = {name: [each] for name, each in (bad_variants(face, number) | mild_variants(face, number)).items()}
         if number < gans:
             fitted = make_regenerator("fast").fit(face[None], [number], ["N", "N-1", "N-2"])
             for start in ("N", "N-1", "N-2"):
                 variants[f"fast from {start}"] = list(fitted.draw(0, start, range(4)))
         for name, drawn in variants.items():
-            values.setdefault(name, []).extend(fit.distance(chosen(each[None])[0]) for each in drawn)
+            values.setdefault(name, []).extend(sifid.measure(face, np.stack(drawn)).tolist())
     table = Table("kind", "5%", "50%", "95%", title=f"SIFID on {features}, {count} faces")
     for name, each in values.items():
         table.add_row(name, *(f"{value:.4f}" for value in np.percentile(each, [5, 50, 95])))

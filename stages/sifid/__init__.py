@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from singanimation.pipeline.errors import UsageError
-from singanimation.stages.sifid.filter import THRESHOLDS, SifidFilter
+from singanimation.stages.sifid.filter import RELATIVE, THRESHOLDS, SifidFilter
 from singanimation.stages.sifid.frechet import frechet_distance
 
 __all__ = ["THRESHOLDS", "SifidFilter", "frechet_distance", "make_filter"]
@@ -34,4 +34,4 @@ def make_filter(
     if threshold is None:
         raise UsageError(f"--sifid-features: no threshold is known for {choice}; give one with --sifid-max.")
     features = embedded if choice == "embedded" else InceptionStem.load(int(choice.split("-")[1]), device=device)
-    return SifidFilter(choice, features, threshold)
+    return SifidFilter(choice, features, threshold, relative=choice in RELATIVE)

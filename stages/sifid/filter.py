@@ -10,20 +10,28 @@ from singanimation.pipeline.errors import UsageError
 from singanimation.stages.sifid.frechet import GaussianFit
 
 THRESHOLDS: Mapping[str, float | None] = MappingProxyType(
-    {"embedded": 2.2, "inception-64": 0.07, "inception-192": None}
+    {"embedded": 0.06, "inception-64": 0.07, "inception-192": None}
 )
 """The largest SIFID accepted, per feature set; None: there is none, ``--sifid-max`` must say it.
 
-``embedded`` is calibrated on 30 faces of 128 px (benchmarks/sifid_threshold.py) as the middle between what must
-pass and what must not; 5th, 50th and 95th percentile:
+``embedded`` is calibrated on 30 faces of 128 px by benchmarks/sifid_threshold.py: the highest that rejects 97.5% of
+every bad kind, times 0.9. The 5th, 50th and 95th percentile of the kinds:
 
-    bad   patches shuffled 5.0 7.4 13.7, blurred (sigma 2 px) 6.4 9.0 14.3, fast engine from N 2.8 3.4 4.7
-    mild  re-encoded 0.007 0.014 0.020, 2% noise 0.015 0.019 0.028, shifted by a pixel 0.35 0.57 0.84
-    fast  from N-1 1.1 1.4 1.8, from N-2 0.44 0.56 0.78
+    bad   patches shuffled 4.5 6.7 15.6, blurred (sigma 2 px) 6.3 9.9 18.3, fast engine from N 2.4 3.5 5.6
+    mild  re-encoded 0.007 0.014 0.029, 2% noise 0.016 0.021 0.027, shifted by a pixel 0.42 0.63 0.95
+    fast  from N-1 0.9 1.5 2.3, from N-2 0.39 0.52 0.57
+
+It grows with a picture's texture: of a deeply wrinkled face, N-1 may lose so much that all of it is rejected.
 
 ``inception-64`` is not calibrated: it is the middle of SinGAN's published 0.09 (from N) and 0.05 (from N-1) on
 natural images. Nothing is published for ``inception-192``.
 """
+
+
+RELATIVE = frozenset({"embedded"})
+"""Feature sets whose SIFID is relative to the edit's own feature variance; Inception's is as published."""
+
+FLAT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,15 @@ class SifidFilter:
     """Measures variants against their edit and accepts those at or below ``threshold``.
 
     ``name`` is that of the feature set and is shown wherever a SIFID is; ``features`` maps uint8
-    (N, H, W, 3) to float (N, P, C), one vector per position.
+    (N, H, W, 3) to float (N, P, C), one vector per position. ``relative`` divides the features by the root of the
+    edit's own feature variance (the distance by that variance): 0 is the same, 1 as far as a flat picture of the
+    edit's mean features. Strongly textured faces have several times the distances of smooth ones otherwise.
     """
 
     name: str
     features: Callable[[np.ndarray], np.ndarray]
     threshold: float
+    relative: bool = False
 
     def measure(self, edit: np.ndarray, variants: np.ndarray) -> np.ndarray:
         """Return the SIFID of each of ``variants`` uint8 (K, H, W, 3) to ``edit`` uint8 (H, W, 3): float32 (K,)."""
@@ -45,7 +56,8 @@ class SifidFilter:
         if edit.shape != variants.shape[1:]:
             raise UsageError(f"SIFID compares pictures of one size, got {edit.shape} and {variants.shape[1:]}.")
         fit = GaussianFit(self.features(edit[None])[0])
-        return np.array([fit.distance(self.features(variant[None])[0]) for variant in variants], np.float32)
+        unit = max(fit.variance, FLAT) if self.relative else 1.0
+        return np.array([fit.distance(self.features(variant[None])[0]) / unit for variant in variants], np.float32)
 
     def accepts(self, values: np.ndarray) -> np.ndarray:
         """Return bool (K,): which SIFIDs are at or below the threshold. NaN is never accepted."""

@@ -14,6 +14,11 @@ class GaussianFit:
         values, vectors = np.linalg.eigh(self.covariance)
         self._root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
 
+    @property
+    def variance(self) -> float:
+        """The features' variance, summed over channels (the trace of the covariance)."""
+        return float(np.trace(self.covariance))
+
     def distance(self, features: np.ndarray) -> float:
         """Return ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))`` to the features (P', C) of another picture.
 

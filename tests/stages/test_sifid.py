@@ -101,6 +101,17 @@ def test_the_filter_measures_each_variant_and_accepts_up_to_its_threshold() -> N
     assert SifidFilter("pixels", _pixels, 50.0).measure(edit, np.zeros((0, 8, 8, 3), np.uint8)).shape == (0,)
 
 
+def test_a_relative_sifid_does_not_depend_on_contrast_and_is_one_for_the_flat_mean() -> None:
+    edit = np.random.default_rng(0).integers(0, 80, (8, 8, 3)).astype(np.uint8) * 2
+    changed = np.roll(edit, 4, axis=0) // 2
+    mean = np.broadcast_to(np.rint(edit.mean((0, 1))).astype(np.uint8), edit.shape)
+    sifid = SifidFilter("pixels", _pixels, 1.0, relative=True)
+    full, half = sifid.measure(edit, np.stack([changed, mean])), sifid.measure(edit // 2, (changed // 2)[None])
+    assert half[0] == pytest.approx(full[0], rel=0.05)
+    assert full[1] == pytest.approx(1, abs=0.01)
+    assert np.isfinite(sifid.measure(mean, edit[None])).all() and sifid.measure(mean, mean[None])[0] == 0
+
+
 def test_the_choice_of_features_is_resolved_and_overridable(monkeypatch) -> None:
     monkeypatch.delenv("SINGANIMATION_INCEPTION", raising=False)
     chosen = make_filter("auto", _pixels)
