@@ -110,8 +110,13 @@ def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_rows(
     assert rows_of(tmp_path / "out") == rows_of(tmp_path / "undisturbed")
 
 
+def heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_what_is_finished_and_is_exit_code_130(start, tmp_path):
-    process = start("--workers", "1", "--singan-iterations", "150", start_new_session=True)
+    # a shell that runs the tests in the background leaves SIGINT ignored for all its children
+    process = start("--workers", "1", "--singan-iterations", "150", start_new_session=True, preexec_fn=heed_ctrl_c)
     wait_for(lambda: len(parts(tmp_path / "out")) >= 1, PATIENCE, "the first part")
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
