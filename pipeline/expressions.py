@@ -55,6 +55,9 @@ PROTOTYPES: Mapping[str, np.ndarray] = MappingProxyType(
 )
 """Emotion -> float32 (17,) in 0..1, the frequencies of Table 1 used as weights."""
 
+_EXPRESSIVE = [index for index, name in enumerate(AU_NAMES) if name not in NOT_EXPRESSIVE]
+_PROTOTYPE_TABLE = np.stack([PROTOTYPES[name] for name in EMOTIONS])[:, _EXPRESSIVE]
+
 _EMOTION_ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "surprised": "surprise", "fearful": "fear", "afraid": "fear", "disgusted": "disgust",
@@ -83,10 +86,8 @@ def canonical_au(text: str) -> str | None:
 
 def nearest_prototype(action_units: Sequence[float] | np.ndarray) -> str:
     """Return the emotion whose prototype is nearest (Euclidean, AU45 left out); ties go to RAF-DB's order."""
-    vector = np.asarray(action_units, np.float32)
-    keep = [index for index, name in enumerate(AU_NAMES) if name not in NOT_EXPRESSIVE]
-    distances = [float(np.linalg.norm(vector[keep] - PROTOTYPES[name][keep])) for name in EMOTIONS]
-    return EMOTIONS[int(np.argmin(distances))]
+    distances = np.square(np.asarray(action_units, np.float32)[_EXPRESSIVE] - _PROTOTYPE_TABLE).sum(1)
+    return EMOTIONS[int(distances.argmin())]
 
 
 def parse_expressions(text: str) -> tuple[str, ...]:

@@ -209,5 +209,5 @@ def _target(
     weights: tuple[float, ...] | None,
     origin: str | None,
 ) -> ExpressionTarget:
-    units = tuple(float(value) for value in np.clip(np.asarray(aim, np.float32), 0, 1))
+    units = tuple(np.asarray(aim, np.float32).clip(0, 1).tolist())
     return ExpressionTarget(kind, name, float(strength), units, label, weights, origin)
