@@ -175,11 +175,6 @@ def state_of(identity: Identity, known: Known) -> State:
     )
 
 
-def is_done(identity: Identity, known: Known) -> bool:
-    """Say whether nothing is left to do for a source."""
-    return state_of(identity, known).done
-
-
 def canonical_label(source: Source) -> str | None:
     """Return the source's label when it is one of the seven emotions."""
     return source.label if source.label in EMOTION_INDEX else None

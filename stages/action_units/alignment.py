@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from singanimation.pipeline.framing import chain
 from singanimation.stages.action_units.aligner_objective import FACE_SHARE, no_face_here, random_square
 from singanimation.stages.action_units.augmentation import STRONG, jittered_frame
 from singanimation.stages.action_units.estimators import FACE_THRESHOLD, EmbeddedAligner
@@ -19,12 +20,6 @@ from singanimation.stages.action_units.framing import (
 from singanimation.stages.action_units.network import AlignerNetwork
 
 
-def then(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the transform (2, 3) that applies ``first``, then ``second``."""
-    linear = second[:, :2] @ first[:, :2]
-    return np.concatenate([linear, (second[:, :2] @ first[:, 2] + second[:, 2])[:, None]], 1)
-
-
 def converge(
     aligner: EmbeddedAligner, picture: np.ndarray, transform: np.ndarray, rounds: int = 3
 ) -> tuple[np.ndarray, float]:
@@ -35,7 +30,7 @@ def converge(
     """
     for _ in range(rounds):
         found = aligner(warp(picture, transform, CROP_SIZE)[None])
-        transform = then(transform, canonical_transform(found.points[0, :2]))
+        transform = chain(canonical_transform(found.points[0, :2]), transform)
     return transform, float(aligner(warp(picture, transform, CROP_SIZE)[None]).face[0])
 
 

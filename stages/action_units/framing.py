@@ -7,8 +7,9 @@ MediaPipe's landmarks are). OpenCV counts from the middle of the first pixel; ``
 import cv2
 import numpy as np
 
-CROP_SIZE = 128
-CANONICAL_EYES = np.array([[42.2, 45.1], [85.8, 45.1]], np.float32)
+from singanimation.pipeline.framing import CROP_SIZE, EYES, to_opencv
+
+CANONICAL_EYES = EYES.astype(np.float32)
 """Where the eye centres of every crop lie, in its pixels: the eye at the picture's left first."""
 
 LANDMARK_COUNT = 478
@@ -82,13 +83,10 @@ def warp(picture: np.ndarray, transform: np.ndarray, size: int, border: int = cv
     The transform is in continuous coordinates. A picture that shrinks is softened first, so that no pattern
     appears that was not there.
     """
-    linear = transform[:, :2]
-    shift = transform[:, 2] + linear @ np.array([0.5, 0.5]) - 0.5
-    scale = float(np.sqrt(abs(np.linalg.det(linear))))
+    scale = float(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
     if scale < 0.95:
         picture = cv2.GaussianBlur(picture, (0, 0), 0.45 * np.sqrt(1 / scale**2 - 1) + 0.05)
-    matrix = np.concatenate([linear, shift[:, None]], 1)
-    return cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
+    return cv2.warpAffine(picture, to_opencv(transform), (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
 
 
 def mirror_permutation(mean_shape: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The face of a picture: found, cut out upright at one framing for everything, and put back."""
 
+from singanimation.pipeline.framing import CROP_SIZE, EYES
 from singanimation.stages.crop.find import SMALLEST_FACE, detect_faces, find_face
-from singanimation.stages.crop.framing import CROP_SIZE, EYES, cut, scale_of, similarity
+from singanimation.stages.crop.framing import cut, scale_of, similarity
 from singanimation.stages.crop.paste import paste, paste_edit
 
 __all__ = [

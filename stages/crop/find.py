@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from singanimation.pipeline.errors import PictureError
+from singanimation.pipeline.framing import CROP_SIZE, EYES, chain
 from singanimation.pipeline.records import Crop
-from singanimation.stages.crop.framing import CROP_SIZE, EYES, chain, cut, scale_of, similarity
+from singanimation.stages.crop.framing import cut, scale_of, similarity
 
 SMALLEST_FACE = 48.0
 """Faces whose crop covers fewer pixels of the picture than this on a side are refused."""

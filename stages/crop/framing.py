@@ -7,9 +7,7 @@ Coordinates are continuous: the middle of the first pixel is at 0.5.
 import cv2
 import numpy as np
 
-CROP_SIZE = 128
-EYES = np.array([[42.2, 45.1], [85.8, 45.1]])
-"""Where the eye centres lie in every crop, in pixels (x, y), left of the picture first."""
+from singanimation.pipeline.framing import CROP_SIZE, to_opencv
 
 
 def similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -31,11 +29,6 @@ def scale_of(matrix: np.ndarray) -> float:
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
 
 
-def chain(second: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Return the (2, 3) matrix that applies ``first``, then ``second``."""
-    return np.hstack([second[:, :2] @ first[:, :2], (second[:, :2] @ first[:, 2] + second[:, 2])[:, None]])
-
-
 def cut(picture: np.ndarray, matrix: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
     """Return the (size, size, 3) uint8 crop that ``matrix`` takes from ``picture``; outside, the edge repeats."""
     scale = scale_of(matrix)
@@ -44,12 +37,6 @@ def cut(picture: np.ndarray, matrix: np.ndarray, size: int = CROP_SIZE) -> np.nd
         picture = cv2.GaussianBlur(picture, (0, 0), smoothing(scale))
     flags = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
     return cv2.warpAffine(picture, to_opencv(matrix), (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-
-
-def to_opencv(matrix: np.ndarray) -> np.ndarray:
-    """Our coordinates put the middle of the first pixel at 0.5, OpenCV's at 0."""
-    linear = matrix[:, :2]
-    return np.hstack([linear, (matrix[:, 2] + linear @ np.array([0.5, 0.5]) - 0.5)[:, None]])
 
 
 def smoothing(scale: float) -> float:

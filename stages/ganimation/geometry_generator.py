@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.stages.ganimation.networks import CROP_SIZE, GeneratorOutput, compose
+from singanimation.pipeline.framing import CROP_SIZE
+from singanimation.stages.ganimation.networks import GeneratorOutput, compose
 
 FLOW_RANGE = 8.0
 """Pixels of flow for a head output of 1."""

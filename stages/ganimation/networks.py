@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from singanimation.pipeline.expressions import AU_NAMES
-
-CROP_SIZE = 128
+from singanimation.pipeline.framing import CROP_SIZE
 
 
 class GeneratorOutput(NamedTuple):

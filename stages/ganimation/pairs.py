@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from singanimation.pipeline.framing import CROP_SIZE
 from singanimation.stages.ganimation.geometry import Teacher, sample_changes
 from singanimation.stages.ganimation.training import TrainingFaces
 
-CROP_SIZE = 128
 REVERSED = 0.35
 """Share of pairs with the teacher's picture in and the photograph as target: real pixels to aim at."""
 

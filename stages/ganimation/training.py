@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -81,7 +81,12 @@ class Progress:
     losses: dict[str, float]
     generator: nn.Module
     options: Mapping[str, Any]
-    state: dict[str, Any]
+    snapshot: Callable[[], dict[str, Any]]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Everything a resumed training needs, as it is now: take it before the next step."""
+        return self.snapshot()
 
 
 def learning_rate_at(done: float, step: int, peak: float) -> float:
@@ -111,9 +116,12 @@ def train(settings: TrainSettings, objective: Objective, resume: Mapping[str, An
         saturated = _watch(new, step, saturated)
         seconds = time.monotonic() - began
         rate = (step + 1 - first) * settings.batch_size / seconds
-        state = {"step": step + 1, "losses": losses, "random": random.get_state(), "average": average.state_dict(),
-                 "objective": objective.state_dict()}  # fmt: skip
-        yield Progress(step + 1, settings.steps, seconds, rate, losses, average, objective.options, state)
+
+        def snapshot(step: int = step, losses: dict[str, float] = losses) -> dict[str, Any]:
+            return {"step": step + 1, "losses": losses, "random": random.get_state(),
+                    "average": average.state_dict(), "objective": objective.state_dict()}  # fmt: skip
+
+        yield Progress(step + 1, settings.steps, seconds, rate, losses, average, objective.options, snapshot)
 
 
 def _watch(losses: Mapping[str, float], step: int, saturated: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from singanimation.flows.rows import Identity, is_done, plan_work
+from singanimation.flows.rows import Identity, plan_work, state_of
 from singanimation.flows.work import SourceJob, augment_source, file_sha256
 from singanimation.manifests.reading import read
 from singanimation.pipeline.errors import MachineError
@@ -97,7 +97,7 @@ def test_a_part_is_never_made_twice(work, picture):
     before = frame_of(work)
     outcome, identity = work(source_of(picture))
     assert outcome.accepted == outcome.edits == 0
-    assert is_done(identity, dict(zip(before["variant_id"], before["status"].astype(str), strict=True)))
+    assert state_of(identity, dict(zip(before["variant_id"], before["status"].astype(str), strict=True))).done
     assert len(frame_of(work)) == len(before)
 
 
@@ -167,7 +167,7 @@ def test_a_source_that_cannot_be_used_is_one_failed_row(work, tmp_path, content,
     assert rows.iloc[0]["message"] and rows.iloc[0]["split"] == "train"
     again, _ = work(source_of(path))
     assert again.failed == reason and len(frame_of(work)) == 1
-    assert is_done(identity, {identity.real(): "failed"})
+    assert state_of(identity, {identity.real(): "failed"}).done
 
 
 def test_retrying_a_failed_source_replaces_its_row(work, picture, monkeypatch):
@@ -177,7 +177,7 @@ def test_retrying_a_failed_source_replaces_its_row(work, picture, monkeypatch):
     assert frame_of(work)["status"].tolist() == ["failed"]
     outcome, identity = work(source_of(picture), models, retry_failed=True)
     rows = frame_of(work)
-    assert outcome.edits == 4 and not is_done(identity, {identity.real(): "failed"})
+    assert outcome.edits == 4 and not state_of(identity, {identity.real(): "failed"}).done
     assert rows["variant_id"].is_unique and (rows["status"] != "failed").all()
 
 
