@@ -96,11 +96,19 @@ class ReferencePyramid:
 
 
 def train_reference(
-    target: torch.Tensor, seeds: Sequence[int], recipe: ReferenceRecipe, first: int
+    target: torch.Tensor,
+    seeds: Sequence[int],
+    recipe: ReferenceRecipe,
+    first: int,
+    begun: ReferencePyramid | None = None,
 ) -> Iterator[ReferencePyramid]:
-    """Train the SinGANs of ``target`` (1, B*3, H, H) in -1..1 from scale ``first`` on; yield after each scale."""
-    pyramid = ReferencePyramid(target, seeds, first)
-    for scale in range(first, len(pyramid.pictures)):
+    """Train the SinGANs of ``target`` (1, B*3, H, H) in -1..1 from scale ``first`` on; yield after each scale.
+
+    ``begun`` is a pyramid of the same target, seeds and recipe that stopped after some of its scales: it is
+    completed, to the same weights as without the stop, since every scale draws from a seed of its own.
+    """
+    pyramid = begun or ReferencePyramid(target, seeds, first)
+    for scale in range(first + len(pyramid.scales), len(pyramid.pictures)):
         randomness = EditRandomness(seeds, f"reference-{first}-{scale}", target)
         pyramid.scales[scale] = _train_scale(pyramid, scale, recipe, randomness)
         yield pyramid
