@@ -14,6 +14,7 @@ class Source:
     ``source_id`` is unique within the data set and stable between runs (the path relative to the input,
     POSIX, or the index's own id). ``box`` is x0, y0, x1, y1 and ``landmarks`` (K, 2) float32, both in pixels
     of the picture. ``problem`` says why the picture cannot be used, where the reader already knows.
+    ``action_units`` is the set's own (17,) vector, 0..1 in OpenFace order, where it brings one.
     """
 
     dataset: str
@@ -31,6 +32,7 @@ class Source:
     data: bytes | None = field(default=None, repr=False, compare=False)
     problem: str | None = None
     label_weights: tuple[float, ...] | None = None
+    action_units: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
