@@ -1,0 +1,101 @@
+"""Is a weights file what it should be? Its full hash, its published first digits, or what it was when first used."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from singanimation.pipeline.errors import WeightsError
+from singanimation.pipeline.weights.entries import Entry
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What ``verify`` found: ``good``, the file's full ``sha256``, and one ``sentence`` that says why."""
+
+    good: bool
+    sha256: str
+    sentence: str
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hex SHA-256 of a file. Raises WeightsError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def record_path(path: Path) -> Path:
+    """Return the place of the small JSON that pins a cached file."""
+    return path.with_name(path.name + ".pin.json")
+
+
+def read_pin(path: Path) -> dict[str, Any]:
+    """Return what was pinned for the cached file ``path``, empty where nothing was. Raises WeightsError."""
+    record = record_path(path)
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{record} cannot be read ({error}); delete it to pin the file anew.") from error
+    if not (
+        isinstance(content, dict) and isinstance(content.get("sha256"), str) and isinstance(content.get("size"), int)
+    ):
+        raise WeightsError(f"{record} is no pin of this program; delete it to pin the file anew.")
+    return content
+
+
+def write_pin(path: Path, sha256: str, size: int, origin: str) -> None:
+    """Pin the cached file ``path``: its hash, size and origin, written whole or not at all."""
+    content = {"sha256": sha256, "size": size, "from": origin, "pinned": datetime.now(UTC).isoformat("T", "seconds")}
+    record = record_path(path)
+    temporary = record.with_name(f".{record.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(record)
+
+
+def verify(entry: Entry, path: Path, pin: dict[str, Any] | None = None) -> Verdict:
+    """Hash ``path`` and compare with the entry, and with the pin where the cached file has one."""
+    sha256 = file_sha256(path)
+    pinned = (pin or {}).get("sha256")
+    if not sha256.startswith(entry.known_hash):
+        kind = "sha256" if entry.sha256 else f"a sha256 that begins with ({entry.prefix_from})"
+        return Verdict(False, sha256, f"expected {kind} {entry.known_hash}, found {sha256}")
+    if entry.sha256:
+        return Verdict(True, sha256, "its sha256 is the one this version was released with")
+    if pinned is not None and pinned != sha256:
+        return Verdict(False, sha256, f"expected sha256 {pinned} (pinned when it was first used), found {sha256}")
+    begins = f"its sha256 begins with {entry.prefix} ({entry.prefix_from})" if entry.prefix else "no hash is published"
+    return Verdict(True, sha256, begins + (", and it is as when it was first used" if pinned else ""))
+
+
+def adopt(entry: Entry, path: Path) -> None:
+    """Check a cached file when it is first used and pin it; later only its size is compared, which is quick.
+
+    Raises WeightsError where it is not what it should be.
+    """
+    pin = read_pin(path)
+    size = path.stat().st_size
+    if pin:
+        if pin["size"] != size:
+            raise WeightsError(
+                f"{path} has {size:,} bytes and had {pin['size']:,} when it was pinned; "
+                f"run `augment weights fetch {entry.name} --force`."
+            )
+        return
+    verdict = verify(entry, path)
+    if not verdict.good:
+        raise WeightsError(
+            f"{path} is not the file it should be: {verdict.sentence}; "
+            f"run `augment weights fetch {entry.name} --force`."
+        )
+    try:
+        write_pin(path, verdict.sha256, size, "put there by hand")
+    except OSError:
+        return  # a folder that may only be read: the file is then hashed at each use
