@@ -13,7 +13,6 @@ from singanimation.pipeline.runs import free_bytes, human_bytes
 ATTEMPTS = 4
 PAUSE_SECONDS = 1.0
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_CHUNK = 1 << 20
 
 Report = Callable[[int, int | None], None]
 """Called with the bytes that are there and the bytes there will be, None where the server does not say."""
@@ -67,7 +66,7 @@ def _transfer(client: httpx.Client, url: str, partial: Path, report: Report) -> 
             file.seek(begin)
             file.truncate()
             report(begin, total)
-            for chunk in response.iter_raw(_CHUNK):
+            for chunk in response.iter_raw():  # of no set size: one would hold back what came before a break
                 file.write(chunk)
                 report(file.tell(), total)
     tag_file.unlink(missing_ok=True)

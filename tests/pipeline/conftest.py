@@ -1,5 +1,6 @@
 """Small pictures for the readers' tests, made on the spot."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import numpy as np
 import pytest
 
 from singanimation.pipeline.pictures import encode_png
+
+# Tests here import weights_server by it.
+if str(Path(__file__).parent) not in sys.path:
+    sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture
