@@ -22,11 +22,13 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from singanimation.flows.job import Job, find_todo
+from singanimation.flows.identity import Identity
+from singanimation.flows.job import Job
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.progress import Reporter
 from singanimation.flows.resume import open_manifest
-from singanimation.flows.rows import Identity, plan_work
+from singanimation.flows.todo import find_todo
+from singanimation.flows.wanted import plan_work
 from singanimation.flows.work import file_sha256
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.summary import summarize

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from singanimation.flows.rows import Allotment, canonical_label
+from singanimation.flows.identity import Allotment
+from singanimation.flows.wanted import canonical_label
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.records import Source
 

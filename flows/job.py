@@ -4,24 +4,24 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from singanimation.flows.classes import Classes, planned_classes
+from singanimation.flows.classes import Classes
 from singanimation.flows.estimate import estimate
-from singanimation.flows.models import Fingerprint
+from singanimation.flows.identity import Identity
 from singanimation.flows.pool import LOADER, WorkerPool
 from singanimation.flows.progress import Reporter, Totals
-from singanimation.flows.resume import accept_again, open_manifest
-from singanimation.flows.rows import Allotment, Identity, allot, state_of
+from singanimation.flows.resume import open_manifest
 from singanimation.flows.server import Server, user_has_server
-from singanimation.flows.work import SourceJob, file_sha256
+from singanimation.flows.todo import choose_sources, find_todo
+from singanimation.flows.work import SourceJob
 from singanimation.manifests.scan import ManifestScan
 from singanimation.pipeline.datasets import open_dataset
-from singanimation.pipeline.errors import ExitCode, MachineError, UsageError
+from singanimation.pipeline.errors import ExitCode, UsageError
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.runs import Run, free_bytes, human_bytes, open_run
 from singanimation.pipeline.settings import Settings
@@ -41,7 +41,8 @@ _SMALLEST_FREE = 32 * 1024 * 1024
 class Job:
     """What the tasks of one run share. ``todo`` holds the identities of the sources that have work left.
 
-    ``planned`` is what ``--balance`` aims at; ``accepted_again`` counts rejected variants that a new limit took in.
+    ``planned`` is what ``--balance`` aims at, ``balance_note`` what became of an earlier plan; ``accepted_again``
+    counts rejected variants that a new limit took in.
     """
 
     settings: Settings
@@ -58,6 +59,7 @@ class Job:
     complete: int = 0
     accepted_again: int = 0
     planned: Classes | None = None
+    balance_note: str | None = None
     totals: Totals = field(default_factory=Totals)
     stopped: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -171,51 +173,6 @@ def _on_disk(run: Run, settings: Settings, reporter: Reporter) -> ManifestScan:
         reporter.say(f"warning: {problem}")
         LOGGER.warning("%s", problem)
     return disk
-
-
-def find_todo(job: Job, sources: Sequence[Source], models: Fingerprint) -> None:
-    """Fill ``job.todo``: the sources that the manifest does not hold whole."""
-    allotments = allot(sources, job.settings)
-    if job.settings.balance:
-        job.planned = planned_classes(sources, allotments)
-    identities = list(_identities(job, sources, allotments, models))
-    if job.settings.retry_failed:
-        job.accepted_again = accept_again(identities, job.disk, models)
-        if job.accepted_again:
-            job.disk = open_manifest(job.run.manifest)
-    for identity in identities:
-        source = identity.source
-        state = state_of(identity, job.disk.known(source.dataset, source.source_id))
-        if not state.done:
-            job.todo.append(identity)
-            continue
-        job.complete += 1
-        if state.missing:
-            job.totals.short[source.source_id] = state.missing
-    job.totals.sources = len(job.todo)
-
-
-def _identities(
-    job: Job, sources: Sequence[Source], allotments: Sequence[Allotment | None], models: Fingerprint
-) -> Iterator[Identity]:
-    """Yield the sources' identities; those whose files the machine could not read count as lost."""
-    for source, allotment in zip(sources, allotments, strict=True):
-        try:
-            yield Identity(source, file_sha256(source), job.settings, models, allotment)
-        except MachineError as error:
-            job.totals.lost[source.source_id] = str(error)
-
-
-def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source]:
-    """Return the sources that ``--splits`` and ``--limit`` allow, in order. Raises UsageError for none."""
-    if "all" in settings.splits:
-        chosen = list(sources)
-    else:
-        chosen = [source for source in sources if source.split in settings.splits]
-    if not chosen:
-        found = ", ".join(sorted({source.split for source in sources})) or "none"
-        raise UsageError(f"--splits {','.join(settings.splits)}: the input has no such pictures; its splits: {found}.")
-    return chosen[: settings.limit]
 
 
 def worker_count(settings: Settings, sources: int) -> int:

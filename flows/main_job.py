@@ -65,6 +65,8 @@ def work_off(job: Job, reporter: Reporter) -> dict[str, Any]:
     )
     if warning:
         reporter.say(f"warning: {warning}")
+    if job.balance_note:
+        reporter.say(job.balance_note)
     for line in class_lines(job.planned, "Planned by --balance") if job.planned else []:
         reporter.say(line)
     reporter.update(job.totals)

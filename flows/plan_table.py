@@ -4,17 +4,19 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from singanimation.flows.allotments import allot
 from singanimation.flows.classes import UNLABELLED, Classes, class_lines, planned_classes
 from singanimation.flows.estimate import estimate
-from singanimation.flows.job import choose_sources, worker_count
+from singanimation.flows.job import worker_count
 from singanimation.flows.progress import readable_seconds
-from singanimation.flows.rows import allot, canonical_label, planned
+from singanimation.flows.todo import choose_sources
+from singanimation.flows.wanted import canonical_label, planned
+from singanimation.manifests.scan import ManifestScan
 from singanimation.pipeline.datasets import open_dataset
-from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
+from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.runs import free_bytes, human_bytes
 from singanimation.pipeline.settings import Settings
 
@@ -36,6 +38,7 @@ class Plan:
     free_bytes: int
     workers: int
     balance: Classes | None = None
+    balance_note: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -49,11 +52,10 @@ def make_plan(settings: Settings) -> Plan:
     classes: dict[str, Counter[str]] = {}
     targets: Counter[str] = Counter()
     edits = variants = 0
-    still = np.zeros(len(AU_NAMES), np.float32)
-    allotments = allot(sources, settings)
-    for source, allotment in zip(sources, allotments, strict=True):
+    balance = allot(sources, settings, ManifestScan(settings.output_folder)) if settings.balance else None
+    for source, allotment in zip(sources, balance.each if balance else [None] * len(sources), strict=True):
         classes.setdefault(source.split, Counter())[canonical_label(source) or UNLABELLED] += 1
-        aims, wanted = planned(source, settings, allotment, still)
+        aims, wanted = planned(source, settings, allotment)
         edits += len(aims)
         variants += sum(wanted)
         for aim, count in zip(aims, wanted, strict=True):
@@ -64,7 +66,8 @@ def make_plan(settings: Settings) -> Plan:
         dataset.name, str(settings.output_folder), tuple(dataset.warnings),
         {split: _ordered(counts) for split, counts in sorted(classes.items())},
         len(sources), edits, variants, _ordered(targets), round(cost.seconds), cost.bytes,
-        free_bytes(settings.output_folder), workers, planned_classes(sources, allotments) if settings.balance else None,
+        free_bytes(settings.output_folder), workers, planned_classes(sources, balance.each) if balance else None,
+        balance.sentence() if balance else None,
     )  # fmt: skip
 
 
@@ -81,6 +84,8 @@ def print_plan(plan: Plan, console: Console) -> None:
     console.print(table)
     listed = ", ".join(f"{name} {count:,}" for name, count in plan.targets.items())
     console.print(f"{plan.sources:,} sources, {plan.edits:,} edits, {plan.variants:,} variants wanted ({listed}).")
+    if plan.balance_note:
+        console.print(plan.balance_note, highlight=False)
     for line in class_lines(plan.balance, "Planned by --balance") if plan.balance else []:
         console.print(line, highlight=False)
     console.print(

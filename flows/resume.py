@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from singanimation.flows.identity import Identity
 from singanimation.flows.models import Fingerprint
-from singanimation.flows.rows import Identity, plan_work
+from singanimation.flows.wanted import plan_work
 from singanimation.manifests.compact import finish_compaction
 from singanimation.manifests.retake import Rejected, retake
 from singanimation.manifests.scan import ManifestScan

@@ -12,16 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from singanimation.flows.identity import Identity, Known
 from singanimation.flows.models import Models
-from singanimation.flows.rows import (
-    Attempt,
-    EditWork,
-    Identity,
-    Known,
-    RowMaker,
-    Shipped,
-    plan_work,
-)
+from singanimation.flows.rows import RowMaker, Shipped
+from singanimation.flows.wanted import Attempt, EditWork, plan_work
 from singanimation.manifests.write import part_name, write_part
 from singanimation.pipeline.errors import MachineError, PictureError, SinganimationError
 from singanimation.pipeline.pictures import Picture, encode_png, read_picture

@@ -1,20 +1,14 @@
-"""The expression plan: which edits a source gets, how many variants of each, from which seeds and scales.
+"""The expression plan: what a source's edits aim at, how many variants of each, from which scales.
 
-A plan is prefix-stable: the first n targets are the same however many are asked for, and each target draws
-its strength from its own name, so that a narrower ``--expressions`` finds the very same targets again. The
-numbers that are drawn:
-
-* discrete: strength 0.70 .. 1.00 in steps of 0.05 (strong enough for the target's label to be true);
-* continuous: alpha 0.10 .. 0.90 in steps of 0.05, without 0.50 (that row would have no label);
-* single: strength 0.33, 0.66 or 1, as in the thesis' tables.
+Which edits those are is drawn in ``choices``; here its action units come in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
+from singanimation.pipeline.choices import Choice, blend_name, plan_choices
 from singanimation.pipeline.expressions import (
     AU_INDEX,
     AU_NAMES,
@@ -28,19 +22,11 @@ from singanimation.pipeline.identity import derive_seed
 from singanimation.pipeline.records import ExpressionTarget
 from singanimation.pipeline.settings import Settings
 
-T = TypeVar("T")
-
 ATTEMPTS_PER_ACCEPTED = 3
 """At most this many times the wanted variants are attempted."""
 
 LABEL_STRENGTH = 0.5
 """From this strength up a discrete edit carries its target's label."""
-
-DISCRETE_STRENGTHS: tuple[float, ...] = tuple(round(0.70 + 0.05 * step, 2) for step in range(7))
-CONTINUOUS_ALPHAS: tuple[float, ...] = tuple(
-    round(0.10 + 0.05 * step, 2) for step in range(17) if step != 8
-)
-SINGLE_STRENGTHS: tuple[float, ...] = (0.33, 0.66, 1.0)
 
 _EXPRESSIVE = np.array([name not in NOT_EXPRESSIVE for name in AU_NAMES])
 
@@ -77,7 +63,7 @@ def continuous_target(face: SourceFace, emotion: str, alpha: float) -> Expressio
         start = np.asarray(face.label_weights or one_hot(face.label))
         weights = tuple(float(value) for value in alpha * np.asarray(one_hot(emotion)) + (1 - alpha) * start)
     origin = "interpolated" if label is not None or weights is not None else None
-    return _target("continuous", f"{face.label or 'source'}>{emotion}", alpha, aim, label, weights, origin)
+    return _target("continuous", blend_name(face.label, emotion), alpha, aim, label, weights, origin)
 
 
 def single_target(face: SourceFace, unit: str, strength: float) -> ExpressionTarget:
@@ -102,20 +88,22 @@ def plan_edits(
     seed: int,
     label_weights: tuple[float, ...] | None = None,
 ) -> tuple[ExpressionTarget, ...]:
-    """Return a source's expression targets in their order: discrete, then continuous and single in turn.
+    """Return a source's expression targets in the order of ``plan_choices``.
 
-    ``label`` is the source's canonical emotion or None, ``au_source`` its (17,) action units in 0..1,
-    ``seed`` the plan's own seed (``plan_seed``). At most ``min(settings.edits, settings.per_image)`` targets,
-    fewer when ``settings.expressions`` does not hold that many. A word of ``settings.expressions`` adds: a
-    kind all its edits, an emotion its discrete edit, an AU its single edits.
+    ``au_source`` are its (17,) action units in 0..1. At most ``min(settings.edits, settings.per_image)`` targets.
     """
-    face = SourceFace(label, np.asarray(au_source, np.float32), label_weights)
-    targets: dict[str, ExpressionTarget] = {}
-    for target in _in_order(face, settings.expressions, seed):
-        if len(targets) >= min(settings.edits, settings.per_image):
-            break
-        targets.setdefault(target.key, target)
-    return tuple(targets.values())
+    choices = plan_choices(label, settings.expressions, edits_wanted(settings), seed)
+    return targets_of(choices, SourceFace(label, np.asarray(au_source, np.float32), label_weights))
+
+
+def targets_of(choices: Sequence[Choice], face: SourceFace) -> tuple[ExpressionTarget, ...]:
+    """Return what the planned edits of a face aim at."""
+    return tuple(_TARGETS[choice.kind](face, choice.aim, choice.strength) for choice in choices)
+
+
+def edits_wanted(settings: Settings) -> int:
+    """Return how many edits a source's plan has, where ``settings.expressions`` holds that many."""
+    return min(settings.edits, settings.per_image)
 
 
 def plan_seed(run_seed: int, source_id: str) -> int:
@@ -146,54 +134,7 @@ def one_hot(emotion: str) -> tuple[float, ...]:
     return tuple(float(index == EMOTION_INDEX[emotion]) for index in range(len(EMOTIONS)))
 
 
-def _in_order(face: SourceFace, expressions: Sequence[str], seed: int) -> Iterator[ExpressionTarget]:
-    yield from _discrete(face, expressions, seed)
-    others = [_continuous(face, expressions, seed), _single(face, expressions, seed)]
-    while others:
-        stream = others.pop(0)
-        target = next(stream, None)
-        if target is not None:
-            yield target
-            others.append(stream)
-
-
-def _discrete(face: SourceFace, expressions: Sequence[str], seed: int) -> Iterator[ExpressionTarget]:
-    wanted = EMOTIONS if "discrete" in expressions else [e for e in EMOTIONS if e in expressions]
-    for emotion in _shuffled(EMOTIONS, seed, "discrete"):
-        if emotion in wanted and emotion != face.label:
-            yield discrete_target(face, emotion, _drawn(DISCRETE_STRENGTHS, seed, f"discrete:{emotion}"))
-
-
-def _continuous(face: SourceFace, expressions: Sequence[str], seed: int) -> Iterator[ExpressionTarget]:
-    if "continuous" not in expressions:
-        return
-    alphas: dict[str, list[float]] = {}  # shuffled when needed: a plan of eight edits needs one of them
-    order = _shuffled([e for e in EMOTIONS if e != face.label], seed, "continuous")
-    for turn in range(len(CONTINUOUS_ALPHAS)):
-        for emotion in order:
-            if turn == 0:
-                alphas[emotion] = _shuffled(CONTINUOUS_ALPHAS, seed, f"continuous:{emotion}")
-            yield continuous_target(face, emotion, alphas[emotion][turn])
-
-
-def _single(face: SourceFace, expressions: Sequence[str], seed: int) -> Iterator[ExpressionTarget]:
-    wanted = AU_NAMES if "single" in expressions else [name for name in AU_NAMES if name in expressions]
-    strengths: dict[str, list[float]] = {}
-    order = [unit for unit in _shuffled(AU_NAMES, seed, "single") if unit in wanted]
-    for turn in range(len(SINGLE_STRENGTHS)):
-        for unit in order:
-            if turn == 0:
-                strengths[unit] = _shuffled(SINGLE_STRENGTHS, seed, f"single:{unit}")
-            yield single_target(face, unit, strengths[unit][turn])
-
-
-def _shuffled(values: Sequence[T], seed: int, name: str) -> list[T]:
-    order = np.random.Generator(np.random.PCG64(derive_seed(seed, name, "order"))).permutation(len(values))
-    return [values[index] for index in order]
-
-
-def _drawn(values: Sequence[T], seed: int, name: str) -> T:
-    return values[derive_seed(seed, name, "strength") % len(values)]
+_TARGETS = {"discrete": discrete_target, "continuous": continuous_target, "single": single_target}
 
 
 def _origin(label: str | None) -> str | None:

@@ -67,7 +67,12 @@ class ExpressionTarget:
     @property
     def key(self) -> str:
         """Return ``discrete:fear@1.00``: unique within a source's plan, part of the row's identity."""
-        return f"{self.kind}:{self.name}@{self.strength:.2f}"
+        return edit_key(self.kind, self.name, self.strength)
+
+
+def edit_key(kind: str, name: str, strength: float) -> str:
+    """Return ``discrete:fear@1.00``, see ``ExpressionTarget.key``."""
+    return f"{kind}:{name}@{strength:.2f}"
 
 
 @dataclass

@@ -9,7 +9,7 @@ import fake_models
 import pytest
 
 from singanimation.flows import cli
-from singanimation.flows.rows import Identity
+from singanimation.flows.identity import Identity
 from singanimation.flows.work import SourceJob, augment_source, file_sha256
 from singanimation.manifests import read
 from singanimation.pipeline.datasets import open_input

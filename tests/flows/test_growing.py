@@ -19,10 +19,12 @@ from singanimation.flows import cli
 from singanimation.flows.closing import close_job
 from singanimation.flows.job import Job, open_job
 from singanimation.flows.main_job import closing_words, work_off
+from singanimation.flows.plan_table import make_plan
 from singanimation.flows.progress import Reporter
 from singanimation.manifests.compact import compact
 from singanimation.manifests.scan import ManifestScan
 from singanimation.manifests.verify import verify
+from singanimation.pipeline.errors import OutputError
 from singanimation.pipeline.settings import make_settings
 
 HERE = Path(__file__).parent
@@ -164,6 +166,72 @@ def test_a_balanced_dry_run_shows_the_plan_and_says_that_a_set_without_splits_is
             assert plan["balance"]["train"]["fear"] == {"real": 1, "variants": 1}
     assert "has no splits: all 2 pictures count as train" in " ".join(out.split())
     assert "Planned by --balance" in out
+
+
+def balanced(faces: Path, output: Path, **options: object) -> tuple[dict, Told]:
+    settings = make_settings(
+        **({"input": str(faces), "output": output, "per_image": 5, "workers": 1, "balance": True} | options)
+    )
+    told = Told()
+    with open_job(settings, told, "fake_models:load") as job:
+        return work_off(job, told), told
+
+
+def test_balance_leaves_old_sources_alone_when_pictures_are_added(no_server, faces, tmp_path, rows_of, monkeypatch):
+    monkeypatch.setattr(flow, "run_job", run_here)
+    out = tmp_path / "out"
+    balanced(faces, out)
+    before, rows = times(out), rows_of(out)
+    again, told = balanced(faces, out)
+    assert again["sources"]["worked_on"] == 0 and times(out) == before
+    for name in ("fear/00-new.png", "happiness/00-new.png"):
+        add_picture(faces, f"train/{name}", len(name))
+    summary, told = balanced(faces, out)
+    assert any("4 sources keep what was planned" in line and "2 new ones" in line for line in told.lines)
+    assert (summary["sources"]["worked_on"], summary["sources"]["complete_before"]) == (2, 4)
+    assert before.items() <= times(out).items() and len(times(out)) == 6
+    new = [row for row in rows_of(out) if row not in rows]
+    assert {row["source_id"] for row in new} == {"train/fear/00-new.png", "train/happiness/00-new.png"}
+    planned = {name: cell["real"] + cell["variants"] for name, cell in summary["planned_classes"]["train"].items()}
+    assert sum(planned.values()) == 6 + 6 * 5 and max(planned.values()) - min(planned.values()) <= 2
+    assert balanced(faces, out)[0]["sources"]["worked_on"] == 0
+    assert verify(out).clean
+
+
+def test_a_larger_balanced_run_adds_to_the_rows_of_a_smaller_one(no_server, faces, tmp_path, rows_of, monkeypatch):
+    monkeypatch.setattr(flow, "run_job", run_here)
+    out = tmp_path / "out"
+    balanced(faces, out, per_image=2)
+    rows = rows_of(out)
+    summary, told = balanced(faces, out, per_image=5)
+    grown = rows_of(out)
+    assert all(row in grown for row in rows) and len(grown) > len(rows)
+    variants = [row for row in grown if row["kind"] == "variant"]
+    assert Counter(row["status"] for row in variants)["accepted"] + sum(summary["sources"]["short"].values()) == 4 * 5
+    assert any("4 give more for the larger --per-image" in line for line in told.lines)
+    assert verify(out).clean
+
+
+def test_a_balanced_dry_run_knows_of_the_runs_before(no_server, faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(flow, "run_job", run_here)
+    out = tmp_path / "out"
+    balanced(faces, out)
+    add_picture(faces, "train/fear/00-new.png", 3)
+    settings = make_settings(input=str(faces), output=out, per_image=5, workers=1, balance=True)
+    plan = make_plan(settings)
+    assert "4 sources keep what was planned for them before, 1 new ones" in plan.balance_note
+    assert balanced(faces, out)[0]["planned_classes"] == plan.balance
+
+
+def test_a_damaged_plan_of_an_earlier_balanced_run_is_named(no_server, faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(flow, "run_job", run_here)
+    out = tmp_path / "out"
+    balanced(faces, out, limit=1, per_image=1)
+    plan = next((out / "runs").glob("balance-*.json"))
+    for content in ("{", "[]", '{"faces": {"a": 3}}', '{"faces": {"a": [1, 2]}}'):
+        plan.write_text(content)
+        with pytest.raises(OutputError, match=f"{plan.name} is damaged; remove it"):
+            balanced(faces, out, limit=1, per_image=1)
 
 
 @pytest.mark.slow

@@ -7,8 +7,9 @@ from collections import Counter
 import pytest
 
 from singanimation.flows.contact_sheet import write_contact_sheet
-from singanimation.flows.job import choose_sources, worker_count
+from singanimation.flows.job import worker_count
 from singanimation.flows.resume import open_manifest
+from singanimation.flows.todo import choose_sources
 from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.errors import OutputError, UsageError
 from singanimation.pipeline.runs import open_run

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from singanimation.flows.rows import Identity
+from singanimation.flows.identity import Identity
 from singanimation.flows.work import SourceJob, augment_source, file_sha256
 from singanimation.manifests import read
 from singanimation.manifests.exports import LICENCES, export

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from singanimation.flows.rows import Identity, plan_work, state_of
+from singanimation.flows.identity import Identity
+from singanimation.flows.wanted import plan_work, state_of
 from singanimation.flows.work import SourceJob, augment_source, file_sha256
 from singanimation.manifests.reading import read
 from singanimation.pipeline.errors import MachineError

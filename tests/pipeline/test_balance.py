@@ -1,8 +1,10 @@
 """--balance: the same total, poured where classes are rare."""
 
+import random
+
 import pytest
 
-from singanimation.pipeline.balance import MOST_PER_SOURCE, balance, balanced_totals
+from singanimation.pipeline.balance import MOST_PER_SOURCE, Share, balance, balanced_totals
 from singanimation.pipeline.expressions import EMOTIONS
 
 SKEWED = ["happiness"] * 40 + ["neutral"] * 20 + ["sadness"] * 15 + ["surprise"] * 10 + ["anger"] * 5 + ["fear"] * 2
@@ -52,3 +54,38 @@ def test_unlabelled_sources_can_give_every_class():
 def test_only_the_asked_for_emotions_are_given():
     given = balance(SKEWED, 4, ("fear", "anger"))
     assert {name for counts in given for name in counts} == {"fear", "anger"}
+
+
+def test_earlier_shares_are_kept_and_new_sources_give_what_is_lacking():
+    first = balance(SKEWED, 6)
+    labels = [*SKEWED, "happiness", "happiness", "fear"]
+    earlier = [*(Share(6, given) for given in first), None, None, None]
+    given = balance(labels, 6, earlier=earlier)
+    assert given[: len(SKEWED)] == first
+    assert sum(sum(counts.values()) for counts in given[len(SKEWED) :]) == 3 * 6
+    totals = {name: labels.count(name) + sum(counts.get(name, 0) for counts in given) for name in EMOTIONS}
+    assert max(totals.values()) - min(totals.values()) <= 2
+    assert all(label not in counts for label, counts in zip(labels, given, strict=True))
+    assert balance(labels, 6, earlier=[Share(6, counts) for counts in given]) == given
+
+
+def test_what_came_out_decides_what_is_lacking():
+    earlier = [Share(4, {"fear": 4}), Share(4, {"anger": 4}), None]
+    there = dict.fromkeys(EMOTIONS, 9) | {"fear": 7, "anger": 8}  # some of the planned ones were never accepted
+    assert balance([None] * 3, 4, earlier=earlier, there=there)[2] == {"surprise": 1, "fear": 2, "anger": 1}
+
+
+def test_a_larger_number_grows_shares_without_moving_what_is_before():
+    first = balance(SKEWED, 2)
+    orders = [random.Random(place).sample(EMOTIONS, 7) for place in range(len(SKEWED))]
+    given = balance(SKEWED, 9, earlier=[Share(2, counts) for counts in first], orders=orders)
+    assert sum(sum(counts.values()) for counts in given) == 9 * len(SKEWED)
+    for had, has, order in zip(first, given, orders, strict=True):
+        assert all(has[name] >= count for name, count in had.items())
+        planned = [name for name in order if name in has]
+        assert planned[: len(had)] == [name for name in order if name in had]
+
+
+def test_a_smaller_number_takes_nothing_away():
+    first = balance(SKEWED, 9)
+    assert balance(SKEWED, 2, earlier=[Share(9, counts) for counts in first]) == first

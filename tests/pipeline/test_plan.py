@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
+from singanimation.pipeline.choices import CONTINUOUS_ALPHAS, DISCRETE_STRENGTHS, SINGLE_STRENGTHS
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES, EMOTIONS, PROTOTYPES, au_vector
 from singanimation.pipeline.plan import (
-    CONTINUOUS_ALPHAS,
-    DISCRETE_STRENGTHS,
-    SINGLE_STRENGTHS,
     SourceFace,
     continuous_target,
     discrete_target,

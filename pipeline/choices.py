@@ -1,0 +1,119 @@
+"""Which edits a source's plan holds, and how strong: all that its rows' ids need, without its action units.
+
+A plan is prefix-stable: the first n edits are the same however many are asked for, and each edit draws
+its strength from its own name, so that a narrower ``--expressions`` finds the very same edits again. The
+numbers that are drawn:
+
+* discrete: strength 0.70 .. 1.00 in steps of 0.05 (strong enough for the target's label to be true);
+* continuous: alpha 0.10 .. 0.90 in steps of 0.05, without 0.50 (that row would have no label);
+* single: strength 0.33, 0.66 or 1, as in the thesis' tables.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
+from singanimation.pipeline.identity import encoded, encoded_words, seed_of
+from singanimation.pipeline.records import edit_key
+
+T = TypeVar("T")
+
+DISCRETE_STRENGTHS: tuple[float, ...] = tuple(round(0.70 + 0.05 * step, 2) for step in range(7))
+CONTINUOUS_ALPHAS: tuple[float, ...] = tuple(round(0.10 + 0.05 * step, 2) for step in range(17) if step != 8)
+SINGLE_STRENGTHS: tuple[float, ...] = (0.33, 0.66, 1.0)
+
+
+class Choice(NamedTuple):
+    """One planned edit before the source's action units are known: enough for its ids.
+
+    ``aim`` is the emotion or AU that it goes to, ``name`` what the manifest calls it (``neutral>happiness``).
+    """
+
+    kind: str
+    aim: str
+    name: str
+    strength: float
+
+    @property
+    def key(self) -> str:
+        """Return the ``key`` of the target that comes of it."""
+        return edit_key(self.kind, self.name, self.strength)
+
+
+def plan_choices(label: str | None, expressions: Sequence[str], count: int, seed: int) -> tuple[Choice, ...]:
+    """Return the first ``count`` edits of a source's plan: discrete, then continuous and single in turn.
+
+    ``label`` is the source's canonical emotion or None, ``seed`` the plan's own (``plan_seed``). Fewer when
+    ``expressions`` do not hold that many; each word of them adds: a kind all its edits, an emotion its discrete edit,
+    an AU its single edits.
+    """
+    return tuple(islice(_in_order(label, expressions, _Draws(seed)), count))
+
+
+def blend_name(label: str | None, emotion: str) -> str:
+    """Return what the manifest calls a continuous edit."""
+    return f"{label or 'source'}>{emotion}"
+
+
+class _Draws:
+    """The random numbers of one plan; each hangs on the plan's seed and its own name alone."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = encoded("seed", seed)
+
+    def shuffled(self, values: Sequence[T], name: str) -> list[T]:
+        seed = seed_of(self._seed + encoded_words(name, "order", 0))
+        order = np.random.Generator(np.random.PCG64(seed)).permutation(len(values))
+        return [values[index] for index in order.tolist()]
+
+    def drawn(self, values: Sequence[T], name: str) -> T:
+        return values[seed_of(self._seed + encoded_words(name, "strength", 0)) % len(values)]
+
+
+def _in_order(label: str | None, expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:
+    yield from _discrete(label, expressions, draws)
+    others = [_continuous(label, expressions, draws), _single(expressions, draws)]
+    while others:
+        stream = others.pop(0)
+        choice = next(stream, None)
+        if choice is not None:
+            yield choice
+            others.append(stream)
+
+
+def _discrete(label: str | None, expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:
+    wanted = EMOTIONS if "discrete" in expressions else [e for e in EMOTIONS if e in expressions]
+    if not wanted:
+        return
+    for emotion in draws.shuffled(EMOTIONS, "discrete"):
+        if emotion in wanted and emotion != label:
+            strength = draws.drawn(DISCRETE_STRENGTHS, f"discrete:{emotion}")
+            yield Choice("discrete", emotion, emotion, strength)
+
+
+def _continuous(label: str | None, expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:
+    if "continuous" not in expressions:
+        return
+    alphas: dict[str, list[float]] = {}  # shuffled when needed: a plan of eight edits needs one of them
+    order = draws.shuffled([e for e in EMOTIONS if e != label], "continuous")
+    for turn in range(len(CONTINUOUS_ALPHAS)):
+        for emotion in order:
+            if turn == 0:
+                alphas[emotion] = draws.shuffled(CONTINUOUS_ALPHAS, f"continuous:{emotion}")
+            yield Choice("continuous", emotion, blend_name(label, emotion), alphas[emotion][turn])
+
+
+def _single(expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:
+    wanted = AU_NAMES if "single" in expressions else [name for name in AU_NAMES if name in expressions]
+    if not wanted:
+        return
+    strengths: dict[str, list[float]] = {}
+    order = [unit for unit in draws.shuffled(AU_NAMES, "single") if unit in wanted]
+    for turn in range(len(SINGLE_STRENGTHS)):
+        for unit in order:
+            if turn == 0:
+                strengths[unit] = draws.shuffled(SINGLE_STRENGTHS, f"single:{unit}")
+            yield Choice("single", unit, unit, strengths[unit][turn])
