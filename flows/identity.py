@@ -1,12 +1,13 @@
 """Whose rows they are: the ids and seeds of one source's real row, edits and variants."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
 
 from singanimation.flows.models import Fingerprint
 from singanimation.pipeline.identity import DIGITS, derive_seed, digest, encoded, encoded_words, hex_digest
+from singanimation.pipeline.plan import start_of_attempt
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import Settings
 
@@ -39,6 +40,11 @@ class Identity:
             return self.settings.frame
         return "source" if self.source.is_face_crop else "crop"
 
+    @property
+    def own_units(self) -> bool:
+        """Whether the source's action units are those that it brings (``--aus openface``), instead of measured."""
+        return self.settings.aus == "openface" and self.source.action_units is not None
+
     def real(self) -> str:
         """Return the id of the source's own row: data set, source id and bytes alone."""
         return digest("real", self.source.dataset, self.source.source_id, self.sha256 or "")
@@ -47,21 +53,19 @@ class Identity:
         """Return the id of an edit's row."""
         return hex_digest(encoded_words("edit") + self._whose + encoded_words(key) + self._pixels[0])
 
-    def variants(self, key: str, first: str) -> Callable[[str, int], str]:
-        """Return a function: (start scale, number of the attempt) -> the id of its row.
+    def attempts(self, key: str, first: str, place: int, count: int) -> Iterator[tuple[int, str, str]]:
+        """Yield (number, start scale, id of the row) of the first ``count`` attempts at an edit.
 
-        ``first`` is the key of the plan's first edit: engines may start the other edits' SinGANs from the first
-        one's, so it is part of what decides the pixels.
+        ``place`` is the edit's in the plan, ``first`` the key of the plan's first edit: engines may start the other
+        edits' SinGANs from the first one's, so it is part of what decides the pixels.
         """
-        start_sha = sha256(encoded_words("variant") + self._whose + encoded_words(key) + self._pixels[1]).copy
+        shared = sha256(encoded_words("variant") + self._whose + encoded_words(key) + self._pixels[1])
         end = encoded_words(first)
-
-        def name(start: str, attempt: int) -> str:
-            sha = start_sha()
-            sha.update(encoded_words(start, attempt) + end)
-            return sha.hexdigest()[:DIGITS]
-
-        return name
+        starts = self.settings.start_scale
+        for number, start, words in _numbered(starts, place % len(starts), count):
+            sha = shared.copy()
+            sha.update(words + end)
+            yield number, start, sha.hexdigest()[:DIGITS]
 
     def seed(self, stage: str, key: str, index: int = 0) -> int:
         """Return the seed of a stage's work on this source and edit."""
@@ -73,7 +77,19 @@ class Identity:
 
     @cached_property
     def _pixels(self) -> tuple[bytes, bytes]:
-        return _pixels(self.settings, self.fingerprint, self.frame)
+        edits, variants = _pixels(self.settings, self.fingerprint, self.frame)
+        own = self._own_inputs()
+        return edits + own, variants + own
+
+    def _own_inputs(self) -> bytes:
+        """Return what else decides this source's pixels: its own action units, and a detector that is not Haar's."""
+        source, found = self.source, []
+        if self.own_units:
+            found += ["action_units", *source.action_units]
+        framed = source.box is not None or source.landmarks is not None or source.is_face_crop
+        if self.fingerprint.detector != "haar" and not framed:
+            found += ["detector", self.fingerprint.detector]
+        return encoded(*found)
 
 
 @lru_cache(maxsize=64)
@@ -84,3 +100,10 @@ def _pixels(settings: Settings, fingerprint: Fingerprint, frame: str) -> tuple[b
         encoded(settings.seed, settings.edit_digest(frame=frame, **models)),
         encoded(settings.seed, settings.pixel_digest(frame=frame, **models)),
     )
+
+
+@lru_cache(maxsize=256)
+def _numbered(starts: tuple[str, ...], place: int, count: int) -> tuple[tuple[int, str, bytes], ...]:
+    """Return number, start scale and their encoded bytes of the attempts at the edit of a place."""
+    named = ((number, start_of_attempt(place, number, starts)) for number in range(count))
+    return tuple((number, start, encoded(start, number)) for number, start in named)

@@ -13,6 +13,7 @@ from typing import Any
 from singanimation.flows.classes import Classes
 from singanimation.flows.estimate import estimate
 from singanimation.flows.identity import Identity
+from singanimation.flows.models import Fingerprint
 from singanimation.flows.pool import LOADER, WorkerPool
 from singanimation.flows.progress import Reporter, Totals
 from singanimation.flows.resume import open_manifest
@@ -52,6 +53,7 @@ class Job:
     pool: WorkerPool
     server: Server | None
     todo: list[Identity] = field(default_factory=list)
+    models: Fingerprint | None = None
     disk: ManifestScan | None = None
     chosen: int = 0
     first: list[Source] = field(default_factory=list)
@@ -159,7 +161,9 @@ def open_job(settings: Settings, reporter: Reporter, loader: str = LOADER) -> It
             if not any(run.manifest.glob("*.parquet")):  # surely needed: let it start while the models load
                 server.start()
         job.disk = _on_disk(run, settings, reporter)
-        find_todo(job, sources, fingerprint.result())
+        job.models = fingerprint.result()
+        _tell_models(job.models, reporter)
+        find_todo(job, sources, job.models)
         JOBS[job.key] = job
         stack.callback(JOBS.pop, job.key)
         yield job
@@ -193,6 +197,16 @@ def check_disk(output: Path, needed: int) -> str | None:
     return f"the run may need {human_bytes(needed)}, and the disk of {output} has {human_bytes(free)} free."
 
 
+def _tell_models(models: Fingerprint, reporter: Reporter) -> None:
+    LOGGER.info("action units: %s; faces found by: %s; SIFID on: %s", models.estimator, models.detector,
+                models.sifid_name)  # fmt: skip
+    for note in models.notes:
+        LOGGER.info("%s", note)
+    for warning in models.warnings:
+        reporter.say(f"warning: {warning}")
+        LOGGER.warning("%s", warning)
+
+
 def summary_of(job: Job) -> dict[str, Any]:
     """Return a run's summary as plain values: what ``summary.json`` and ``--json`` hold."""
     totals = job.totals
@@ -214,5 +228,14 @@ def summary_of(job: Job) -> dict[str, Any]:
         "edits": totals.edits,
         "variants": {"accepted": totals.accepted, "rejected": dict(sorted(totals.rejected.items()))},
         "accepted_again": job.accepted_again,
+        "models": _models_of(job.models),
         "working_seconds": round(totals.seconds_working, 1),
     }
+
+
+def _models_of(models: Fingerprint | None) -> dict[str, Any] | None:
+    if models is None:
+        return None
+    said = [*models.notes, *models.warnings]
+    return {"au_estimator": models.estimator, "face_detector": models.detector, "sifid_features": models.sifid_name,
+            "notes": said}  # fmt: skip

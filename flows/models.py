@@ -45,13 +45,20 @@ class Filter(Protocol):
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What identifies the models in a row: weights' digests, and the filter with its threshold."""
+    """What identifies the models in a row: weights' digests, and the filter with its threshold.
+
+    ``detector`` is who finds faces where a data set does not say; ``notes`` are for the log, ``warnings`` for the
+    user.
+    """
 
     editor: str
     estimator: str
     estimator_digest: str
     sifid_name: str
     sifid_threshold: float
+    detector: str = "haar"
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def resolved(self) -> dict[str, str]:
         """Return what stands in the pixel digest for the models."""
@@ -90,6 +97,9 @@ class FaceModels:
     estimator: str
     estimator_digest: str
     editor: Editor
+    detector: str = "haar"
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def choose_device(device: str) -> str:
@@ -104,7 +114,9 @@ def choose_device(device: str) -> str:
 
 
 def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: str = "cpu") -> FaceModels:
-    """Load the estimator, the aligner and the generator. Raises WeightsError, UsageError.
+    """Load the estimator (see ``choose_estimator`` for ``aus``), the aligner, the face detector and the generator.
+
+    Raises WeightsError, UsageError.
 
     From then on torch uses one thread in this process: the same bytes everywhere, and on a busy machine several
     threads made these small networks seven times slower.
@@ -112,25 +124,25 @@ def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: 
     import torch
 
     torch.set_num_threads(1)
+    from singanimation.flows.estimators import choose_detector, choose_estimator
     from singanimation.stages import crop
     from singanimation.stages.action_units.estimators import EmbeddedAligner, EmbeddedEstimator
     from singanimation.stages.ganimation.edit import ExpressionEditor
 
-    if aus not in ("auto", "embedded"):
-        raise UsageError(f"--aus {aus} is not available in this version; use embedded, or auto.")
-    estimator = EmbeddedEstimator.load(device)
-    aligner = EmbeddedAligner.load(device)
+    editor = ExpressionEditor.load(ganimation, device)
+    embedded, aligner = EmbeddedEstimator.load(device), EmbeddedAligner.load(device)
+    estimator = choose_estimator(aus, embedded, ganimation, device)
+    detector = choose_detector(estimator)
 
     def find_face(pixels: np.ndarray, source: Source) -> Crop:
         return crop.find_face(
             pixels, box=source.box, landmarks=source.landmarks, is_face_crop=source.is_face_crop,
-            align=aligner, eyes_of=estimator.find_eyes,
+            align=aligner, eyes_of=embedded.find_eyes, detector=detector,
         )  # fmt: skip
 
     return FaceModels(
-        find_face, crop.cut, crop.paste, crop.paste_edit,
-        lambda crops: estimator(crops).action_units, estimator.features,
-        f"{estimator.name}@{estimator.digest[:12]}", estimator.digest, ExpressionEditor.load(ganimation, device),
+        find_face, crop.cut, crop.paste, crop.paste_edit, estimator.measure, embedded.features,
+        estimator.name, estimator.digest, editor, detector.name, estimator.notes, estimator.warnings,
     )  # fmt: skip
 
 
@@ -149,5 +161,6 @@ def load_models(settings: Settings) -> Models:
     return Models(
         faces.find_face, faces.cut, faces.paste, faces.action_units, faces.editor, regenerator,
         lambda start: start_size(start, settings.singan_size), sifid,
-        Fingerprint(faces.editor.digest, faces.estimator, faces.estimator_digest, sifid.name, sifid.threshold),
+        Fingerprint(faces.editor.digest, faces.estimator, faces.estimator_digest, sifid.name, sifid.threshold,
+                    faces.detector, faces.notes, faces.warnings),
     )  # fmt: skip

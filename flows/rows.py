@@ -51,7 +51,8 @@ class RowMaker:
         """Return the source's row; ``size`` is height, width; ``image`` its PNG when it is to be embedded."""
         units = as_tuple(au_source)
         row = replace(self._base, width=size[1], height=size[0], au_source=units, au_measured=units)
-        row = replace(row, au_estimator=self._identity.fingerprint.estimator, message=message)
+        estimator = "openface" if self._identity.own_units else self._identity.fingerprint.estimator
+        row = replace(row, au_estimator=estimator, message=message)
         return self._with_image(row, image, "real") if image is not None else row
 
     def edit(self, work: EditWork, au_source: np.ndarray, shipped: "Shipped") -> Row:
@@ -96,7 +97,7 @@ class RowMaker:
         )
 
     def _synthetic(self, work: EditWork, au_source: np.ndarray, shipped: "Shipped", suffix: str) -> Row:
-        target = work.target
+        target, estimator = work.target, self._identity.fingerprint.estimator
         row = replace(
             self._base,
             label=target.label,
@@ -108,7 +109,7 @@ class RowMaker:
             au_source=as_tuple(au_source),
             au_target=target.action_units,
             au_measured=as_tuple(shipped.action_units),
-            au_estimator=self._identity.fingerprint.estimator,
+            au_estimator=f"au_source openface, au_measured {estimator}" if self._identity.own_units else estimator,
             width=shipped.size[1],
             height=shipped.size[0],
         )

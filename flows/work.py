@@ -115,15 +115,16 @@ def _augment(
     identity: Identity, job: SourceJob, models: Models, picture: Picture, crop: Crop, outcome: Outcome
 ) -> list[Row]:
     maker = RowMaker(identity, job.run_id)
-    au_source = models.action_units(crop.pixels[None])[0]
+    au_source = _source_units(identity, models, crop)
     works = plan_work(identity, job.known, au_source)
     ship = _Shipping(models, picture, crop, identity.frame)
+    outcome.notes = crop.notes
+    if identity.settings.aus == "openface" and not identity.own_units:
+        outcome.notes += ("no action units of OpenFace's: measured instead",)
     rows: list[Row] = []
     if job.known.get(identity.real()) != "accepted":
         image = encode_png(picture.pixels, picture.mode) if identity.settings.include_real else None
-        notes = "; ".join(crop.notes) or None
-        rows.append(maker.real(picture.pixels.shape[:2], au_source, notes, image))
-    outcome.notes = crop.notes
+        rows.append(maker.real(picture.pixels.shape[:2], au_source, "; ".join(outcome.notes) or None, image))
     if not any(work.attempts or work.edit_id not in job.known for work in works):
         return rows
     targets = np.array([work.target.action_units for work in works], np.float32)
@@ -137,6 +138,13 @@ def _augment(
         if work.attempts:
             rows += _regenerate(fitted, index, work, edit, _Judge(maker, models, ship, au_source, outcome))
     return rows
+
+
+def _source_units(identity: Identity, models: Models, crop: Crop) -> np.ndarray:
+    """Return the source's action units (17,): its own where it brings them and they are asked for, else measured."""
+    if identity.own_units:
+        return np.array(identity.source.action_units, np.float32)
+    return models.action_units(crop.pixels[None])[0]
 
 
 def _fit(identity: Identity, models: Models, works: Sequence[EditWork], edits: np.ndarray) -> Any:
@@ -176,9 +184,7 @@ class _Judge:
     au_source: np.ndarray
     outcome: Outcome
 
-    def __call__(
-        self, work: EditWork, edit: np.ndarray, batch: Sequence[Attempt], variants: np.ndarray
-    ) -> list[Row]:
+    def __call__(self, work: EditWork, edit: np.ndarray, batch: Sequence[Attempt], variants: np.ndarray) -> list[Row]:
         values = np.asarray(self.models.sifid.measure(edit, variants), np.float32)
         verdicts = np.asarray(self.models.sifid.accepts(values), bool)
         rows = []

@@ -8,6 +8,7 @@ from singanimation.pipeline.datasets.files import any_picture, child
 from singanimation.pipeline.datasets.sample import read_sample
 from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES
 from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.openface_sources import with_openface
 from singanimation.pipeline.settings import Settings
 
 SAMPLE = "sample"
@@ -26,8 +27,12 @@ def readers() -> tuple[Reader, ...]:
 
 
 def open_dataset(settings: Settings) -> Dataset:
-    """Find and read ``settings.input``; named sets lie under ``settings.data_root``. Raises DatasetError."""
-    return open_input(settings.input, settings.data_root)
+    """Find and read ``settings.input``; named sets lie under ``settings.data_root``. Raises DatasetError.
+
+    With ``--aus openface`` the sources carry the action units of OpenFace's files; see ``with_openface``.
+    """
+    dataset = open_input(settings.input, settings.data_root)
+    return with_openface(dataset) if settings.aus == "openface" else dataset
 
 
 def open_input(text: str, data_root: Path = Path("data")) -> Dataset:

@@ -1,19 +1,17 @@
 """Find the face in a picture.
 
-A data set's own landmarks or box come first, then the whole picture where it is itself a face crop, then OpenCV's
-Haar cascade; from a rough framing an aligner walks to the upright face, and the eye centres settle it.
+A data set's own landmarks or box come first, then the whole picture where it is itself a face crop, then a
+detector; from a rough framing an aligner walks to the upright face, and the eye centres settle it.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 
-import cv2
 import numpy as np
 
 from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.framing import CROP_SIZE, EYES, chain
 from singanimation.pipeline.records import Crop
+from singanimation.stages.crop.detectors import HAAR, FaceDetector
 from singanimation.stages.crop.framing import cut, scale_of, similarity
 
 SMALLEST_FACE = 48.0
@@ -44,18 +42,20 @@ def find_face(
     is_face_crop: bool = False,
     align: Aligner,
     eyes_of: EyeFinder,
+    detector: FaceDetector = HAAR,
 ) -> Crop:
     """Cut the (largest) face out of ``picture`` (H, W, 3) uint8 RGB.
 
     ``box`` (x0, y0, x1, y1) and ``landmarks`` (K >= 2, 2; the first two are the eye centres) are what the data
-    set knows, in pixels of the picture. Raises PictureError ``no_face`` or ``too_small``.
+    set knows, in pixels of the picture; ``detector`` looks where it knows nothing. Raises
+    PictureError ``no_face`` or ``too_small``.
     """
     notes: list[str] = []
     matrix = None
     if landmarks is not None and len(landmarks) >= 2:
         matrix = similarity(np.asarray(landmarks[:2], float), EYES)
     else:
-        matrix = _from_guesses(picture, _guesses(picture, box, is_face_crop, notes), align)
+        matrix = _from_guesses(picture, _guesses(picture, box, is_face_crop, detector, notes), align)
     if matrix is None:
         raise PictureError("no_face", "No face was found in this picture; a face box or landmarks would help.")
     matrix, points = _refine(picture, matrix, eyes_of)
@@ -67,22 +67,11 @@ def find_face(
     return Crop(cut(picture, matrix), matrix, points.astype(np.float32), float(side), tuple(notes))
 
 
-def detect_faces(picture: np.ndarray) -> np.ndarray:
-    """Return Haar's face boxes of ``picture`` (H, W, 3), float64 (K, 4) x0, y0, x1, y1, largest first."""
-    shrink = min(1.0, 640 / max(picture.shape[:2]))
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    if shrink < 1:
-        grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    smallest = max(int(32 * shrink), 20)
-    found = _cascade().detectMultiScale(cv2.equalizeHist(grey), 1.1, 5, minSize=(smallest, smallest))
-    boxes = np.array([(x, y, x + w, y + h) for x, y, w, h in found], float).reshape(-1, 4) / shrink
-    return boxes[np.argsort(-(boxes[:, 2] - boxes[:, 0]), kind="stable")]
-
-
 def _guesses(
     picture: np.ndarray,
     box: tuple[float, float, float, float] | None,
     is_face_crop: bool,
+    detector: FaceDetector,
     notes: list[str],
 ) -> list[np.ndarray]:
     """Rough framings to try in turn: (2, 3) matrices onto the aligner's square."""
@@ -92,11 +81,11 @@ def _guesses(
         return [_square_matrix(box, grow) for grow in (1.25, 1.0, 1.5)]
     if is_face_crop:
         return [whole, _square_matrix((0, 0, width, height), 1.3)]
-    boxes = detect_faces(picture)
+    boxes = detector.boxes(picture)
     if len(boxes) > 1:
         notes.append(f"several faces: took the largest of {len(boxes)}")
-    guesses = [_square_matrix(tuple(found), 1.35) for found in boxes[:3]]
-    if max(height, width) <= 1.6 * min(height, width):  # the cascade misses faces that fill the picture
+    guesses = [_square_matrix(tuple(found), detector.grow) for found in boxes[:3]]
+    if max(height, width) <= 1.6 * min(height, width):  # detectors miss faces that fill the picture
         guesses += [whole, _square_matrix((0, 0, width, height), 1.4)]
     return guesses
 
@@ -135,8 +124,3 @@ def _refine(
         matrix = chain(similarity(eyes[0].astype(float), EYES), matrix)
     _, points = eyes_of(cut(picture, matrix)[None])
     return matrix, points[0]
-
-
-@lru_cache(maxsize=1)
-def _cascade() -> cv2.CascadeClassifier:
-    return cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"))

