@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from singanimation.pipeline.errors import WeightsError
 from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
 from singanimation.stages.ganimation.networks import PaperGenerator
+from singanimation.stages.ganimation.published.mapping import convert
+from singanimation.stages.ganimation.published.networks import StatisticsGenerator
+from singanimation.stages.ganimation.published.reading import is_safetensors, read_state
 
 FORMAT = "singanimation-ganimation-1"
-_ARCHITECTURES: Mapping[str, type[nn.Module]] = {"geometry": GeometryGenerator, "paper": PaperGenerator}
+_METADATA = "singanimation"
+_ARCHITECTURES: Mapping[str, type[nn.Module]] = {
+    "geometry": GeometryGenerator,
+    "paper": PaperGenerator,
+    "paper-statistics": StatisticsGenerator,
+}
 
 
 class LoadedGenerator(NamedTuple):
@@ -28,25 +36,34 @@ class LoadedGenerator(NamedTuple):
     card: dict[str, str]
 
 
-def save_generator(path: Path, network: nn.Module, options: Mapping[str, object], card: Mapping[str, str]) -> None:
-    """Write ``network``'s weights as float16 safetensors to ``path`` (temporary name, then renamed).
+def save_generator(
+    path: Path,
+    network: nn.Module,
+    options: Mapping[str, object],
+    card: Mapping[str, str],
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write ``network``'s weights as safetensors of ``dtype`` to ``path`` (temporary name, then renamed).
 
-    ``options`` are the constructor's arguments; ``card`` is free text (recipe, command, data, licences).
+    ``options`` are the constructor's arguments; ``card`` is free text (recipe, command, data, licences). The same
+    network, options and card give the same bytes.
     """
-    name = next((key for key, kind in _ARCHITECTURES.items() if isinstance(network, kind)), None)
+    name = next((key for key, kind in _ARCHITECTURES.items() if type(network) is kind), None)
     if name is None:
         raise WeightsError(f"{type(network).__name__} is no generator that can be saved.")
-    weights = {key: value.detach().to("cpu", torch.float16).contiguous() for key, value in network.state_dict().items()}
-    metadata = {"format": FORMAT, "architecture": name, "options": json.dumps(dict(options)), **card}
+    about = {**card, "format": FORMAT, "architecture": name, "options": json.dumps(dict(options), sort_keys=True)}
+    # One entry only: safetensors writes several in an order that changes from run to run.
+    metadata = {_METADATA: json.dumps(about, sort_keys=True)}
     temporary = path.with_name(path.name + ".tmp")
-    save_file(weights, temporary, metadata=metadata)
+    save_file({key: _stored(value, dtype) for key, value in network.state_dict().items()}, temporary, metadata=metadata)
     temporary.replace(path)
 
 
 def load_generator(path: Path | None = None, device: str = "cpu") -> LoadedGenerator:
     """Load ``path``, or the generator that ships with the package, in eval mode on ``device``.
 
-    Raises WeightsError when the file is missing, damaged, or not one of ours.
+    Takes our own files, and checkpoints of the published implementations (see ``published.mapping``) as they are.
+    Raises WeightsError when the file is missing, damaged, or neither.
     """
     if path is None:
         with as_file(files("singanimation.stages.ganimation") / "weights" / "generator.safetensors") as shipped:
@@ -55,23 +72,47 @@ def load_generator(path: Path | None = None, device: str = "cpu") -> LoadedGener
 
 
 def _load(path: Path, device: str) -> LoadedGenerator:
-    if not path.is_file():
-        raise WeightsError(f"The generator {path} does not exist; give --ganimation a .safetensors file.")
-    try:
-        with safe_open(path, "pt") as opened:
-            metadata = dict(opened.metadata() or {})
-            weights = {key: opened.get_tensor(key).float() for key in opened.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise WeightsError(f"{path} is no readable safetensors file ({error}); is it complete?") from None
-    kind = _ARCHITECTURES.get(metadata.get("architecture", ""))
-    if metadata.get("format") != FORMAT or kind is None:
+    state = read_state(path)
+    about = _about(path) if is_safetensors(path) else {}
+    if about:
+        network = _build(path, about, state)
+    else:
+        converted = convert(state, path)
+        network, about = converted.network, {"implementation": converted.implementation.name}
+    network.eval().requires_grad_(False).to(device)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return LoadedGenerator(network, digest, about)
+
+
+def _build(path: Path, about: Mapping[str, str], state: Mapping[str, Tensor]) -> nn.Module:
+    kind = _ARCHITECTURES.get(about.get("architecture", ""))
+    if about.get("format") != FORMAT or kind is None:
         raise WeightsError(f"{path} is a safetensors file, but not a generator written by `augment train ganimation`.")
+    weights = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     try:
-        network = kind(**json.loads(metadata["options"]))
+        network = kind(**json.loads(about["options"]))
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise WeightsError(f"{path} does not fit the {metadata['architecture']} generator: {reason}") from None
-    network.eval().requires_grad_(False).to(device)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return LoadedGenerator(network, digest, metadata)
+        raise WeightsError(f"{path} does not fit the {about['architecture']} generator: {reason}") from None
+    return network
+
+
+def _about(path: Path) -> dict[str, str]:
+    """Return what a file of ours says of itself, empty for a file without metadata."""
+    with safe_open(path, "pt") as opened:
+        metadata = dict(opened.metadata() or {})
+    if _METADATA not in metadata:
+        return metadata if "architecture" in metadata else {}  # files of earlier versions: one entry a word
+    try:
+        about = json.loads(metadata[_METADATA])
+    except ValueError:
+        about = None
+    if not isinstance(about, dict):
+        raise WeightsError(f"{path} has a card that cannot be read; is it one of ours?")
+    return about
+
+
+def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
+    value = value.detach().cpu()
+    return (value.to(dtype) if value.is_floating_point() else value).contiguous()

@@ -1,0 +1,1 @@
+"""Generators that others published: read as data, recognised by their tensors, run as ours."""
