@@ -17,13 +17,17 @@ from singanimation.pipeline.records import Crop, Source
 
 @dataclass(frozen=True)
 class Face:
-    """A picture with its face: ``name`` is unique among the pictures asked for, ``action_units`` (17,) in 0..1."""
+    """A picture with its face: ``name`` is unique among the pictures asked for, ``action_units`` (17,) in 0..1.
+
+    ``estimator`` is whose they are, in the manifest's words.
+    """
 
     path: Path
     name: str
     picture: Picture
     crop: Crop
     action_units: np.ndarray
+    estimator: str = ""
 
 
 def picture_paths(inputs: Sequence[Path]) -> list[Path]:
@@ -48,14 +52,28 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     return [p.stem if stems[p.stem] == 1 else f"{p.stem}-{digest(p.as_posix(), length=8)}" for p in paths]
 
 
-def find_faces(paths: Sequence[Path], models: FaceModels) -> Iterator[Face | PictureError]:
-    """Read each picture and find its face; what cannot be used comes back as its PictureError."""
-    for path, name in zip(paths, unique_names(paths), strict=True):
+def picture_sources(paths: Sequence[Path]) -> list[Source]:
+    """Return the pictures as sources; ``source_id`` is their name."""
+    names = zip(paths, unique_names(paths), strict=True)
+    return [Source(dataset="", source_id=name, path=path, source_path=path.name) for path, name in names]
+
+
+def find_faces(
+    paths: Sequence[Path], models: FaceModels, sources: Sequence[Source] | None = None
+) -> Iterator[Face | PictureError]:
+    """Read each picture and find its face; what cannot be used comes back as its PictureError.
+
+    ``sources`` are the pictures' where they bring action units of their own, which are then taken.
+    """
+    for path, source in zip(paths, sources or picture_sources(paths), strict=True):
         try:
             picture = read_picture(path)
-            source = Source(dataset="", source_id=name, path=path, source_path=path.name)
             crop = models.find_face(picture.pixels, source)
-            yield Face(path, name, picture, crop, models.action_units(crop.pixels[None])[0])
+            if source.action_units is not None:
+                units, estimator = np.array(source.action_units, np.float32), "openface"
+            else:
+                units, estimator = models.action_units(crop.pixels[None])[0], models.estimator
+            yield Face(path, source.source_id, picture, crop, units, estimator)
         except PictureError as error:
             text = str(error) if path.name in str(error) else f"{path}: {error}"
             yield PictureError(error.reason, text)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from singanimation.pipeline.datasets.dataset import Dataset, Reader
 from singanimation.pipeline.datasets.files import any_picture, child
+from singanimation.pipeline.datasets.openface import with_openface
 from singanimation.pipeline.datasets.sample import read_sample
 from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES
 from singanimation.pipeline.errors import DatasetError
-from singanimation.pipeline.openface_sources import with_openface
 from singanimation.pipeline.settings import Settings
 
 SAMPLE = "sample"

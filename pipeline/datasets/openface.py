@@ -1,5 +1,6 @@
 """Which row of which OpenFace file belongs to which picture of a data set."""
 
+import itertools
 import os
 import re
 from collections import Counter, defaultdict
@@ -25,13 +26,34 @@ def with_openface(dataset: Dataset) -> Dataset:
     reason in ``warnings``: they are measured with the embedded estimator. Raises UsageError where no picture has
     any, DatasetError for a damaged file.
     """
-    findings = Findings()
-    open_sources = [source for source in dataset.sources if source.action_units is None]
     folder = dataset.root if dataset.root is None or dataset.root.is_dir() else dataset.root.parent
-    tables = read_tables(folder) if folder is not None and open_sources else []
-    match = Matcher(tables, [picture_path(source, folder) for source in dataset.sources])
-    sources = []
-    for source in dataset.sources:
+    lacking = any(source.action_units is None for source in dataset.sources)
+    tables = read_tables(folder) if folder is not None and lacking else []
+    sources, sentences = attach(dataset.sources, tables, folder or Path())
+    if not any(source.action_units is not None for source in sources):
+        raise UsageError(nothing_found(f"the {len(sources):,} pictures of {dataset.name}", len(tables)))
+    return replace(dataset, sources=sources, warnings=[*dataset.warnings, *sentences])
+
+
+def nothing_found(what: str, files: int) -> str:
+    """Return the sentence for pictures none of which has a row in any of so many files."""
+    return (
+        f"--aus openface: none of {what} has action units of OpenFace's ({files} files with AU columns were found "
+        "beside them); `FaceLandmarkImg -fdir PICTURES -out_dir PICTURES/processed -aus` makes them."
+    )
+
+
+def attach(
+    sources: Sequence[Source], tables: Sequence[OpenFaceTable], folder: Path = Path()
+) -> tuple[list[Source], list[str]]:
+    """Return the sources with their action units where the tables have them, and a sentence for each kind of lack.
+
+    ``folder`` is what ``source_path`` is relative to, for sources that are no files.
+    """
+    findings = Findings()
+    match = Matcher(tables, [picture_path(source, folder) for source in sources])
+    given = []
+    for source in sources:
         if source.action_units is None:
             found, problem = match(picture_path(source, folder))
             if found is not None:
@@ -39,29 +61,22 @@ def with_openface(dataset: Dataset) -> Dataset:
             else:
                 findings.add(f"{{count}} pictures have {problem} and are measured with the embedded estimator",
                              source.source_id)  # fmt: skip
-        sources.append(source)
-    if not any(source.action_units is not None for source in sources):
-        raise UsageError(
-            f"--aus openface: none of the {len(sources):,} pictures of {dataset.name} has action units of OpenFace's "
-            f"({len(tables)} files with AU columns below {folder}); `FaceLandmarkImg -fdir PICTURES -out_dir "
-            "PICTURES/processed -aus` makes them, and --aus auto does without."
-        )
+        given.append(source)
     for table in tables:
         if table.lacking:
             findings.add(f"{{count}} files lack {', '.join(table.lacking)}, which count as 0", str(table.path))
-    return replace(dataset, sources=sources, warnings=[*dataset.warnings, *findings.sentences()])
+    return given, findings.sentences()
 
 
-def picture_path(source: Source, folder: Path | None) -> Path:
+def picture_path(source: Source, folder: Path) -> Path:
     """Return where a source's picture lies, or would lie if it were a file."""
-    return source.path or (folder or Path()) / source.source_path
+    return source.path or folder / source.source_path
 
 
-def read_tables(folder: Path) -> list[OpenFaceTable]:
-    """Return OpenFace's CSV files anywhere below ``folder``, sorted."""
-    paths = [
-        Path(place) / name for place, _, names in os.walk(folder) for name in names if name.lower().endswith(".csv")
-    ]
+def read_tables(folder: Path, everywhere: bool = True) -> list[OpenFaceTable]:
+    """Return OpenFace's CSV files below ``folder``, sorted: anywhere, or only in it and in the folders in it."""
+    entries = folder.rglob("*") if everywhere else itertools.chain(folder.glob("*"), folder.glob("*/*"))
+    paths = [path for path in entries if path.suffix.lower() == ".csv"]
     return [table for path in sorted(paths) if (table := read_openface(path)) is not None]
 
 
