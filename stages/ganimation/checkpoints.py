@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from singanimation.pipeline.errors import WeightsError
@@ -55,7 +55,8 @@ def save_generator(
     # One entry only: safetensors writes several in an order that changes from run to run.
     metadata = {_METADATA: json.dumps(about, sort_keys=True)}
     temporary = path.with_name(path.name + ".tmp")
-    save_file({key: _stored(value, dtype) for key, value in network.state_dict().items()}, temporary, metadata=metadata)
+    weights = {key: _stored(value, dtype) for key, value in network.state_dict().items()}
+    temporary.write_bytes(save(weights, metadata))  # save_file's own files only their owner may read
     temporary.replace(path)
 
 

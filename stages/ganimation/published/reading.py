@@ -88,7 +88,7 @@ def _read_pytorch(path: Path) -> Any:
                 f"{path} holds code ({code.group(1)}), which was not run; ask for a plain state dict, or save one "
                 "where you trust the file."
             ) from None
-        reason = text.splitlines()[0].rstrip(".") if text else type(error).__name__
+        reason = text.splitlines()[0].split(". ")[0].rstrip(".") if text else type(error).__name__
         raise WeightsError(
             f"{path} is no readable safetensors file and no PyTorch checkpoint ({reason}); is it complete?"
         ) from None
