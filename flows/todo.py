@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from singanimation.flows.allotments import allot, save_shares
 from singanimation.flows.classes import planned_classes
+from singanimation.flows.finished import Finished
 from singanimation.flows.identity import Allotment, Identity
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.resume import accept_again, open_manifest
-from singanimation.flows.wanted import state_of
 from singanimation.flows.work import file_sha256
 from singanimation.pipeline.errors import MachineError, UsageError
 from singanimation.pipeline.records import Source
@@ -38,15 +38,16 @@ def find_todo(job: "Job", sources: Sequence[Source], models: Fingerprint) -> Non
         job.accepted_again = accept_again(listed, job.disk, models)
         if job.accepted_again:
             job.disk = open_manifest(job.run.manifest)
+    finished = Finished(job.run.output, job.settings, models)
     for identity in identities:
-        source = identity.source
-        state = state_of(identity, job.disk.known(source.dataset, source.source_id))
+        state = finished.state_of(identity, job.disk)
         if not state.done:
             job.todo.append(identity)
             continue
         job.complete += 1
         if state.missing:
-            job.totals.short[source.source_id] = state.missing
+            job.totals.short[identity.source.source_id] = state.missing
+    finished.save()
     job.totals.sources = len(job.todo)
 
 

@@ -14,7 +14,6 @@ from singanimation.pipeline.plan import (
     edits_wanted,
     plan_seed,
     quotas,
-    start_of_attempt,
     targets_of,
 )
 from singanimation.pipeline.records import ExpressionTarget, Source
@@ -111,14 +110,13 @@ def canonical_label(source: Source) -> str | None:
 
 def _attempts(identity: Identity, choices: Sequence[Choice], place: int, quota: int, known: Known) -> _Attempts:
     """Go through the attempts at the edit of this place until enough are accepted, or there are no more."""
-    name = identity.variants(choices[place].key, choices[0].key)
     lacking, made, remaining = quota, [], []
-    for index in range(quota * ATTEMPTS_PER_ACCEPTED):
-        start = start_of_attempt(place, index, identity.settings.start_scale)
-        variant_id = name(start, index)
+    keys = choices[place].key, choices[0].key
+    for attempt in identity.attempts(*keys, place, quota * ATTEMPTS_PER_ACCEPTED):
+        variant_id = attempt[2]
         status = known.get(variant_id)
         if status is None:
-            remaining.append((index, start, variant_id))
+            remaining.append(attempt)
             continue
         made.append(variant_id)
         if status == "accepted":

@@ -1,6 +1,7 @@
 """The fast scan that resuming and topping up need: what is on disk, per source, from four small columns alone."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables
 from singanimation.manifests.schema import STATUSES
 from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.identity import digest
 
 COLUMNS = ("dataset", "source_id", "variant_id", "status")
 _PLAIN = pa.schema([(name, pa.string()) for name in COLUMNS])
@@ -51,8 +53,22 @@ class ManifestScan:
         if code is None:
             return {}
         first, end = self._bounds[code], self._bounds[code + 1]
-        statuses = [STATUSES[index] for index in self._statuses[first:end]]
-        return dict(zip(self._ids[first:end].to_pylist(), statuses, strict=True))
+        statuses = [STATUSES[index] for index in self._statuses[first:end].tolist()]
+        places = (self._places[first : end + 1] - self._places[first]).tolist()
+        text = self._text[self._places[first] : self._places[end]].decode()
+        if not text.isascii():  # ids of ours are hex digits; others' would be cut in the wrong places
+            return dict(zip(self._ids[first:end].to_pylist(), statuses, strict=True))
+        return dict(zip([text[a:b] for a, b in pairwise(places)], statuses, strict=True))
+
+    def rows_digest(self, dataset: str, source_id: str) -> str | None:
+        """Return a digest of a source's ids and statuses in their order, None for an unknown source."""
+        code = self._codes.get(dataset + _BETWEEN + source_id)
+        if code is None:
+            return None
+        first, end = self._bounds[code], self._bounds[code + 1]
+        places = self._places[first : end + 1]
+        ids = self._text[places[0] : places[-1]]
+        return digest(ids, (places - places[0]).tobytes(), self._statuses[first:end].tobytes())
 
     def parts(self, dataset: str, source_id: str) -> list[Path]:
         """Return the files that hold a source's rows, sorted by name."""
@@ -86,7 +102,9 @@ class ManifestScan:
         names = encoded.dictionary.to_pylist()
         numbers = np.array([self._codes.setdefault(name, len(self._codes)) for name in names], np.int64)
         codes = numbers[encoded.indices.to_numpy()]
-        for code, place in np.unique(np.stack([codes, places]), axis=1).T.tolist():
+        # rows of one source lie together: where source or file change is all there is to note
+        begins = np.flatnonzero(np.diff(codes, prepend=-1) | np.diff(places, prepend=-1))
+        for code, place in zip(codes[begins].tolist(), places[begins].tolist(), strict=True):
             held = self._parts.setdefault(code, [])
             if not held or held[-1] != place:
                 held.append(place)
@@ -98,6 +116,9 @@ class ManifestScan:
         order = np.argsort(whole, kind="stable")
         self._bounds = np.searchsorted(whole[order], np.arange(len(self._codes) + 1))
         self._ids = pa.chunked_array(ids, pa.large_string()).combine_chunks().take(pa.array(order))
+        _, places, text = self._ids.buffers()
+        self._places = np.frombuffer(places, np.int64) if places else np.zeros(1, np.int64)
+        self._text = text.to_pybytes() if text else b""
         self._statuses = np.concatenate(statuses)[order] if statuses else np.zeros(0, np.int8)
 
 
