@@ -29,7 +29,10 @@ class Pool:
 
 @dataclass
 class Batch:
-    """One random crop per edit: all (1, B*3, c, c), the inputs of a generator 10 pixels larger."""
+    """One random crop per edit: all (1, B*3, c, c), the inputs of a generator 10 pixels larger.
+
+    ``code`` (1, B*P, c+10, c+10) is the position code of the crops, None where the pyramid has none.
+    """
 
     real: torch.Tensor
     noisy: torch.Tensor
@@ -38,6 +41,7 @@ class Batch:
     guided: torch.Tensor
     noisy_path: torch.Tensor
     path: torch.Tensor
+    code: torch.Tensor | None
 
 
 @torch.no_grad()
@@ -91,7 +95,14 @@ class Batches:
             guided=_picked(self._pool.guided, picks),
             noisy_path=_cut(noisy_path, places, padded),
             path=_cut(path, places, padded),
+            code=self._code(places, padded),
         )
+
+    def _code(self, places: list[tuple[int, int]], size: int) -> torch.Tensor | None:
+        if not self._pyramid.cycles:
+            return None
+        whole = self._pyramid.code(self._index)
+        return torch.cat([whole[..., top : top + size, left : left + size] for top, left in places], 1)
 
 
 def _picked(values: torch.Tensor, picks: list[int]) -> torch.Tensor:

@@ -1,12 +1,12 @@
 """The fast engine's pyramid: its scales, what enters at a start scale, and the chain of generators."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from singanimation.stages.singan.networks import COLOURS, Critic, Generator, edit_state, pad
+from singanimation.stages.singan.positions import position_code, with_code
 from singanimation.stages.singan.pyramid import pyramid_sizes, resize
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.start_noise import StartNoise
@@ -47,12 +47,18 @@ class FastPyramid:
     draws from noise alone, and a later start takes the up-sampled reconstruction of the scales above it.
     """
 
-    def __init__(self, target: torch.Tensor, *, ratio: float, whole: bool, start_noise: StartNoise) -> None:
-        """Prepare for ``target`` (1, B*3, H, H) in -1..1; ``scales`` is filled by training."""
+    def __init__(
+        self, target: torch.Tensor, *, ratio: float, whole: bool, start_noise: StartNoise, cycles: tuple[int, ...] = ()
+    ) -> None:
+        """Prepare for ``target`` (1, B*3, H, H) in -1..1; ``scales`` is filled by training.
+
+        ``cycles`` are those of the generators' position code, none with ``whole``: from N, SinGAN as published.
+        """
         self.target = target
         self.edits = target.shape[1] // COLOURS
         self.whole = whole
         self.start_noise = start_noise
+        self.cycles = () if whole else cycles
         self.sizes = fast_sizes(target.shape[-1], ratio, whole=whole)
         self.pictures = [resize(target, size) for size in self.sizes]
         self.scales: list[FastScale] = []
@@ -90,7 +96,20 @@ class FastPyramid:
     def step(self, scale: int, previous: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
         """Run one generator on (S, B*3, h, h) and noise of that shape (None: no noise)."""
         padded = pad(previous)
-        return self.scales[scale].generator(padded if noise is None else padded + pad(noise), padded)
+        noisy = padded if noise is None else padded + pad(noise)
+        return self.scales[scale].generator(self.placed(scale, noisy), padded)
+
+    def placed(self, scale: int, noisy: torch.Tensor, code: torch.Tensor | None = None) -> torch.Tensor:
+        """Join the input (S, B*3, h, w) of a generator with its position code, by default the whole picture's."""
+        if not self.cycles:
+            return noisy
+        if code is None:
+            code = self.code(scale).expand(self.edits, -1, -1, -1).flatten(0, 1)[None]
+        return with_code(noisy, code)
+
+    def code(self, scale: int) -> torch.Tensor:
+        """Return the position code of a padded picture of ``scale``: (1, P, h+10, h+10)."""
+        return position_code(self.sizes[scale], self.cycles, self.target.dtype, self.target.device)
 
     @torch.no_grad()
     def chain(
@@ -126,7 +145,7 @@ class FastPyramid:
         own = slice(COLOURS * index, COLOURS * index + COLOURS)
         single = FastPyramid.__new__(FastPyramid)
         single.target, single.edits, single.whole = self.target[:, own], 1, self.whole
-        single.start_noise, single.sizes = self.start_noise, self.sizes
+        single.start_noise, single.sizes, single.cycles = self.start_noise, self.sizes, self.cycles
         single.pictures = [picture[:, own] for picture in self.pictures]
         single.optimal_noise = None if self.optimal_noise is None else self.optimal_noise[:, own]
         single.scales = [_alone(scale, index, self.edits) for scale in self.scales]
@@ -134,11 +153,9 @@ class FastPyramid:
 
 
 def _alone(scale: FastScale, index: int, edits: int) -> FastScale:
-    networks: list[Generator | Critic] = []
-    for network in (scale.generator, scale.critic):
-        kind = type(network)
-        single = kind(1, network.kernels, normalise=network.normalise).to(scale.noise)
-        state: Mapping[str, torch.Tensor] = edit_state(network, index, edits)
-        single.load_state_dict(state)
-        networks.append(single.eval().requires_grad_(False))
-    return FastScale(scale.size, networks[0], networks[1], scale.noise[index : index + 1])  # type: ignore[arg-type]
+    generator = Generator(1, scale.generator.kernels, normalise=scale.generator.normalise, codes=scale.generator.codes)
+    critic = Critic(1, scale.critic.kernels, normalise=scale.critic.normalise)
+    for own, network in ((generator, scale.generator), (critic, scale.critic)):
+        own.to(scale.noise).load_state_dict(edit_state(network, index, edits))
+        own.eval().requires_grad_(False)
+    return FastScale(scale.size, generator, critic, scale.noise[index : index + 1])

@@ -22,6 +22,7 @@ from singanimation.stages.singan.networks import (
     initialise,
     repeat_state,
 )
+from singanimation.stages.singan.positions import CYCLES, code_channels
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.start_noise import StartNoise
 
@@ -44,13 +45,14 @@ class FastRecipe:
     decay_to: float = 0.1
     reconstruction: float = 10.0
     guidance: float = 3.0
-    adversarial: float = 0.3
+    adversarial: float = 1.0
     penalty: float = 0.03
     penalty_every: int = 8
     pool: int = 16
     fine_noise: float = 0.1
     least_noise: float = 0.02
     normalise: bool = False
+    cycles: tuple[int, ...] = CYCLES
     start_noise: StartNoise = field(default_factory=StartNoise)
 
 
@@ -67,7 +69,7 @@ def train_pyramid(
 
     ``warm`` is the trained pyramid of one edit from whose weights all begin. Edit b uses ``seeds[b]`` alone.
     """
-    pyramid = FastPyramid(target, ratio=recipe.ratio, whole=whole, start_noise=recipe.start_noise)
+    pyramid = FastPyramid(target, ratio=recipe.ratio, whole=whole, start_noise=recipe.start_noise, cycles=recipe.cycles)
     for index in range(len(pyramid.sizes)):
         randomness = EditRandomness(seeds, f"fast-{whole}-{index}", target)
         if pyramid.from_noise(index):
@@ -87,7 +89,8 @@ def _networks(
     repeat: bool,
 ) -> tuple[Generator, Critic]:
     edits = pyramid.edits
-    generator = Generator(edits, recipe.kernels, normalise=recipe.normalise)
+    codes = code_channels(pyramid.cycles)
+    generator = Generator(edits, recipe.kernels, normalise=recipe.normalise, codes=codes)
     critic = Critic(edits, recipe.kernels, normalise=recipe.normalise)
     if before is None:
         initialise(generator, randomness.generators, None)
@@ -116,13 +119,13 @@ def _train_scale(
     for iteration in range(iterations):
         _set_learning_rate(optimisers, recipe, iteration / iterations)
         batch = batches.draw(iteration)
-        fake = generator(batch.noisy, batch.previous)
+        fake = generator(pyramid.placed(index, batch.noisy, batch.code), batch.previous)
         loss = critic_loss(critic, batch.real, fake.detach(), pyramid.edits)
         if iteration % recipe.penalty_every == 0:
             loss = loss + recipe.penalty * recipe.penalty_every * r1_penalty(critic, batch.real, pyramid.edits)
         _descend(optimisers[1], loss)
         critic.requires_grad_(False)
-        rebuilt = generator(batch.noisy_path, batch.path)
+        rebuilt = generator(pyramid.placed(index, batch.noisy_path, batch.code), batch.path)
         loss = recipe.reconstruction * per_edit_mean((rebuilt - batch.real).square(), pyramid.edits)
         error = per_edit_mean((fake - batch.guide).square() * batch.guided, pyramid.edits)
         loss = loss + recipe.guidance * error - recipe.adversarial * per_edit_mean(critic(fake), pyramid.edits)

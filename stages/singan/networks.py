@@ -28,11 +28,11 @@ class ConvolutionStack(nn.Module):
     Convolutions before a BatchNorm carry no bias: the normalisation would take it away again.
     """
 
-    def __init__(self, edits: int, kernels: int, channels_out: int, *, normalise: bool) -> None:
+    def __init__(self, edits: int, kernels: int, channels_out: int, *, normalise: bool, codes: int = 0) -> None:
         super().__init__()
-        self.edits, self.kernels, self.normalise = edits, kernels, normalise
+        self.edits, self.kernels, self.normalise, self.codes = edits, kernels, normalise, codes
         layers: list[nn.Module] = []
-        channels = COLOURS
+        channels = COLOURS + codes
         for _ in range(LAYERS - 1):
             layers.append(nn.Conv2d(edits * channels, edits * kernels, 3, groups=edits, bias=not normalise))
             if normalise:
@@ -46,11 +46,15 @@ class ConvolutionStack(nn.Module):
 class Generator(ConvolutionStack):
     """Adds detail to the up-sampled picture of the scale before (SinGAN, eq. 2-3)."""
 
-    def __init__(self, edits: int, kernels: int, *, normalise: bool) -> None:
-        super().__init__(edits, kernels, COLOURS, normalise=normalise)
+    def __init__(self, edits: int, kernels: int, *, normalise: bool, codes: int = 0) -> None:
+        """Prepare for ``edits`` pictures; ``codes`` channels of a position code join each one's colours."""
+        super().__init__(edits, kernels, COLOURS, normalise=normalise, codes=codes)
 
     def forward(self, noisy: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
-        """Map two padded (S, B*3, H+10, W+10) to (S, B*3, H, W): ``previous`` plus a residual in -1..1."""
+        """Map ``noisy`` (S, B*(3+codes), H+10, W+10) and ``previous`` (S, B*3, H+10, W+10), both padded.
+
+        Returns (S, B*3, H, W): ``previous`` plus a residual in -1..1.
+        """
         return torch.tanh(self.layers(noisy)) + previous[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
