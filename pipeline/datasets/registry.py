@@ -15,9 +15,10 @@ SAMPLE = "sample"
 
 # In the order in which a folder is tried: the surest marks first, the image folder takes what is left.
 _READERS = (
-    ("image", "READER"), ("manifest", "READER"), ("celeba", "READER"), ("affectnet", "READER"), ("ferplus", "READER"),
-    ("expw", "READER"), ("raf_db", "READER"), ("raf_db", "COMPOUND_READER"), ("fer2013", "READER"),
-    ("ck_plus", "READER"), ("index", "READER"), ("image_folder", "READER"),
+    ("image", "READER"), ("manifest", "READER"), ("ganimation_set", "READER"), ("celeba", "READER"),
+    ("affectnet", "READER"), ("ferplus", "READER"), ("expw", "READER"), ("raf_db", "READER"),
+    ("raf_db", "COMPOUND_READER"), ("fer2013", "READER"), ("ck_plus", "READER"), ("index", "READER"),
+    ("image_folder", "READER"),
 )  # fmt: skip
 
 
