@@ -14,6 +14,7 @@ from singanimation.pipeline.datasets.openface import attach, nothing_found, read
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.openface import SCALE
+from singanimation.pipeline.pyfeat import check_estimator
 from singanimation.pipeline.records import Source
 
 app = typer.Typer(add_completion=False)
@@ -39,6 +40,7 @@ def aus(
         raise UsageError(f"--to {to}: use {' or '.join(_FORMATS)}.")
     if to == "csv" and output.is_dir():
         raise UsageError(f"--output {output} is a folder; name a CSV file, or add --to openface-csv.")
+    check_estimator(estimator)
     paths = picture_paths(pictures)
     sources = _with_openface(pictures, paths, quiet) if estimator == "openface" else picture_sources(paths)
     from singanimation.flows.models import choose_device, load_face_models

@@ -1,13 +1,13 @@
 """Who estimates action units and who finds faces: what ``--aus`` and the weights at hand lead to, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.pyfeat import NOT_INSTALLED, detector_file, package_folder, unusable, weights_file
 from singanimation.pipeline.weights import file_sha256, find, locate
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from singanimation.stages.crop import FaceDetector
 
 CARD_KEY = "au_estimator"
-"""In a generator's card (safetensors metadata): whose action units it was trained on; absent: the embedded ones."""
+"""In a generator's card: whose action units it was trained on. Absent: OpenFace's for published generators, else the
+embedded estimator's."""
 
 CHOICES = ("auto", "embedded", "pyfeat", "openface")
 
@@ -37,17 +38,15 @@ class Estimator:
 
 
 def choose_estimator(
-    aus: str, embedded: "EmbeddedEstimator", ganimation: Path | None = None, device: str = "cpu"
+    aus: str, embedded: "EmbeddedEstimator", card: Mapping[str, str], device: str = "cpu"
 ) -> Estimator:
     """Return the estimator that ``--aus`` asks for. Raises UsageError and WeightsError for one that cannot be used.
 
-    ``auto`` is the estimator whose scale the generator was trained on: an edit is the difference between a
-    measured and a wanted vector, and two estimators' zeros and ones are not the same. Where that one cannot be used,
-    auto goes on with the embedded estimator and warns. ``openface`` takes the sources' values from OpenFace's files;
-    edits and variants have no such file and are measured with the embedded estimator.
+    ``auto`` is the estimator whose scale the generator was trained on, by its ``card``: an edit is the difference
+    between a measured and a wanted vector, and two estimators' zeros and ones are not the same. Where that one cannot
+    be used, auto goes on with the embedded estimator and warns. ``openface`` takes the sources' values from
+    OpenFace's files; edits and variants have no such file and are measured with the embedded estimator.
     """
-    from singanimation.stages.action_units import pyfeat
-
     ours = (lambda crops: embedded(crops).action_units, f"{embedded.name}@{embedded.digest[:12]}", embedded.digest)
     if aus == "pyfeat":
         return _pyfeat(device)
@@ -57,17 +56,17 @@ def choose_estimator(
         return Estimator(*ours)
     if aus != "auto":
         raise UsageError(f"--aus {aus}: use one of {', '.join(CHOICES)}.")
-    trained_on = _trained_on(ganimation)
+    trained_on = _trained_on(card)
     if trained_on == "embedded":
-        why = pyfeat.unusable()
+        why = unusable()
         other = f"py-feat cannot be used: {why}" if why else "py-feat can be used: --aus pyfeat"
         return Estimator(*ours, notes=(f"--aus auto: the embedded estimator, as the generator's training; {other}",))
     if trained_on == "pyfeat":
         try:
             return _pyfeat(device)
         except UsageError as error:
-            return Estimator(*ours, warnings=(_goes_on("py-feat's", str(error).removeprefix("--aus pyfeat: ")),))
-    return Estimator(*ours, warnings=(_goes_on(f"{trained_on}'s", "--aus openface takes the values of its files."),))
+            return Estimator(*ours, warnings=(_goes_on("py-feat's", str(error)),))
+    return Estimator(*ours, notes=(_goes_on(f"{trained_on}'s", "--aus openface takes the values of its files"),))
 
 
 def choose_detector(estimator: Estimator) -> "FaceDetector":
@@ -89,10 +88,15 @@ def _pyfeat(device: str) -> Estimator:
     from singanimation.stages.action_units.pyfeat import PyFeatEstimator
     from singanimation.stages.crop import retinaface
 
-    found = PyFeatEstimator.load(device)
-    detector = retinaface(found.detect_faces) if found.detects else None
+    package = package_folder()
+    if package is None:
+        raise UsageError(NOT_INSTALLED)
+    found = PyFeatEstimator.load(weights_file(), detector_file(package), device)
     return Estimator(
-        lambda crops: found(crops).action_units, f"{found.name}@{found.digest[:12]}", found.digest, detector=detector
+        lambda crops: found(crops).action_units,
+        f"{found.name}@{found.digest[:12]}",
+        found.digest,
+        detector=retinaface(found.detect_faces) if found.detects else None,
     )
 
 
@@ -103,15 +107,7 @@ def _goes_on(whose: str, why: str) -> str:
     )
 
 
-def _trained_on(ganimation: Path | None) -> str:
-    """Return whose action units a generator was trained on; what a file does not say counts as the embedded ones."""
-    if ganimation is None or ganimation.suffix != ".safetensors" or not ganimation.is_file():
-        return "embedded"  # a file that cannot be read is refused where it is loaded
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(ganimation, "np") as opened:
-            card: dict[str, Any] = dict(opened.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{ganimation} is no readable safetensors file ({error}); is it complete?") from None
-    return str(card.get(CARD_KEY, "embedded")).split("@")[0]
+def _trained_on(card: Mapping[str, str]) -> str:
+    """Return whose action units a generator was trained on; what a card does not say counts as the embedded ones."""
+    published = "openface" if "implementation" in card else "embedded"
+    return card.get(CARD_KEY, published).split("@")[0]

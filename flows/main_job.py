@@ -14,6 +14,7 @@ from singanimation.flows.pool import LOADER
 from singanimation.flows.progress import Reporter, make_reporter, readable_seconds
 from singanimation.flows.server import connected, prepare_environment
 from singanimation.pipeline.errors import ExitCode
+from singanimation.pipeline.pyfeat import check_estimator
 from singanimation.pipeline.settings import Settings
 
 _LISTED = 5
@@ -23,6 +24,7 @@ def run_main_job(
     settings: Settings, *, dry_run: bool = False, quiet: bool = False, as_json: bool = False, loader: str = LOADER
 ) -> ExitCode:
     """Plan, and unless ``dry_run`` augment; print what came of it. Raises SinganimationError for users' errors."""
+    check_estimator(settings.aus)
     if dry_run:
         plan = make_plan(settings)
         if as_json:

@@ -127,11 +127,12 @@ def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: 
     from singanimation.flows.estimators import choose_detector, choose_estimator
     from singanimation.stages import crop
     from singanimation.stages.action_units.estimators import EmbeddedAligner, EmbeddedEstimator
+    from singanimation.stages.ganimation.checkpoints import load_generator
     from singanimation.stages.ganimation.edit import ExpressionEditor
 
-    editor = ExpressionEditor.load(ganimation, device)
+    generator = load_generator(ganimation, device)
     embedded, aligner = EmbeddedEstimator.load(device), EmbeddedAligner.load(device)
-    estimator = choose_estimator(aus, embedded, ganimation, device)
+    estimator = choose_estimator(aus, embedded, generator.card, device)
     detector = choose_detector(estimator)
 
     def find_face(pixels: np.ndarray, source: Source) -> Crop:
@@ -142,7 +143,8 @@ def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: 
 
     return FaceModels(
         find_face, crop.cut, crop.paste, crop.paste_edit, estimator.measure, embedded.features,
-        estimator.name, estimator.digest, editor, detector.name, estimator.notes, estimator.warnings,
+        estimator.name, estimator.digest, ExpressionEditor(generator.network, generator.digest, device),
+        detector.name, estimator.notes, estimator.warnings,
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ Our crops are near to what the network was trained on (a square of 1.2 times Ret
 are enlarged to its 256 px and go in whole. Its 478 points come back as the crop's landmarks.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -18,7 +17,7 @@ import numpy as np
 
 from singanimation.pipeline.errors import MachineError, UsageError, WeightsError
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.pipeline.weights import file_sha256, find
+from singanimation.pipeline.weights import file_sha256
 from singanimation.stages.action_units.estimators import AUResult
 from singanimation.stages.action_units.framing import CROP_SIZE
 from singanimation.stages.action_units.pyfeat_process import PyFeatProcess
@@ -27,44 +26,6 @@ STANDS_IN = {"AU45": "AU43"}
 """Ours -> py-feat's that stands there where its network has none of the name."""
 
 _BATCH = 16
-
-
-def package_folder() -> Path | None:
-    """Return where py-feat 2 is installed, None where it is not; nothing of it is imported (that takes seconds)."""
-    try:
-        found = importlib.util.find_spec("feat")
-    except (ImportError, ValueError):
-        return None
-    places = [Path(place) for place in (found.submodule_search_locations or ())] if found else []
-    return next((place for place in places if (place / "multitask" / "inference.py").is_file()), None)
-
-
-def weights_file() -> Path:
-    """Return the network's weights, wherever the registry finds them.
-
-    Raises WeightsError naming the file and where to put it, or for a file that py-feat would have to unpickle.
-    """
-    path = find("pyfeat")
-    if path.suffix != ".safetensors":
-        raise WeightsError(f"{path} is no .safetensors file; py-feat would unpickle it, which may run foreign code.")
-    return path
-
-
-def detector_file(package: Path) -> Path | None:
-    """Return the weights of py-feat's face detector (RetinaFace) as py-feat itself keeps them, None without."""
-    places = (package / "resources").glob("models--py-feat--retinaface_r34/snapshots/*/*.safetensors")
-    return next((path for path in sorted(places) if path.is_file()), None)
-
-
-def unusable() -> str | None:
-    """Return in one sentence why py-feat cannot be used here and what to do, None where it can. Takes milliseconds."""
-    if package_folder() is None:
-        return 'py-feat is not installed; `pip install "singanimation[pyfeat]"` does it.'
-    try:
-        weights_file()
-    except WeightsError as error:
-        return str(error)
-    return None
 
 
 class PyFeatEstimator:
@@ -80,16 +41,12 @@ class PyFeatEstimator:
         self._columns = columns(process.names)
 
     @classmethod
-    def load(cls, device: str = "cpu") -> Self:
-        """Start the worker. Raises UsageError where py-feat is not installed, WeightsError where its weights are not
-        there (both at once), or cannot be used; it never looks for them in the network."""
-        package = package_folder()
-        if package is None:
-            raise UsageError(f"--aus pyfeat: {unusable()}")
-        try:
-            weights, detector = weights_file(), detector_file(package)
-        except WeightsError as error:
-            raise WeightsError(f"--aus pyfeat: {error}") from None
+    def load(cls, weights: Path, detector: Path | None = None, device: str = "cpu") -> Self:
+        """Start the worker with the multitask network's weights, and RetinaFace's where it is to find faces.
+
+        Raises WeightsError for weights that it cannot use, MachineError where it dies; it never looks for weights in
+        the network.
+        """
         process = PyFeatProcess(weights, detector, device)
         try:
             return cls(process, file_sha256(weights), detector is not None)
