@@ -18,10 +18,9 @@ from singanimation.flows.pool import LOADER, WorkerPool
 from singanimation.flows.progress import Reporter, Totals
 from singanimation.flows.resume import open_manifest
 from singanimation.flows.server import Server, user_has_server
-from singanimation.flows.todo import choose_sources, find_todo
+from singanimation.flows.todo import find_todo, open_sources
 from singanimation.flows.work import SourceJob
 from singanimation.manifests.scan import ManifestScan
-from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.errors import ExitCode, UsageError
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.runs import Run, free_bytes, human_bytes, open_run
@@ -143,8 +142,7 @@ def open_job(settings: Settings, reporter: Reporter, loader: str = LOADER) -> It
 
     Raises UsageError and its kin before anything is worked on.
     """
-    dataset = open_dataset(settings)
-    sources = choose_sources(dataset.sources, settings)
+    dataset, sources = open_sources(settings)
     workers = worker_count(settings, len(sources))
     with ExitStack() as stack:
         run = stack.enter_context(open_run(settings))

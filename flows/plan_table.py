@@ -12,10 +12,9 @@ from singanimation.flows.classes import UNLABELLED, Classes, class_lines, planne
 from singanimation.flows.estimate import estimate
 from singanimation.flows.job import worker_count
 from singanimation.flows.progress import readable_seconds
-from singanimation.flows.todo import choose_sources
+from singanimation.flows.todo import open_sources
 from singanimation.flows.wanted import canonical_label, planned
 from singanimation.manifests.scan import ManifestScan
-from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.runs import free_bytes, human_bytes
 from singanimation.pipeline.settings import Settings
@@ -47,8 +46,7 @@ class Plan:
 
 def make_plan(settings: Settings) -> Plan:
     """Open the data set and count; raises UsageError and its kin."""
-    dataset = open_dataset(settings)
-    sources = choose_sources(dataset.sources, settings)
+    dataset, sources = open_sources(settings)
     classes: dict[str, Counter[str]] = {}
     targets: Counter[str] = Counter()
     edits = variants = 0

@@ -10,12 +10,22 @@ from singanimation.flows.identity import Allotment, Identity
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.resume import accept_again, open_manifest
 from singanimation.flows.work import file_sha256
+from singanimation.pipeline.datasets import Dataset, open_dataset
 from singanimation.pipeline.errors import MachineError, UsageError
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from singanimation.flows.job import Job
+
+
+def open_sources(settings: Settings) -> tuple[Dataset, list[Source]]:
+    """Open the data set and choose its sources. Raises DatasetError, UsageError."""
+    dataset = open_dataset(settings)
+    output = settings.output_folder.resolve()
+    if dataset.root is not None and dataset.root.resolve() in (output, output / "manifest"):
+        raise UsageError(f"--output {settings.output_folder} is the input itself; name another folder.")
+    return dataset, choose_sources(dataset.sources, settings)
 
 
 def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source]:

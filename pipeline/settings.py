@@ -6,6 +6,7 @@ in this order, from the command line, from environment variables ``SINGANIMATION
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,7 +101,7 @@ class Settings(BaseSettings):
         """Where this run's data set grows: ``--output``, else ``./augmented/<input>``."""
         if self.output is not None:
             return self.output
-        name = Path(self.input.rstrip("/")).name or "input"
+        name = Path(os.path.abspath(Path(self.input).expanduser())).name or "input"  # noqa: PTH100 - of links, the link's
         return Path("augmented") / name
 
     def edit_digest(self, **resolved: str) -> str:

@@ -10,6 +10,7 @@ from singanimation.pipeline.datasets.files import child, find_holder, inside, li
 from singanimation.pipeline.datasets.labels import map_label, whole_number
 from singanimation.pipeline.datasets.licences import AFFECTNET
 from singanimation.pipeline.datasets.tables import cell, read_table
+from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.records import Source
 
 NUMBERS = {"0": "neutral", "1": "happiness", "2": "sadness", "3": "surprise", "4": "fear", "5": "disgust",
@@ -67,7 +68,10 @@ def _from_csv(path: Path, base: Path, findings: Findings) -> Iterator[Source]:
         table = child(base, name)
         if table is None:
             continue
-        for row in read_table(table).to_dict("records"):
+        frame = read_table(table)
+        if "expression" not in frame.columns:
+            raise DatasetError(f"{table} has no column expression; it has {', '.join(frame.columns)}.")
+        for row in frame.to_dict("records"):
             text = cell(row.get(_PATH)) or ""
             picture = inside(text)
             if picture is None:

@@ -40,24 +40,28 @@ def _read(path: Path) -> Dataset:
         if picture.name in sources:
             findings.add("{count} pictures occur twice, the first counts", str(picture))
             continue
-        row = splits.get(picture.name, [""])
+        row = splits.get(picture.name.lower(), [""])
         if splits and row[0] not in _SPLITS:
             findings.add("{count} pictures have no split 0, 1 or 2 and are left out", picture.name)
             continue
         sources[picture.name] = Source(
             dataset="celeba", source_id=picture.name, path=folder / picture,
             source_path=relative(folder / picture, path), split=_SPLITS.get(row[0], "train"),
-            group_id=(people.get(picture.name) or [picture.name])[0], licence=CELEBA, is_face_crop=True,
-            landmarks=_landmarks(points.get(picture.name)),
+            group_id=(people.get(picture.name.lower()) or [picture.name])[0], licence=CELEBA, is_face_crop=True,
+            landmarks=_landmarks(points.get(picture.name.lower())),
         )  # fmt: skip
-    missing = [name for name in splits if name not in sources]
+    there = {name.lower() for name in sources}
+    missing = [name for name in splits if name not in there]
     if missing:
         findings.add("{count} pictures that list_eval_partition names are missing", *missing)
     return build_dataset("celeba", sources.values(), findings, path, licence=CELEBA)
 
 
 def _table(base: Path, stem: str) -> Mapping[str, list[str]]:
-    """Return picture -> the values after its name, from ``stem.txt`` or ``stem.csv``; header lines fall away."""
+    """Return picture -> the values after its name, from ``stem.txt`` or ``stem.csv``; header lines fall away.
+
+    Names are in lower case: copies write ``.JPG`` in one place and ``.jpg`` in another.
+    """
     path = child(base, f"{stem}.txt", f"{stem}.csv")
     if path is None:
         return {}
@@ -66,7 +70,7 @@ def _table(base: Path, stem: str) -> Mapping[str, list[str]]:
         if path is None:
             return {}
     rows = (line.replace(",", " ").split() for line in read_text(path).splitlines())
-    return {row[0]: row[1:] for row in rows if len(row) > 1 and "." in row[0]}
+    return {row[0].lower(): row[1:] for row in rows if len(row) > 1 and "." in row[0]}
 
 
 def _landmarks(values: list[str] | None) -> np.ndarray | None:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
-from singanimation.pipeline.datasets.files import child, find_holder, list_pictures, relative
+from singanimation.pipeline.datasets.files import child, find_holder, list_pictures, read_text, relative
 from singanimation.pipeline.datasets.image_folder import class_folder
 from singanimation.pipeline.datasets.labels import folder_emotion, map_label, whole_number
 from singanimation.pipeline.datasets.licences import CK_PLUS
@@ -72,7 +72,7 @@ def _peak_label(folder: Path | None, findings: Findings) -> str | None:
     files = sorted(folder.glob("*_emotion.txt")) if folder is not None and folder.is_dir() else []
     if not files:
         return None
-    number = whole_number(files[0].read_text(errors="replace").strip())
+    number = whole_number(read_text(files[0]).strip())
     if number not in NUMBERS and number != _CONTEMPT:
         findings.add("{count} label files hold no number 0..7", files[0].name)
         return None

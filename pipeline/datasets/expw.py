@@ -44,7 +44,7 @@ def _read(path: Path) -> Dataset:
 
 def _faces(path: Path, text: str, present: dict[str, Path], findings: Findings) -> Iterator[Source]:
     for line in text.splitlines():
-        words = line.split()
+        words = line.rsplit(maxsplit=7)  # names may hold blanks
         if not words:
             continue
         numbers = _whole_numbers(words[1:6]) if len(words) == 8 else None

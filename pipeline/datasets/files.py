@@ -1,5 +1,6 @@
 """Finding files: pictures under a folder, names that must stay inside it, folders whatever their case."""
 
+import codecs
 import os
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +14,8 @@ _SKIPPED_FOLDERS = frozenset({"__macosx", "__pycache__"})
 def list_pictures(root: Path, findings: Findings | None = None) -> list[PurePosixPath]:
     """Return the pictures under ``root`` by their endings, relative to it and sorted; hidden ones are left out.
 
-    Links to folders are followed once. Folders that may not be read are added to ``findings``.
+    Links to folders are followed once. Output folders of ours that lie in between hold nothing to read. Folders that
+    may not be read are added to ``findings``.
     """
     found: list[PurePosixPath] = []
     visited: set[tuple[int, int]] = set()
@@ -28,10 +30,18 @@ def list_pictures(root: Path, findings: Findings | None = None) -> list[PurePosi
             folders.clear()
             continue
         visited.add((status.st_dev, status.st_ino))
+        if Path(folder) != root and is_output_folder(Path(folder)):
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if _wanted(name))
         inner = PurePosixPath(Path(folder).relative_to(root).as_posix())
         found.extend(inner / name for name in files if is_picture_name(name))
     return sorted(found)
+
+
+def is_output_folder(folder: Path) -> bool:
+    """Return whether a run has been writing into a folder: it holds a manifest, and the runs that made it."""
+    return (folder / "manifest").is_dir() and (folder / "runs").is_dir()
 
 
 def any_picture(root: Path) -> bool:
@@ -104,9 +114,14 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def read_text(path: Path) -> str:
-    """Return a label file's text (UTF-8 with or without a mark; other bytes are replaced). Raises DatasetError."""
+    """Return a label file's text: UTF-8 with or without a mark, UTF-16 with one; other bytes are replaced.
+
+    Raises DatasetError.
+    """
     try:
-        return path.read_text(encoding="utf-8-sig", errors="replace")
+        data = path.read_bytes()
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what Windows calls Unicode
+        return data.decode("utf-16" if wide else "utf-8-sig", errors="replace")
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
 

@@ -6,16 +6,18 @@ pictures are kept in memory.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
-from singanimation.pipeline.datasets.files import inside, list_pictures
+from singanimation.pipeline.datasets.files import inside, is_output_folder, list_pictures
+from singanimation.pipeline.datasets.image_folder import class_folder
 from singanimation.pipeline.datasets.labels import RAF_NUMBERS, canonical_split, map_label, read_label_map
+from singanimation.pipeline.datasets.metadata import find_metadata
 from singanimation.pipeline.datasets.parquet import (
     LARGE_BYTES,
     is_our_manifest,
@@ -30,6 +32,7 @@ from singanimation.pipeline.errors import DatasetError, PictureError
 from singanimation.pipeline.pictures import picture_size
 from singanimation.pipeline.records import Source
 
+_LOOKED_AT = 20
 _PURPOSES = ("label", "split", "group", "id", "licence")
 
 
@@ -50,7 +53,7 @@ class _Columns:
 def _lacks(path: Path) -> str | None:
     files = _tables(path)
     if not files:
-        return "is no table" if path.is_file() else "holds no Parquet shards, or holds pictures as well"
+        return "is no table" if path.is_file() else "holds neither Parquet shards nor a table that labels its pictures"
     if files[0].suffix.lower() == ".parquet" and is_our_manifest(parquet_schema(files[0])):
         return "is one of our manifests"
     columns = _columns(files[0])
@@ -60,11 +63,33 @@ def _lacks(path: Path) -> str | None:
 
 
 def _tables(path: Path) -> list[Path]:
-    """Return the table itself, or the Parquet shards of a folder without loose pictures (a downloaded data set)."""
+    """Return the table itself, the Parquet shards of a folder without loose pictures (a downloaded data set), or the
+    one table beside a folder's pictures.
+    """
     if path.is_file():
         return [path] if path.suffix.lower() in TABLE_SUFFIXES else []
-    shards = sorted(path.rglob("*.parquet"))
-    return shards if shards and not list_pictures(path) else []
+    pictures = list_pictures(path)
+    if pictures:
+        return _table_beside(path, pictures)
+    return sorted(shard for shard in path.rglob("*.parquet") if not is_output_folder(shard.parent.parent))
+
+
+def _table_beside(path: Path, pictures: Sequence[PurePosixPath]) -> list[Path]:
+    """Return the only table at the top of a folder when it tells labels of pictures there that no folder tells."""
+    tables = [entry for entry in path.iterdir() if entry.suffix.lower() in TABLE_SUFFIXES
+              and not entry.name.lower().startswith((".", "label_map"))]  # fmt: skip
+    user_map = read_label_map(path)
+    if len(tables) != 1 or find_metadata(path) or any(map_label(class_folder(p), {}, user_map) for p in pictures):
+        return []
+    try:
+        columns = _columns(tables[0])
+        if columns.file is None or columns.label is None:
+            return []
+        names = read_table(tables[0], [columns.file], rows=_LOOKED_AT)[columns.file]
+    except DatasetError:
+        return []  # some other table that lies beside the pictures
+    present = set(pictures)
+    return tables if any(inside(cell(name) or "") in present for name in names) else []
 
 
 def _columns(path: Path) -> _Columns:
@@ -115,10 +140,11 @@ def _rows(
         values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in _PURPOSES}
         text = cell(row[columns.file]) if columns.file else picture_path(row[columns.picture])
         data = picture_bytes(row[columns.picture]) if columns.picture else None
-        source_id = values["id"] or text or f"{file.stem}#{number:06d}"
         place = None if data is not None else _place(file, text, findings)
         if data is None and place is None:
             continue
+        text = place.relative_to(file.parent).as_posix() if place else text
+        source_id = values["id"] or text or f"{file.stem}#{number:06d}"
         split = _split(values["split"], file, findings, source_id)
         yield Source(
             dataset=dataset, source_id=source_id, path=place, source_path=text if place and text else

@@ -20,14 +20,15 @@ _COLUMNS = ["variant_id", "kind", "image", "width", "height", "source_id", "spli
 def _parts(path: Path) -> list[Path]:
     if path.is_file():
         return [path] if path.suffix.lower() == ".parquet" else []
-    folder = path / "manifest" if (path / "manifest").is_dir() else path
+    # an output folder, or what `augment export --to hf` wrote
+    folder = next((inner for name in ("manifest", "data") if (inner := path / name).is_dir()), path)
     return sorted(part for part in folder.glob("*.parquet") if not part.name.startswith("."))
 
 
 def _lacks(path: Path) -> str | None:
     parts = _parts(path)
     if not parts:
-        return "has no manifest/*.parquet"
+        return "has no manifest/*.parquet or data/*.parquet"
     return None if is_our_manifest(parquet_schema(parts[0])) else f"{parts[0].name} is no part of a manifest"
 
 

@@ -18,7 +18,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "label": ("label_name", "label", "emotion", "expression", "class", "category", "emotions"),
     "split": ("split", "usage", "subset", "partition", "set"),
     "group": ("group_id", "person_id", "subject_id", "subject", "person", "identity", "identity_id"),
-    "id": ("source_id", "face_id", "image_id", "id"),
+    "id": ("variant_id", "source_id", "face_id", "image_id", "id"),
     "licence": ("licence", "license"),
 }  # fmt: skip
 """What a column is for -> the names it goes by, the surest first; upper and lower case alike."""
@@ -39,13 +39,24 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, rows: int | 
             lines = path.read_text(encoding="utf-8-sig").splitlines()[:rows]
             frame = pd.DataFrame([json.loads(line) for line in lines if line.strip()])
         else:
-            frame = pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", dtype=str, encoding="utf-8-sig",
+            frame = pd.read_csv(path, sep=_separator(path), dtype=str, encoding="utf-8-sig",
                                 keep_default_na=False, na_values=[""], skipinitialspace=True, nrows=rows)  # fmt: skip
+    except UnicodeDecodeError:
+        raise DatasetError(f"{path} cannot be read as a table: it is not written in UTF-8; save it so.") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         text = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise DatasetError(f"{path} cannot be read as a table ({text}).") from error
     frame.columns = [str(name).strip() for name in frame.columns]
     return frame
+
+
+def _separator(path: Path) -> str:
+    """Return a tab for TSV files, for CSV files a comma, or the semicolon that some spreadsheets write instead."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    with path.open(encoding="utf-8-sig") as file:
+        header = file.readline()
+    return ";" if ";" in header and "," not in header else ","
 
 
 def column(names: Sequence[str], purpose: str) -> str | None:

@@ -138,3 +138,31 @@ def test_the_contact_sheet_shows_sources_edits_and_variants(augmented, faces, tm
     assert sheet.width == 8 + 5 * (144 + 8)  # the source and four edits
     source = open_dataset(make_settings(input=str(faces))).sources[0]
     assert write_contact_sheet(tmp_path / "none.png", [(source, [])]) is None
+
+
+def test_the_input_itself_is_no_place_for_the_output(augmented, faces, tmp_path):
+    from singanimation.flows.plan_table import make_plan
+
+    with pytest.raises(UsageError, match="is the input itself; name another folder"):
+        augmented(input=str(faces), output=faces)
+    assert not (faces / "manifest").exists()
+    augmented(input=str(faces), output=tmp_path / "out", include_real=True, limit=1, per_image=1)
+    for place in (tmp_path / "out", tmp_path / "out" / "manifest"):
+        with pytest.raises(UsageError, match="is the input itself"):
+            make_plan(make_settings(input=str(place), output=tmp_path / "out"))
+
+
+def test_an_output_inside_the_input_grows_without_feeding_on_itself(augmented, faces):
+    first = augmented(input=str(faces), output=faces / "grown", limit=None)
+    second = augmented(input=str(faces), output=faces / "grown")
+    assert (faces / "grown" / "contact_sheet.png").exists() and first["sources"]["worked_on"] == 4
+    assert second["sources"]["chosen"] == second["sources"]["complete_before"] == 4
+
+
+def test_the_default_output_is_named_after_the_inputs_folder(tmp_path, monkeypatch):
+    (tmp_path / "set" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "set" / "inner")
+    names = {
+        text: make_settings(input=text).output_folder.name for text in (".", "..", "../../x/", "raf-db", "/a/b.csv")
+    }
+    assert names == {".": "inner", "..": "set", "../../x/": "x", "raf-db": "raf-db", "/a/b.csv": "b.csv"}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from singanimation.manifests import read
 from singanimation.manifests.exports import EXPORTERS, LICENCES, ExportOptions, export
 from singanimation.manifests.exports.huggingface import export_huggingface
 from singanimation.manifests.exports.records import ExportReport, records
@@ -85,6 +86,15 @@ def test_the_csv_index_is_read_by_us(output: Path, tmp_path: Path) -> None:
     dataset = open_input(str(tmp_path / "csv" / "index.csv"))
     assert dataset.counts() == {"train": {"fear": 3, "neutral": 1}, "test": {"fear": 3}}
     assert {source.group_id for source in dataset.sources} == {"a", "b"}
+
+
+def test_exported_folders_are_read_back_row_by_row(output: Path, tmp_path: Path) -> None:
+    for to in ("csv", "hf"):
+        export(output, to, tmp_path / to)
+        dataset = open_input(str(tmp_path / to))
+        rows = read(output, status="accepted", kind=("real", "variant")).dropna(subset=["label", "image"])
+        assert {source.source_id for source in dataset.sources} == set(rows["variant_id"])
+        assert not any("shared" in warning for warning in dataset.warnings)
 
 
 def test_webdataset_shards_hold_picture_label_and_row(output: Path, tmp_path: Path) -> None:

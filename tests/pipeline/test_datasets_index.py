@@ -81,7 +81,7 @@ def test_a_text_index_names_files_that_stay_in_its_folder(tmp_path: Path, put: P
     (tmp_path / "label_map.csv").write_text("0;fear\n1;neutral\n")
     dataset = open_input(str(path))
     assert [(s.source_path, s.label, s.split) for s in dataset.sources] == [
-        ("faces/a.png", "fear", "train"), ("faces\\b.png", "neutral", "test")
+        ("faces/a.png", "fear", "train"), ("faces/b.png", "neutral", "test")
     ]  # fmt: skip
     assert dataset.sources[1].path.name == "b.png" and dataset.sources[1].path.is_file()
     said = " ".join(dataset.warnings)
