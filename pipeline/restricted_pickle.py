@@ -8,6 +8,7 @@ Pickles by Python 2 and 3, and by NumPy 1 and 2, are read.
 import io
 import math
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.untrusted import shown
 
 MOST_BYTES = 1 << 30
 _KINDS = "?bBhHiIlLqQefd"
@@ -38,24 +40,36 @@ def read_pickle(path: Path) -> Any:
     except OSError as error:
         raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
     try:
-        return _Unpickler(io.BytesIO(data)).load()
+        return _Unpickler(io.BytesIO(data), len(data)).load()
     except _Refused as error:
         raise DatasetError(f"{path} was not read: it asks for {error}, and a pickle may run any code.") from None
     except Exception as error:  # damaged pickles fail in many ways, all of them the file's fault
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        reason = shown(error).rstrip(".") or type(error).__name__
         raise DatasetError(f"{path} is no readable pickle of numbers ({reason}).") from None
 
 
 class _Unpickler(pickle._Unpickler):
     """Python's own unpickler in Python: the one in C reserves whatever memory a file of a few bytes asks for."""
 
-    def __init__(self, file: io.BytesIO) -> None:
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, file: io.BytesIO, size: int) -> None:
         super().__init__(file, fix_imports=False, encoding="latin1")
+        self._size = size
+
+    def _load_bytearray8(self) -> None:
+        """Read a byte array; Python's own would first fill as much memory as the file says."""
+        (length,) = struct.unpack("<Q", self.read(8))
+        if length > self._size:
+            raise ValueError(f"{length:,} bytes are announced in a file of {self._size:,}")
+        self.append(self.read(length))
+
+    dispatch[pickle.BYTEARRAY8[0]] = _load_bytearray8
 
     def find_class(self, module: str, name: str) -> Any:
         stand_in = _STAND_INS.get((module, name))
         if stand_in is None:
-            raise _Refused(f"{module}.{name}")
+            raise _Refused(shown(f"{module}.{name}"))
         return stand_in
 
     def persistent_load(self, pid: Any) -> NoReturn:
@@ -144,7 +158,7 @@ def _scalar(kind: Any, data: Any = b"") -> float:
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
     if encoding not in ("latin1", "latin-1"):
-        raise _Refused(f"bytes in {encoding}")
+        raise _Refused(f"bytes in {shown(encoding)}")
     return text.encode("latin1")
 
 

@@ -16,6 +16,7 @@ from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.restricted_pickle import plain_array, read_pickle
+from singanimation.pipeline.untrusted import shown
 
 PICTURES, UNITS = "imgs", "aus_openface.pkl"
 IDS = {"train_ids.csv": "train", "test_ids.csv": "test"}
@@ -83,9 +84,9 @@ def _rows(content: Mapping[Any, Any], findings: Findings) -> Iterator[tuple[str,
         stem = name.decode("latin1") if isinstance(name, bytes) else name
         numbers = plain_array(value)
         if not isinstance(stem, str) or numbers is None or numbers.size != len(AU_NAMES):
-            findings.add(f"{{count}} entries of {UNITS} are not {len(AU_NAMES)} numbers and are not used", str(stem))
+            findings.add(f"{{count}} entries of {UNITS} are not {len(AU_NAMES)} numbers and are not used", shown(stem))
         elif not np.isfinite(numbers).all():
-            findings.add(f"{{count}} entries of {UNITS} are not finite and are not used", stem)
+            findings.add(f"{{count}} entries of {UNITS} are not finite and are not used", shown(stem))
         else:
             yield stem, numbers.reshape(-1)
 

@@ -116,7 +116,8 @@ def test_the_stand_ins_cannot_be_changed(tmp_path: Path) -> None:
     b"", b"hello", b"\x80\x02}", pickle.dumps({"a": NUMBERS})[:-20],
     b"(lr\xff\xff\xff\x7f.",  # remembers at place 2**31: Python's own reader in C would take 32 GB for it
     by_python_2("face", NUMBERS).replace(b"K\x11\x85", b"K\x12\x85"),  # 18 numbers in the bytes of 17
-], ids=["empty", "text", "no end", "truncated", "memo", "shape"])  # fmt: skip
+    b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b".",  # a byte array of a terabyte
+], ids=["empty", "text", "no end", "truncated", "memo", "shape", "bytes"])  # fmt: skip
 def test_damaged_pickles_are_one_sentence(tmp_path: Path, content: bytes) -> None:
     path = put(tmp_path, content)
     if content.startswith(b"(lr"):
@@ -125,6 +126,11 @@ def test_damaged_pickles_are_one_sentence(tmp_path: Path, content: bytes) -> Non
     with pytest.raises(DatasetError, match="is no readable pickle of numbers") as said:
         read_pickle(path)
     assert "\n" not in str(said.value)
+
+
+def test_a_name_that_would_steer_the_terminal_is_shown_plainly(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"asks for os\.\?\[2Jsystem, and"):
+        read_pickle(put(tmp_path, b"cos\n\x1b[2Jsystem\n."))
 
 
 def test_a_missing_pickle_is_named(tmp_path: Path) -> None:

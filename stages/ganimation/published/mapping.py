@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from singanimation.pipeline.errors import WeightsError
 from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.pipeline.untrusted import shown
 from singanimation.stages.ganimation.networks import PaperGenerator
 from singanimation.stages.ganimation.published.networks import StatisticsGenerator
 
@@ -98,10 +99,10 @@ def _recognise(state: Mapping[str, Tensor], path: Path) -> Implementation:
     for name, whose in _CRITICS.items():
         if name in state:
             raise WeightsError(f"{path} is a discriminator ({whose}); take the generator's file beside it.")
-    shown = ", ".join(sorted(state)[:3])
+    names = shown(", ".join(sorted(state)[:3]))
     raise WeightsError(
         f"{path} is no GANimation generator that we know ({', '.join(kind.name for kind in IMPLEMENTATIONS)}); its "
-        f"first tensors are {shown}."
+        f"first tensors are {names}."
     )
 
 
@@ -179,7 +180,9 @@ def _dropped(state: Mapping[str, Tensor], used: set[str], kind: Implementation, 
     biases = [name for name in rest if not kind.affine and name.removesuffix("bias") + "weight" in used]
     unknown = set(rest) - set(duplicates) - set(statistics) - set(biases)
     if unknown:
-        raise WeightsError(f"{path} looks like {kind.name}, but has tensors it does not have: {min(unknown)}, ...")
+        raise WeightsError(
+            f"{path} looks like {kind.name}, but has tensors it does not have: {shown(min(unknown))}, ..."
+        )
     said = {
         "duplicates of the trunk (debug1 to debug4)": duplicates,
         "running statistics": statistics,

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from singanimation.pipeline.errors import WeightsError
+from singanimation.pipeline.untrusted import shown
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _SHORT = 512
@@ -71,24 +72,26 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         with safe_open(path, "pt") as opened:
             return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is no readable safetensors file ({error}); is it complete?") from None
+        raise WeightsError(f"{path} is no readable safetensors file ({shown(error)}); is it complete?") from None
 
 
 def _read_pytorch(path: Path) -> Any:
-    _refuse_bombs(path)
     try:
+        _refuse_bombs(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of strange pickles: what they lead to is said below
             return torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
     except Exception as error:  # strange bytes make PyTorch's reader fail in many ways, all of them the file's fault
         text = str(error)
         code = _GLOBAL.search(text)
         if code:
             raise WeightsError(
-                f"{path} holds code ({code.group(1)}), which was not run; ask for a plain state dict, or save one "
-                "where you trust the file."
+                f"{path} holds code ({shown(code.group(1))}), which was not run; ask for a plain state dict, or "
+                "save one where you trust the file."
             ) from None
-        reason = text.splitlines()[0].split(". ")[0].rstrip(".") if text else type(error).__name__
+        reason = shown(text.partition("\n")[0].partition(". ")[0]).rstrip(".") or type(error).__name__
         raise WeightsError(
             f"{path} is no readable safetensors file and no PyTorch checkpoint ({reason}); is it complete?"
         ) from None
