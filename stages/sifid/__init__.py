@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.stages.sifid.filter import RELATIVE, THRESHOLDS, SifidFilter
 from singanimation.stages.sifid.frechet import frechet_distance
 
@@ -19,10 +19,10 @@ def make_filter(
 ) -> SifidFilter:
     """Return the filter for ``--sifid-features``: inception-64, inception-192, embedded, or auto.
 
-    ``auto`` is inception-64 where its weights are at hand (environment variable SINGANIMATION_INCEPTION), else
-    ``embedded``, for which the features are handed in: uint8 (N, H, W, 3) -> (N, P, C). ``threshold`` overrides
-    the stated one. Raises WeightsError for missing Inception weights, UsageError for an unknown choice or for
-    one that has no threshold where none is given.
+    ``auto`` is inception-64 where its weights were fetched or named for this program, else ``embedded``, for which
+    the features are handed in: uint8 (N, H, W, 3) -> (N, P, C). ``threshold`` overrides the stated one. Raises
+    WeightsError for missing Inception weights, UsageError for an unknown choice or for one that has no threshold
+    where none is given.
     """
     from singanimation.stages.sifid.inception import InceptionStem, weights_at_hand
 
@@ -33,5 +33,8 @@ def make_filter(
     threshold = THRESHOLDS[choice] if threshold is None else threshold
     if threshold is None:
         raise UsageError(f"--sifid-features: no threshold is known for {choice}; give one with --sifid-max.")
-    features = embedded if choice == "embedded" else InceptionStem.load(int(choice.split("-")[1]), device=device)
+    try:
+        features = embedded if choice == "embedded" else InceptionStem.load(int(choice.split("-")[1]), device=device)
+    except WeightsError as error:
+        raise WeightsError(f"--sifid-features {choice}: {error}") from None
     return SifidFilter(choice, features, threshold, relative=choice in RELATIVE)

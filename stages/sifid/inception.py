@@ -1,6 +1,9 @@
-"""The early layers of Inception-v3 that SIFID is measured on."""
+"""The early layers of Inception-v3 that SIFID is measured on.
 
-import os
+With torchvision's ImageNet weights and pictures in -1..1 at their own size, as SinGAN's code has it (Shaham et al.
+2019, section 3.2). Its script divides pictures by 255 twice; here they enter as uint8 and are scaled once.
+"""
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +12,10 @@ import torch
 from torch import nn
 
 from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.weights import find, locate
 
-WEIGHTS_VARIABLE = "SINGANIMATION_INCEPTION"
-"""Environment variable with the path of an Inception-v3 state dict (.pth or .safetensors)."""
+WEIGHTS = "inception-v3"
+"""The weights' name in the registry: a state dict (.pth or .safetensors)."""
 
 Features = Callable[[np.ndarray], np.ndarray]
 """uint8 (N, H, W, 3) -> float32 (N, P, C): one vector per position."""
@@ -24,8 +28,12 @@ LAYERS: dict[int, tuple[str, ...]] = {
 
 
 def weights_at_hand() -> bool:
-    """Tell whether the environment names an Inception-v3 state dict."""
-    return bool(os.environ.get(WEIGHTS_VARIABLE))
+    """Tell whether Inception-v3's weights were fetched or named for this program.
+
+    A copy that another library happens to keep does not count: what a filter measures is not left to chance.
+    """
+    found = locate(WEIGHTS)
+    return found is not None and found.where != "library"
 
 
 class InceptionStem:
@@ -40,14 +48,12 @@ class InceptionStem:
     def load(cls, channels: int, path: Path | str | None = None, device: str = "cpu") -> "InceptionStem":
         """Load torchvision's (or pytorch-fid's) Inception-v3 state dict from a local file.
 
-        ``channels`` is 64 or 192; ``path`` defaults to the environment variable SINGANIMATION_INCEPTION.
+        ``channels`` is 64 or 192; without ``path`` the registry looks (see `augment weights path inception-v3`).
         Raises WeightsError where there is no such file or it is not one of Inception-v3.
         """
-        path = path or os.environ.get(WEIGHTS_VARIABLE)
-        if not path:
-            raise WeightsError(f"inception-{channels} needs weights: set {WEIGHTS_VARIABLE} to a state-dict file.")
         network = _stem(channels)
-        state = _read_state(Path(path))
+        path = find(WEIGHTS, path)
+        state = _read_state(path)
         wanted = {name: state[name] for name in network.state_dict() if name in state}
         try:
             network.load_state_dict(wanted)
@@ -95,8 +101,6 @@ def _stem(channels: int) -> nn.Sequential:
 
 
 def _read_state(path: Path) -> dict[str, torch.Tensor]:
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such Inception-v3 weights file (see {WEIGHTS_VARIABLE}).")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

@@ -73,11 +73,94 @@ def test_the_stem_equals_torchvisions_inception(tmp_path) -> None:
         np.testing.assert_allclose(stem(picture)[0], wanted[0].flatten(1).T, rtol=1e-4, atol=1e-5)
 
 
-def test_wrong_or_missing_inception_weights_are_named(tmp_path, monkeypatch) -> None:
+@pytest.fixture
+def no_weights(tmp_path, monkeypatch) -> None:
+    """No Inception weights anywhere: neither named, nor fetched, nor in torch's own cache."""
     monkeypatch.delenv("SINGANIMATION_INCEPTION", raising=False)
-    with pytest.raises(WeightsError, match="SINGANIMATION_INCEPTION"):
+    monkeypatch.setenv("SINGANIMATION_WEIGHTS", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+
+@pytest.fixture(scope="module")
+def inception() -> torch.nn.Module:
+    """Return torchvision's whole Inception-v3 with random weights and BatchNorm statistics other than 0 and 1."""
+    from torchvision.models import inception_v3
+
+    torch.manual_seed(0)
+    network = inception_v3(weights=None, init_weights=False, aux_logits=True, transform_input=True)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.1, 0.1)
+            module.running_var.uniform_(0.5, 2)
+            torch.nn.init.uniform_(module.weight, 0.5, 2)
+            torch.nn.init.uniform_(module.bias, -0.2, 0.5)
+    return network.eval()
+
+
+def _plain_sifid(network: torch.nn.Module, channels: int, first: np.ndarray, second: np.ndarray) -> float:
+    """SIFID as SinGAN's paper defines it, by torchvision's own layers, input and the product's eigenvalues."""
+    moments = []
+    for picture in (first, second):
+        values = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+        mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]
+        values = network._transform_input((values - mean) / deviation)
+        with torch.inference_mode():
+            for name, layer in network.named_children():
+                if name == {64: "maxpool1", 192: "maxpool2"}[channels]:
+                    break
+                values = layer(values)
+        assert values.shape[1] == channels
+        points = values[0].flatten(1).double().numpy()
+        moments.append((points.mean(1), np.cov(points)))
+    (mean_1, cov_1), (mean_2, cov_2) = moments
+    shared = np.sqrt(np.clip(np.linalg.eigvals(cov_1 @ cov_2).real, 0, None)).sum()
+    return float(((mean_1 - mean_2) ** 2).sum() + np.trace(cov_1) + np.trace(cov_2) - 2 * shared)
+
+
+@pytest.mark.parametrize("channels", [64, 192])
+def test_with_weights_sifid_equals_a_plain_recomputation_with_torchvisions_network(
+    channels: int, inception: torch.nn.Module, no_weights: None, tmp_path, monkeypatch
+) -> None:
+    from skimage.data import astronaut
+
+    torch.save(inception.state_dict(), tmp_path / "inception.pth")
+    monkeypatch.setenv("SINGANIMATION_INCEPTION", str(tmp_path / "inception.pth"))
+    edit = astronaut()[60:188, 160:288]
+    variants = np.stack([np.roll(edit, 7, axis=1), 255 - edit, np.clip(edit.astype(int) + 9, 0, 255).astype(np.uint8)])
+    sifid = make_filter(f"inception-{channels}", _pixels, 1.0)
+    wanted = [_plain_sifid(inception, channels, edit, variant) for variant in variants]
+    np.testing.assert_allclose(sifid.measure(edit, variants), wanted, rtol=1e-4)
+    assert min(wanted) > 1e-3  # divided by 255 twice, they would be 65,025 times smaller
+
+
+@pytest.mark.parametrize("channels", [64, 192])
+def test_sifid_of_flat_pictures_is_a_number(
+    channels: int, inception: torch.nn.Module, no_weights: None, tmp_path, monkeypatch
+) -> None:
+    torch.save(inception.state_dict(), tmp_path / "inception.pth")
+    monkeypatch.setenv("SINGANIMATION_INCEPTION", str(tmp_path / "inception.pth"))
+    flat = np.stack([np.full((64, 64, 3), value, np.uint8) for value in (0, 128, 255)])
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    values = make_filter(f"inception-{channels}", _pixels, 1.0).measure(flat[1], np.concatenate([flat, noise[None]]))
+    assert np.isfinite(values).all() and values[1] == 0 and (values[[0, 2, 3]] > 0).all()
+
+
+def test_auto_takes_inception_where_its_weights_were_fetched_or_named_and_not_by_chance(
+    inception: torch.nn.Module, no_weights: None, tmp_path, monkeypatch
+) -> None:
+    by_chance = tmp_path / "torch/hub/checkpoints/inception_v3_google-0cc3c7bd.pth"
+    by_chance.parent.mkdir(parents=True)
+    torch.save(inception.state_dict(), by_chance)
+    assert make_filter("auto", _pixels).name == "embedded"
+    assert make_filter("inception-64", _pixels).name == "inception-64"
+    monkeypatch.setenv("SINGANIMATION_INCEPTION", str(by_chance))
+    assert make_filter("auto", _pixels).name == "inception-64"
+
+
+def test_wrong_or_missing_inception_weights_are_named(no_weights: None, tmp_path) -> None:
+    with pytest.raises(WeightsError, match="weights inception-v3 are not here.*SINGANIMATION_INCEPTION"):
         InceptionStem.load(64)
-    with pytest.raises(WeightsError, match="no such"):
+    with pytest.raises(WeightsError, match="no file"):
         InceptionStem.load(64, tmp_path / "none.pth")
     (tmp_path / "text.pth").write_text("no weights")
     with pytest.raises(WeightsError, match="cannot be read"):
@@ -112,8 +195,7 @@ def test_a_relative_sifid_does_not_depend_on_contrast_and_is_one_for_the_flat_me
     assert np.isfinite(sifid.measure(mean, edit[None])).all() and sifid.measure(mean, mean[None])[0] == 0
 
 
-def test_the_choice_of_features_is_resolved_and_overridable(monkeypatch) -> None:
-    monkeypatch.delenv("SINGANIMATION_INCEPTION", raising=False)
+def test_the_choice_of_features_is_resolved_and_overridable(no_weights: None) -> None:
     chosen = make_filter("auto", _pixels)
     assert (chosen.name, chosen.threshold) == ("embedded", THRESHOLDS["embedded"])
     assert make_filter("embedded", _pixels, 3.5).threshold == 3.5
