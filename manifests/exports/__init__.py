@@ -12,7 +12,7 @@ from singanimation.manifests.exports.csv_index import export_csv
 from singanimation.manifests.exports.huggingface import export_huggingface
 from singanimation.manifests.exports.image_folder import export_image_folder
 from singanimation.manifests.exports.raf_db import export_raf_db
-from singanimation.manifests.exports.records import Exporter, ExportOptions, ExportReport, records
+from singanimation.manifests.exports.records import Exporter, ExportOptions, ExportReport, records, run_settings
 from singanimation.manifests.exports.webdataset import export_webdataset
 from singanimation.manifests.write import disk_fault
 from singanimation.pipeline.errors import ManifestError, OutputError, UsageError
@@ -36,7 +36,7 @@ def export(path: Path | str, to: str, output: Path, options: ExportOptions | Non
         raise UsageError(f"--to {to}: no such layout; use {', '.join(EXPORTERS)}.")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OutputError(f"{output} is not empty; name a new folder for the export.")
-    report = ExportReport(output)
+    report = ExportReport(output, settings=run_settings(path))
     building = output.parent / f".{output.name}.{os.getpid()}.partial"
     try:
         building.mkdir(parents=True)

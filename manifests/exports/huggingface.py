@@ -1,7 +1,8 @@
 """Hugging Face Parquet shards (``data/train-00000-of-00003.parquet``) with a dataset card."""
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from singanimation.pipeline.expressions import EMOTIONS
 
 SHARD_BYTES = 256 * 1024 * 1024
 _GROUP_ROWS = 100
+# where things lay and how they were run says nothing about the rows, and may say too much about their maker
+_NOT_TOLD = frozenset({"input", "output", "data_root", "device", "workers", "ganimation", "resume", "retry_failed"})
 
 
 def export_huggingface(
@@ -35,7 +38,8 @@ def export_huggingface(
         report.add(record)
     for shard in shards.values():
         shard.finish()
-    (output / "README.md").write_text(dataset_card(report, figures.lines(), sorted(shards)), encoding="utf-8")
+    made = [*figures.lines(), *figures.settings_lines(report.settings)]
+    (output / "README.md").write_text(dataset_card(report, made, sorted(shards)), encoding="utf-8")
 
 
 class _Shards:
@@ -88,12 +92,14 @@ class _Figures:
     def __init__(self) -> None:
         self._values: dict[str, dict[str, int]] = {name: {} for name in self._COLUMNS}
         self._sifid: list[float] = []
+        self._runs: Counter[str] = Counter()
 
     def add(self, record: Record) -> None:
         for name, seen in self._values.items():
             value = record.row[name]
             if value:
                 seen[value] = seen.get(value, 0) + 1
+        self._runs[record.row["run_id"]] += 1
         if record.row["sifid"] is not None:
             self._sifid.append(record.row["sifid"])
 
@@ -107,6 +113,22 @@ class _Figures:
             ordered = sorted(self._sifid)
             found.append(f"- SIFID of the variants: median {ordered[len(ordered) // 2]:.4g}, largest {ordered[-1]:.4g}")
         return found
+
+    def settings_lines(self, settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Return one line for each choice of settings that rows here were made with, and how many."""
+        rows: Counter[str] = Counter()
+        for run, count in self._runs.items():
+            told = {name: value for name, value in settings.get(run, {}).items()
+                    if name not in _NOT_TOLD and value is not None}  # fmt: skip
+            if told:
+                rows[", ".join(f"{name} {_plain(value)}" for name, value in sorted(told.items()))] += count
+        return [f"- run with {told} ({count:,})" for told, count in sorted(rows.items())]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return "+".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def dataset_card(report: ExportReport, figures: list[str], splits: list[str]) -> str:

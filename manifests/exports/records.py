@@ -1,9 +1,11 @@
 """What all exporters share: which rows go out, where real pictures come from, file names, licences."""
 
 import hashlib
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -66,12 +68,16 @@ class Record:
 
 @dataclass
 class ExportReport:
-    """What went out, and what did not: ``counts`` by (split, label name, kind), warnings one sentence each."""
+    """What went out, and what did not: ``counts`` by (split, label name, kind), warnings one sentence each.
+
+    ``settings`` are those of the runs that made the rows, by run id, as far as they are known.
+    """
 
     output: Path
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     licences: set[str] = field(default_factory=set)
     warnings: list[str] = field(default_factory=list)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -114,6 +120,18 @@ def records(path: Path | str, options: ExportOptions, report: ExportReport) -> I
             row.pop("image")
             yield Record(picture, ending_of(picture), row)
     _tell(report, missing, unlabelled)
+
+
+def run_settings(path: Path | str) -> dict[str, dict[str, Any]]:
+    """Return run id -> the settings that each run of an output folder saved; a manifest alone knows of none."""
+    path = Path(path)
+    found = {}
+    for file in [*path.glob("runs/*/settings.json"), *path.parent.glob("runs/*/settings.json")]:
+        with suppress(OSError, ValueError):
+            content = json.loads(file.read_text(encoding="utf-8"))
+            if isinstance(content, dict):
+                found[file.parent.name] = content
+    return found
 
 
 def _tell(report: ExportReport, missing: Sequence[str], unlabelled: int) -> None:

@@ -61,6 +61,19 @@ def test_hugging_face_shards_are_read_by_datasets_and_by_us(
     assert again.counts() == {"train": {"fear": 3, "neutral": 1}, "test": {"fear": 3}}
 
 
+def test_the_card_tells_the_settings_of_the_runs_and_no_path(output: Path, tmp_path: Path) -> None:
+    run = read(output, columns=["run_id"])["run_id"].astype(str).iloc[0]
+    (output / "runs" / run).mkdir(parents=True)
+    told = {"seed": 3, "start_scale": ["N-1", "N-2"], "balance": True, "input": "/home/someone/faces", "limit": None}
+    (output / "runs" / run / "settings.json").write_text(json.dumps(told))
+    (output / "runs" / "torn").mkdir()
+    (output / "runs" / "torn" / "settings.json").write_text("{")
+    for place, name in ((output, "a"), (output / "manifest", "b")):
+        export(place, "hf", tmp_path / name)
+        card = (tmp_path / name / "README.md").read_text()
+        assert "- run with balance yes, seed 3, start_scale N-1+N-2 (" in card and "someone" not in card
+
+
 def test_shards_are_split_and_named_by_their_number(output: Path, tmp_path: Path) -> None:
     (tmp_path / "hf").mkdir()
     report = ExportReport(tmp_path / "hf")
