@@ -42,7 +42,7 @@ class Job:
     """What the tasks of one run share. ``todo`` holds the identities of the sources that have work left.
 
     ``planned`` is what ``--balance`` aims at, ``balance_note`` what became of an earlier plan; ``accepted_again``
-    counts rejected variants that a new limit took in.
+    counts rejected variants that a new limit took in; ``unusable`` names the sources that failed, and why.
     """
 
     settings: Settings
@@ -62,6 +62,7 @@ class Job:
     planned: Classes | None = None
     balance_note: str | None = None
     totals: Totals = field(default_factory=Totals)
+    unusable: dict[str, str] = field(default_factory=dict)
     stopped: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -100,6 +101,8 @@ class Job:
                         sum(outcome.rejected.values()), notes)  # fmt: skip
         with self._lock:
             self.totals.add(outcome)
+            if outcome.failed is not None:
+                self.unusable[source.source_id] = outcome.failed
             if outcome.part is not None and source in self.first:
                 self.parts[source.source_id] = outcome.part
             if outcome.lost is not None and free_bytes(self.run.manifest) < _SMALLEST_FREE:
@@ -219,6 +222,7 @@ def summary_of(job: Job) -> dict[str, Any]:
             "complete_before": job.complete,
             "worked_on": totals.done,
             "failed": dict(sorted(totals.failed.items())),
+            "unusable": dict(sorted(job.unusable.items())),
             "lost": dict(sorted(totals.lost.items())),
             "not_started": job.not_started(),
             "short": dict(sorted(totals.short.items())),

@@ -91,7 +91,8 @@ def closing_words(summary: dict[str, Any]) -> list[str]:
     if summary.get("accepted_again"):
         lines.append(f"{summary['accepted_again']:,} variants rejected before were accepted under this SIFID limit.")
     if sources["failed"]:
-        lines.append(f"{sum(sources['failed'].values()):,} sources could not be used{_by_reason(sources['failed'])}.")
+        lines.append(f"{sum(sources['failed'].values()):,} sources could not be used{_by_reason(sources['failed'])}: "
+                     f"{_some(sources['unusable'])}.")  # fmt: skip
     if sources["short"]:
         lines.append(f"{len(sources['short']):,} sources are short of --per-image: {_some(sources['short'])}.")
     if sources["lost"]:

@@ -8,6 +8,7 @@ import pytest
 
 from singanimation.flows.contact_sheet import write_contact_sheet
 from singanimation.flows.job import worker_count
+from singanimation.flows.main_job import closing_words
 from singanimation.flows.resume import open_manifest
 from singanimation.flows.todo import choose_sources
 from singanimation.pipeline.datasets import open_dataset
@@ -75,6 +76,8 @@ def test_pictures_without_a_face_are_rows_and_nothing_accepted_is_exit_code_1(au
     Image.new("RGB", (64, 64), (90, 90, 90)).save(tmp_path / "flat" / "a.png")
     summary = augmented(input=str(tmp_path / "flat"), output=tmp_path / "out")
     assert summary["exit_code"] == 1 and summary["sources"]["failed"] == {"no_face": 1}
+    assert summary["sources"]["unusable"] == {"a.png": "no_face"}
+    assert "1 sources could not be used (no_face 1): a.png (no_face)." in closing_words(summary)
     assert [row["reason"] for row in rows_of(tmp_path / "out")] == ["no_face"]
     assert summary["contact_sheet"] is None
 
