@@ -13,7 +13,18 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from singanimation.flows.cli import print_json
 from singanimation.pipeline.errors import UsageError, WeightsError
-from singanimation.pipeline.weights import ENTRIES, Entry, Found, cache_folder, fetch, find, get_entry, locate, verify
+from singanimation.pipeline.weights import (
+    ENTRIES,
+    Entry,
+    Found,
+    cache_folder,
+    fetch,
+    file_sha256,
+    find,
+    get_entry,
+    locate,
+    verify,
+)
 from singanimation.pipeline.weights.checks import read_pin
 from singanimation.pipeline.weights.download import Report
 
@@ -73,6 +84,9 @@ def verify_weights(names: NamesArgument = None) -> None:
             if names:
                 find(name)
             print(f"{name}: not here")
+            continue
+        if entry.package and found.where == "environment":
+            print(f"{name}: your own, not compared: {found.path}: sha256 {file_sha256(found.path)}")
             continue
         verdict = verify(entry, found.path, read_pin(found.path) if found.where == "cache" else None)
         print(f"{name}: {'good' if verdict.good else 'NOT GOOD'}: {found.path}: {verdict.sentence}")

@@ -80,6 +80,8 @@ def _check(response: httpx.Response, url: str) -> None:
             f"{response.url.host} answered {response.status_code} {response.reason_phrase} for {url}; "
             "try later, or fetch the file elsewhere and give it by --from."
         )
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise WeightsError(f"{response.url.host} sent {url} re-encoded, though asked not to; use another mirror.")
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise WeightsError(f"{url} gave a web page in place of the file: is there a login or a proxy in between?")
 

@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from singanimation.pipeline.errors import WeightsError
+from singanimation.pipeline.untrusted import shown
 from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
 from singanimation.stages.ganimation.networks import PaperGenerator
 from singanimation.stages.ganimation.published.mapping import convert
@@ -74,7 +75,7 @@ def load_generator(path: Path | None = None, device: str = "cpu") -> LoadedGener
 
 def _load(path: Path, device: str) -> LoadedGenerator:
     state = read_state(path)
-    about = _about(path) if is_safetensors(path) else {}
+    about = read_about(path) if is_safetensors(path) else {}
     if about:
         network = _build(path, about, state)
     else:
@@ -91,16 +92,22 @@ def _build(path: Path, about: Mapping[str, str], state: Mapping[str, Tensor]) ->
         raise WeightsError(f"{path} is a safetensors file, but not a generator written by `augment train ganimation`.")
     weights = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     try:
-        network = kind(**json.loads(about["options"]))
+        options = json.loads(about["options"])
+        with torch.device("meta"):  # shapes alone: nothing is allocated before the weights are known to fit
+            wanted = {key: value.shape for key, value in kind(**options).state_dict().items()}
+        unfit = sorted(key for key in wanted.keys() | weights.keys() if wanted.get(key) != _shape(weights.get(key)))
+        if unfit:
+            raise ValueError(f"{shown(unfit[0])} is missing, unknown or of another shape")
+        network = kind(**options)
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = shown(error)
         raise WeightsError(f"{path} does not fit the {about['architecture']} generator: {reason}") from None
     return network
 
 
-def _about(path: Path) -> dict[str, str]:
-    """Return what a file of ours says of itself, empty for a file without metadata."""
+def read_about(path: Path) -> dict[str, str]:
+    """Return what a safetensors file of ours says of itself, empty for one of others. Raises WeightsError."""
     with safe_open(path, "pt") as opened:
         metadata = dict(opened.metadata() or {})
     if _METADATA not in metadata:
@@ -112,6 +119,10 @@ def _about(path: Path) -> dict[str, str]:
     if not isinstance(about, dict):
         raise WeightsError(f"{path} has a card that cannot be read; is it one of ours?")
     return about
+
+
+def _shape(value: Tensor | None) -> torch.Size | None:
+    return None if value is None else value.shape
 
 
 def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:

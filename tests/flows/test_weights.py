@@ -115,6 +115,13 @@ def test_mistakes_are_one_sentence_and_exit_code_2(augment, words: tuple[str, ..
     assert (code, out) == (2, "") and said in err and err.count("\n") == 1
 
 
+def test_a_generator_of_the_users_own_is_not_called_wrong(augment, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "mine.safetensors").write_bytes(CONTENT)
+    monkeypatch.setenv("SINGANIMATION_GANIMATION", str(tmp_path / "mine.safetensors"))
+    code, out, _ = augment("weights", "verify", "generator")
+    assert code == 0 and f"your own, not compared: {tmp_path / 'mine.safetensors'}: sha256 " in out
+
+
 def test_the_path_without_a_name_is_the_cache(augment, tmp_path: Path) -> None:
     assert augment("weights", "path")[:2] == (0, f"{tmp_path / 'cache'}\n")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parent))
 from published_networks import compute, random_state
@@ -141,6 +142,23 @@ def test_importing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_an_output_that_is_no_safetensors_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="ends in .safetensors"):
         import_generator(save(random_state("P"), tmp_path / "p.pth"), tmp_path / "out.pth")
+
+
+def test_a_file_of_our_own_needs_no_import(tmp_path: Path) -> None:
+    import_generator(save(random_state("P"), tmp_path / "p.pth"), tmp_path / "p.safetensors")
+    with pytest.raises(UsageError, match="one of this program's own files already"):
+        import_generator(tmp_path / "p.safetensors", tmp_path / "again.safetensors")
+
+
+def test_a_published_state_dict_may_also_come_as_safetensors(tmp_path: Path) -> None:
+    save_file(random_state("D"), tmp_path / "d.safetensors")
+    assert load_generator(tmp_path / "d.safetensors").card["implementation"] == KINDS["D"]
+    assert import_generator(tmp_path / "d.safetensors", tmp_path / "o.safetensors")["mapped"] == "11 tensors"
+
+
+def test_a_state_dict_one_level_down_is_found(tmp_path: Path) -> None:
+    file = save({"epoch": 3, "state_dict": random_state("P")}, tmp_path / "wrapped.pth")
+    assert load_generator(file).card["implementation"] == KINDS["P"]
 
 
 def test_a_training_may_start_from_an_imported_generator(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from safetensors import SafetensorError
 from singanimation.pipeline.errors import OutputError, UsageError
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.framing import CROP_SIZE
-from singanimation.stages.ganimation.checkpoints import save_generator
+from singanimation.stages.ganimation.checkpoints import read_about, save_generator
 from singanimation.stages.ganimation.published.mapping import Converted, convert, parameters
-from singanimation.stages.ganimation.published.reading import read_state
+from singanimation.stages.ganimation.published.reading import is_safetensors, read_state
 
 SUFFIX = ".safetensors"
 
@@ -24,7 +24,10 @@ def import_generator(path: Path, output: Path, *, picture_statistics: bool = Fal
     """
     if output.suffix != SUFFIX:
         raise UsageError(f"--output {output}: the file to write ends in {SUFFIX}.")
-    converted = convert(read_state(path), path, picture_statistics=picture_statistics)
+    state = read_state(path)
+    if is_safetensors(path) and read_about(path):
+        raise UsageError(f"{path} is one of this program's own files already; give it to --ganimation as it is.")
+    converted = convert(state, path, picture_statistics=picture_statistics)
     card = make_card(converted, path)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
