@@ -17,7 +17,7 @@ from singanimation.manifests.compact import PLAN
 from singanimation.manifests.leakage import LEAK_COLUMNS, Leakage
 from singanimation.manifests.reading import iter_tables, part_paths
 from singanimation.manifests.schema import SCHEMA
-from singanimation.manifests.write import LEFTOVER
+from singanimation.manifests.write import LEFTOVER, being_written
 from singanimation.pipeline.errors import ManifestError, PictureError
 from singanimation.pipeline.pictures import picture_size
 
@@ -81,8 +81,8 @@ def verify(path: Path | str, *, pictures: bool = True) -> Verification:
     if output is not None:
         _check_summaries(output, run_counts, result)
         hidden = sorted((output / "manifest").glob(".*"))
-        result.add("leftovers", "{count} temporary files of killed runs are left, the next run removes them",
-                   [entry.name for entry in hidden if LEFTOVER.match(entry.name)])  # fmt: skip
+        left = [entry.name for entry in hidden if LEFTOVER.match(entry.name) and not being_written(entry)]
+        result.add("leftovers", "{count} temporary files of killed runs are left, the next run removes them", left)
         result.add("leftovers", "{count} compaction was interrupted, `augment compact` finishes it",
                    [entry.name for entry in hidden if entry.name == PLAN])  # fmt: skip
     return result

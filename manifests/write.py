@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from singanimation.manifests.schema import SCHEMA, rows_to_table
+from singanimation.manifests.schema import rows_to_table
 from singanimation.pipeline.errors import MachineError, ManifestError
 from singanimation.pipeline.identity import digest
 from singanimation.pipeline.records import Row
@@ -109,15 +109,16 @@ def remove_leftovers(folder: Path) -> list[Path]:
             continue
         with suppress(FileNotFoundError):
             stale = time.time() - path.stat().st_mtime > _STALE_SECONDS
-            if stale or (match["host"] == _host() and not _runs(int(match["pid"]))):
+            if stale or (match["host"] == _host() and not being_written(path)):
                 path.unlink()
                 removed.append(path)
     return removed
 
 
-def empty_table() -> pa.Table:
-    """Return a table of SCHEMA without rows."""
-    return SCHEMA.empty_table()
+def being_written(path: Path) -> bool:
+    """Return whether a temporary file belongs to another process of this machine that is still there."""
+    match = LEFTOVER.match(path.name)
+    return match is not None and match["host"] == _host() and _runs(int(match["pid"]))
 
 
 def _runs(pid: int) -> bool:

@@ -55,6 +55,7 @@ def test_compacting_keeps_the_rows_and_waits_for_nobody(augment, output):
     with hold_output(output):
         code, out, err = augment("compact", output)
         assert code == 2 and out == "" and f"process {os.getpid()}" in err and len(err.splitlines()) == 1
+        assert augment("compact", output / "manifest") == (code, out, err)
     assert augment("compact", output) == (0, f"{output}: {rows} rows, 5 parts before, 1 now.\n", "")
     assert len(read(output, columns=["kind"])) == rows and augment("verify", output)[0] == 0
 
@@ -72,3 +73,8 @@ def test_a_folder_without_a_manifest_is_one_sentence(augment, tmp_path):
     for command in (["verify", tmp_path], ["export", tmp_path, "--to", "csv", "--output", tmp_path / "x"]):
         code, _, err = augment(*command)
         assert code == 2 and "holds no manifest" in err and len(err.splitlines()) == 1
+
+
+def test_compacting_what_is_not_there_leaves_nothing_behind(augment, tmp_path):
+    code, _, err = augment("compact", tmp_path / "nowhere")
+    assert code == 2 and "holds no manifest" in err and not (tmp_path / "nowhere").exists()

@@ -1,6 +1,7 @@
 """Every fault of a manifest is named by the check that is about it, and a sound one has none."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from singanimation.manifests import write
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
@@ -116,3 +118,8 @@ def test_summaries_are_compared_with_the_rows_of_their_runs(output: Path) -> Non
 def test_leftovers_are_told(output: Path) -> None:
     (output / "manifest" / ".part-a.parquet.host~1~0a.tmp").write_text("half")
     assert "1 temporary files of killed runs are left" in _faults(output)["leftovers"]
+
+
+def test_a_part_that_a_run_is_writing_right_now_is_no_fault(output: Path) -> None:
+    (output / "manifest" / f".part-a.parquet.{write._host()}~{os.getppid()}~0a.tmp").write_text("half")
+    assert _faults(output) == {}
