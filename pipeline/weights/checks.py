@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from singanimation.pipeline.errors import WeightsError
+from singanimation.pipeline.untrusted import shown
 from singanimation.pipeline.weights.entries import Entry
 
 
@@ -65,14 +66,29 @@ def verify(entry: Entry, path: Path, pin: dict[str, Any] | None = None) -> Verdi
     sha256 = file_sha256(path)
     pinned = (pin or {}).get("sha256")
     if not sha256.startswith(entry.known_hash):
-        kind = "sha256" if entry.sha256 else f"a sha256 that begins with ({entry.prefix_from})"
-        return Verdict(False, sha256, f"expected {kind} {entry.known_hash}, found {sha256}")
+        begins = f"a sha256 that begins with {entry.prefix} ({entry.prefix_from})"
+        expected = f"sha256 {entry.sha256}" if entry.sha256 else begins
+        return Verdict(False, sha256, f"expected {expected}, found {sha256}")
     if entry.sha256:
         return Verdict(True, sha256, "its sha256 is the one this version was released with")
     if pinned is not None and pinned != sha256:
         return Verdict(False, sha256, f"expected sha256 {pinned} (pinned when it was first used), found {sha256}")
+    damage = _damage(path) if entry.file.endswith(".safetensors") else None
+    if damage:
+        return Verdict(False, sha256, f"expected safetensors, found something else or a part of it ({damage})")
     begins = f"its sha256 begins with {entry.prefix} ({entry.prefix_from})" if entry.prefix else "no hash is published"
     return Verdict(True, sha256, begins + (", and it is as when it was first used" if pinned else ""))
+
+
+def _damage(path: Path) -> str | None:
+    """Return what is wrong with a safetensors file's header and length; where no hash is known, better than nothing."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as opened:
+            return None if opened.keys() else "it is empty"
+    except (SafetensorError, OSError) as error:
+        return shown(error)
 
 
 def adopt(entry: Entry, path: Path) -> None:

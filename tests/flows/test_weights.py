@@ -97,7 +97,7 @@ def test_a_download_with_a_wrong_hash_is_removed_and_said_in_one_sentence(augmen
     with serve(CONTENT) as server:
         code, out, err = augment("weights", "fetch", "inception-v3", "--from", server.url, "--quiet")
     assert code == 2 and out == "" and err.count("\n") == 1
-    assert "begins with (its official file name) 0cc3c7bd, found" in err and "was removed" in err
+    assert "begins with 0cc3c7bd (its official file name), found" in err and "was removed" in err
     assert not list((tmp_path / "cache").glob("inception*"))
 
 

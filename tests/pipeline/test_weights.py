@@ -132,7 +132,7 @@ def test_a_wrong_file_in_the_cache_is_refused_with_both_hashes(places: Path, mon
     places.mkdir()
     (places / small.file).write_bytes(CONTENT)
     with pytest.raises(
-        WeightsError, match=rf"begins with \(its file name\) 00000000, found {SHA}.*fetch small --force"
+        WeightsError, match=rf"begins with 00000000 \(its file name\), found {SHA}.*fetch small --force"
     ):
         weights.find("small")
 

@@ -9,7 +9,9 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 from weights_server import FileServer, serve
 
 from singanimation.pipeline import weights
@@ -115,7 +117,7 @@ def test_the_prefix_in_the_file_name_is_checked(server, register, cache: Path) -
     register(server.url, prefix=SHA[:8], prefix_from="its official file name")
     assert weights.fetch("small").read_bytes() == CONTENT
     register(server.url, prefix="12345678", prefix_from="its official file name")
-    with pytest.raises(WeightsError, match=f"expected a sha256 that begins with .* 12345678, found {SHA}"):
+    with pytest.raises(WeightsError, match=f"expected a sha256 that begins with 12345678 .*, found {SHA}"):
         weights.fetch("small", force=True)
     assert (cache / FILE).read_bytes() == CONTENT  # what was there before stays
 
@@ -133,6 +135,17 @@ def test_a_file_without_a_published_hash_is_pinned_and_a_later_change_is_refused
         weights.fetch("small")
     record_path(path).unlink()
     assert weights.fetch("small").read_bytes() == CONTENT[::-1]
+
+
+def test_without_a_hash_at_least_the_form_is_checked(server, cache: Path) -> None:
+    whole = save({"weight": np.zeros(100, np.float32)})
+    for content in (b'{"error": "log in first"}', whole[:-8]):
+        server.content = content
+        with pytest.raises(WeightsError, match="was removed: expected safetensors, found something else or a part"):
+            weights.fetch("pyfeat", source=server.url)
+    assert [entry.name for entry in cache.iterdir() if not entry.name.endswith(".lock")] == []
+    server.content = whole
+    assert weights.fetch("pyfeat", source=server.url).read_bytes() == whole
 
 
 def test_offline_is_one_sentence_at_once(register) -> None:
