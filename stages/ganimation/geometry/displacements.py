@@ -66,65 +66,86 @@ class LidShift:
 
 
 PUSHES = (
-    Push("AU01", "brow", (0.22, -0.01), (0.24, 0.21), (0, -0.26), "forehead"),
-    Push("AU02", "brow", (0.74, -0.02), (0.30, 0.24), (0, -0.25), "forehead"),
-    Push("AU04", "brow", (0.50, 0), (0.36, 0.18), (-0.06, 0.18), "brow_skin"),
-    Push("AU04", "brow", (0.22, 0), (0.18, 0.16), (-0.07, 0.05), "forehead"),
-    Push("AU04", "brow", (0.40, 0), (0.30, 0.18), (0, 0.060), "upper_lids"),
-    Push("AU06", "eyes", (0.60, 0.42), (0.24, 0.20), (0, -0.11), "not_eyes"),
-    Push("AU09", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.085)),
-    Push("AU09", "brow", (0.20, 0), (0.16, 0.14), (-0.03, 0.066), "forehead"),
-    Push("AU10", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.035), "not_upper_lip"),
-    Push("AU10", "mouth", (0.18, -0.07), (0.17, 0.13), (0, -0.115), "above_mouth"),
-    Push("AU12", "eyes", (0.55, 0.48), (0.22, 0.20), (0.038, -0.062), "skin"),
-    Push("AU12", "nose", (0.25, -0.06), (0.09, 0.10), (0.031, 0)),
-    Push("AU17", "chin", (0, -0.31), (0.24, 0.14), (0, -0.155), "not_lips"),
+    Push("AU01", "brow", (0.22, -0.01), (0.24, 0.21), (0, -0.34), "forehead"),
+    Push("AU02", "brow", (0.72, -0.02), (0.29, 0.23), (0, -0.28), "forehead"),
+    Push("AU04", "brow", (0.50, 0), (0.55, 0.19), (-0.04, 0.20), "brow_skin"),
+    Push("AU04", "brow", (0.22, 0), (0.18, 0.16), (-0.07, 0.02), "forehead"),
+    Push("AU04", "brow", (0.40, 0), (0.30, 0.18), (0, 0.085), "upper_lids"),
+    Push("AU05", "brow", (0.45, 0), (0.40, 0.20), (0, -0.03), "forehead"),
+    Push("AU06", "eyes", (0.58, 0.44), (0.24, 0.20), (0.02, -0.14), "not_eyes"),
+    Push("AU07", "brow", (0.50, 0), (0.45, 0.20), (0, 0.06), "brow_skin"),
+    Push("AU07", "eyes", (0.78, 0), (0.12, 0.10), (0.04, 0)),
+    Push("AU09", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.115)),
+    Push("AU09", "nose", (0.0, -0.50), (0.16, 0.16), (0, -0.05), "not_eyes"),
+    Push("AU09", "brow", (0.20, 0), (0.16, 0.14), (-0.05, 0.10), "forehead"),
+    Push("AU10", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.045), "not_upper_lip"),
+    Push("AU10", "mouth", (0.18, -0.07), (0.17, 0.13), (0, -0.155), "above_mouth"),
+    Push("AU12", "eyes", (0.55, 0.48), (0.22, 0.20), (0.044, -0.075), "skin"),
+    Push("AU12", "nose", (0.25, -0.06), (0.09, 0.10), (0.036, 0)),
+    Push("AU17", "chin", (0, -0.31), (0.24, 0.14), (0, -0.20), "not_lips"),
+    Push("AU15", "chin", (0, -0.31), (0.24, 0.14), (0, -0.05), "not_lips"),
+    Push("AU20", "nose", (0.25, -0.06), (0.09, 0.10), (0.05, 0)),
+    Push("AU20", "eyes", (0.50, 0.50), (0.20, 0.20), (0.04, 0), "skin"),
 )
 
 # what two AUs do together beyond their sum, weighted by the product of both
-JOINT_PUSHES = (
+JOINT_SHIFTS: tuple[tuple[tuple[str, str], Push | LidShift], ...] = (
     # grief: the inner brows rise and draw together, the frown does not lower them
-    (("AU01", "AU04"), Push("AU01", "brow", (0.20, 0), (0.20, 0.20), (0, -0.17), "forehead")),
-    (("AU15", "AU17"), Push("AU17", "mouth", (0, 0.05), (0.26, 0.30), (0, 0.08), "not_eyes")),
+    (("AU01", "AU04"), Push("AU01", "brow", (0.20, 0), (0.20, 0.20), (0, -0.14), "forehead")),
+    (("AU15", "AU17"), Push("AU17", "mouth", (0, 0.05), (0.26, 0.30), (0, 0.10), "not_eyes")),
+    # a brow that is up rises little more, and wide eyes use up the lid's skin
+    (("AU01", "AU02"), Push("AU01", "brow", (0.46, -0.02), (0.34, 0.24), (0, 0.14), "forehead")),
+    (("AU01", "AU02"), LidShift("AU01", "upper_socket", 0.110)),
+    (("AU01", "AU02"), LidShift("AU01", "upper_skin", 0.050, 0.6)),
+    (("AU01", "AU02"), LidShift("AU01", "upper_lid", 0.020, 0.45)),
+    (("AU01", "AU05"), LidShift("AU05", "upper_skin", 0.030, 0.5)),
+    (("AU02", "AU05"), LidShift("AU05", "upper_skin", 0.040, 0.5)),
 )
 
 CORNER_PULLS = (
     CornerPull("AU10", (0, -0.035), skin=0.6),
-    CornerPull("AU12", (0.150, -0.140), middle=0.025),
-    CornerPull("AU14", (0.095, -0.010)),
-    CornerPull("AU15", (0.0125, 0.170), middle=-0.025, skin=0.9),
-    CornerPull("AU20", (0.156, 0.054)),
-    CornerPull("AU23", (-0.045, 0), skin=0),
+    CornerPull("AU12", (0.150, -0.175), middle=0.035),
+    CornerPull("AU14", (0.115, -0.025)),
+    CornerPull("AU15", (0.055, 0.165), middle=-0.065, skin=0.9),
+    CornerPull("AU20", (0.225, 0.050), middle=0.045),
+    CornerPull("AU23", (0.055, 0), middle=0.035, skin=0.6),
 )
 
 LIP_SHIFTS = (
     LipShift("AU09", "upper", -0.035, 0.18, 0.20),
-    LipShift("AU17", "lower", -0.15, 0.0, 0.30),
-    LipShift("AU17", "upper", -0.085, 0.0, 0.25),
+    LipShift("AU09", "lower", -0.020, 0.10, 0.25),
+    LipShift("AU15", "upper", -0.03, 0.0, 0.14),
+    LipShift("AU17", "lower", -0.20, 0.0, 0.30),
+    LipShift("AU17", "upper", -0.11, 0.0, 0.25),
+    LipShift("AU20", "lower", 0.05, 0.12, 0.30),
 )
 
 LID_SHIFTS = (
-    LidShift("AU01", "upper_skin", -0.030, 0.6),
-    LidShift("AU01", "upper_socket", -0.040),
-    LidShift("AU02", "upper_skin", -0.030, 0.6),
-    LidShift("AU02", "upper_socket", -0.045),
-    LidShift("AU05", "upper_lid", -0.085, 0.45),
-    LidShift("AU05", "upper_skin", -0.065, 0.45),
-    LidShift("AU05", "upper_socket", -0.018),
-    LidShift("AU05", "lower_lid", 0.026, 0.45),
-    LidShift("AU05", "lower_skin", 0.008),
-    LidShift("AU06", "lower_lid", -0.036),
-    LidShift("AU06", "lower_skin", -0.048),
-    LidShift("AU06", "lower_socket", -0.060),
-    LidShift("AU07", "lower_lid", -0.062),
-    LidShift("AU07", "lower_skin", -0.054),
-    LidShift("AU07", "lower_socket", -0.035),
-    LidShift("AU07", "upper_lid", 0.042),
-    LidShift("AU07", "upper_skin", 0.036),
-    LidShift("AU07", "upper_socket", 0.030),
-    LidShift("AU09", "lower_lid", -0.017),
-    LidShift("AU09", "lower_skin", -0.023),
-    LidShift("AU09", "lower_socket", -0.023),
+    LidShift("AU01", "upper_lid", -0.020, 0.45),
+    LidShift("AU01", "upper_skin", -0.040, 0.6),
+    LidShift("AU01", "upper_socket", -0.090, 0.6),
+    LidShift("AU02", "upper_lid", -0.020, 0.45),
+    LidShift("AU02", "upper_skin", -0.060, 0.5),
+    LidShift("AU02", "upper_socket", -0.150, 0.5),
+    LidShift("AU04", "upper_skin", 0.020, 0.6),
+    LidShift("AU04", "upper_socket", 0.040),
+    LidShift("AU05", "upper_lid", -0.115, 0.5),
+    LidShift("AU05", "upper_skin", -0.090, 0.5),
+    LidShift("AU05", "upper_socket", -0.040),
+    LidShift("AU05", "lower_lid", 0.045, 0.5),
+    LidShift("AU05", "lower_skin", 0.025),
+    LidShift("AU06", "lower_lid", -0.045),
+    LidShift("AU06", "lower_skin", -0.070),
+    LidShift("AU06", "lower_socket", -0.085),
+    LidShift("AU07", "lower_lid", -0.075),
+    LidShift("AU07", "lower_skin", -0.070),
+    LidShift("AU07", "lower_socket", -0.055),
+    LidShift("AU07", "upper_lid", 0.045),
+    LidShift("AU07", "upper_skin", 0.054),
+    LidShift("AU07", "upper_socket", 0.054),
+    LidShift("AU09", "lower_lid", -0.025),
+    LidShift("AU09", "lower_skin", -0.035),
+    LidShift("AU09", "lower_socket", -0.035),
 )
 
 
@@ -150,7 +171,7 @@ def unit_displacements(points: Tensor, mirror: Tensor) -> Tensor:
         weight = torch.exp(-(((points[:, 0].abs() - shift.at) / shift.radius) ** 2) / 2) * masks[f"{shift.lip}_lip"]
         _add(total, shift.unit, side, weight, (0, shift.down))
     for lid in LID_SHIFTS:
-        _add_lid(total, lid, mirror)
+        _shift_lid(total[AU_INDEX[lid.unit]], lid, mirror)
     total[:, list(mesh.IRISES)] = 0
     return total
 
@@ -159,8 +180,13 @@ def joint_displacements(points: Tensor, mirror: Tensor) -> tuple[list[list[int]]
     """Return pairs of AU indices, and what each pair at 1 adds to its sum: face units (pairs, 478, 2)."""
     side = torch.sign(points[:, 0])
     masks = _masks(points, mirror)
-    pairs = [[AU_INDEX[name] for name in names] for names, _ in JOINT_PUSHES]
-    moves = torch.stack([_pushed(points, push, masks, side) for _, push in JOINT_PUSHES])
+    pairs = [[AU_INDEX[name] for name in names] for names, _ in JOINT_SHIFTS]
+    moves = points.new_zeros(len(pairs), mesh.POINTS, 2)
+    for move, (_, shift) in zip(moves, JOINT_SHIFTS, strict=True):
+        if isinstance(shift, Push):
+            move += _pushed(points, shift, masks, side)
+        else:
+            _shift_lid(move, shift, mirror)
     moves[:, list(mesh.IRISES)] = 0
     return pairs, moves
 
@@ -184,11 +210,11 @@ def _add_corner_pull(total: Tensor, pull: CornerPull, points: Tensor, lips: Tens
     total[index, :, 1] += (profile**1.3 * lips + skin) * pull.move[1] + (1 - profile) * lips * pull.middle
 
 
-def _add_lid(total: Tensor, lid: LidShift, mirror: Tensor) -> None:
-    taper = lid.ends + (1 - lid.ends) * total.new_tensor([0, 0.65, 1, 1, 1, 0.65, 0])
-    ring = torch.tensor(mesh.LID_RINGS[lid.ring], device=total.device)
+def _shift_lid(moves: Tensor, lid: LidShift, mirror: Tensor) -> None:
+    taper = lid.ends + (1 - lid.ends) * moves.new_tensor([0, 0.65, 1, 1, 1, 0.65, 0])
+    ring = torch.tensor(mesh.LID_RINGS[lid.ring], device=moves.device)
     for indices in (ring, mirror[ring]):
-        total[AU_INDEX[lid.unit], indices, 1] += lid.down * taper
+        moves[indices, 1] += lid.down * taper
 
 
 def _bump(points: Tensor, x: float, y: float, radius: tuple[float, float]) -> Tensor:
@@ -225,7 +251,7 @@ def _masks(points: Tensor, mirror: Tensor) -> dict[str, Tensor]:
     return {
         "all": torch.ones_like(y),
         "not_eyes": 1 - lids,
-        "forehead": torch.sigmoid((-0.16 - y) / 0.04) * (1 - lids) * (1 - 0.75 * socket),
+        "forehead": torch.sigmoid((-0.13 - y) / 0.035) * (1 - lids) * (1 - 0.75 * socket),
         "brow_skin": torch.sigmoid((-0.10 - y) / 0.03) * (1 - lids),
         "upper_lids": lids * (y < 0),
         "lips": lips,

@@ -50,30 +50,38 @@ def _eyeball(pictures: Tensor, old: Opening, new: Opening, centre: Tensor, radiu
     ends = (torch.minimum(u, 1 - u) * new.width[:, None, None] / 2).clamp(0, 1)
     inside = (v - lookup(new.upper, u)).clamp(0, 1) * (lookup(new.lower, u) - v + 0.3).clamp(0, 1) * ends
     u, v = old.coordinates(*size)
-    below = v - lookup(old.upper, u) - LID_SHADOW * unit[:, None, None]
-    shown = (below + 0.5).clamp(0, 1) * (lookup(old.lower, u) - v + 0.3).clamp(0, 1)
+    shadow = LID_SHADOW * unit
+    below = v - lookup(old.upper, u) - shadow[:, None, None]
+    above = lookup(old.lower, u) - v
+    shown = (below + 0.5).clamp(0, 1) * (above + 0.3).clamp(0, 1)
     moved = (new.upper - old.upper).abs().amax(1) + (new.lower - old.lower).abs().amax(1)
-    raised = (old.upper - new.upper).amax(1)
+    widened = (old.upper - new.upper + new.lower - old.lower).amax(1)
     still = inside * shown * (moved / 0.5).clamp(0, 1)[:, None, None]
-    uncovered = inside * (0.5 - below).clamp(0, 1) * ((raised - 0.3) / 0.7).clamp(0, 1)[:, None, None]
-    colour = _mirrored_eyeball(pictures, old, u, v, centre, radius) * (uncovered > 0)[:, None]
+    hidden = torch.maximum(0.5 - below, 0.2 - above).clamp(0, 1)
+    uncovered = inside * hidden * ((widened - 0.3) / 0.7).clamp(0, 1)[:, None, None]
+    colour = _round_eyeball(pictures, old, u, v, centre, radius, shadow) * (uncovered > 0)[:, None]
     return EyeballMap(still[:, None], uncovered[:, None], colour)
 
 
-def _mirrored_eyeball(pictures: Tensor, old: Opening, u: Tensor, v: Tensor, centre: Tensor, radius: Tensor) -> Tensor:
-    """The eyeball's upper part as the image of its lower one; white where the lower lid hides that: (B, 3, H, W)."""
+def _round_eyeball(
+    pictures: Tensor, old: Opening, u: Tensor, v: Tensor, centre: Tensor, radius: Tensor, shadow: Tensor
+) -> Tensor:
+    """An eyeball that is the same all around: pupil and iris as the middle row shows them, white outside.
+
+    (B, 3, H, W). The darker side of the iris is taken, so that no light's reflection becomes a ring.
+    """
     offset = centre - old.corner
-    height = (offset * old.across).sum(1)[:, None, None]
     middle = ((offset * old.along).sum(1) / old.width)[:, None, None]
-    opposite = 2 * height - v
-    lower = sample_at(pictures, old.pixels(u, opposite))
-    hidden = ((opposite - lookup(old.lower, u) + 2.5) / 1.5).clamp(0, 1)
-    white = _white(pictures, old, middle[:, 0, 0], radius)
+    height = (offset * old.across).sum(1)[:, None, None]
     away = torch.sqrt(((u - middle) * old.width[:, None, None]) ** 2 + (v - height) ** 2)
-    # inside the iris' circle its own mirror image holds even at the lid's edge
-    outside = (away - radius[:, None, None] + 0.5).clamp(0, 1)
-    share = (hidden * outside)[:, None]
-    return lower * (1 - share) + white[:, :, None, None] * share
+    top, bottom = lookup(old.upper, middle) + shadow[:, None, None], lookup(old.lower, middle) - 1
+    row = torch.maximum(torch.minimum(height, bottom), top)
+    aside = (away**2 - (row - height) ** 2).clamp(min=0).sqrt() / old.width[:, None, None]
+    row = row.expand_as(u)
+    left, right = (sample_at(pictures, old.pixels(middle + sign * aside, row)) for sign in (-1, 1))
+    white = _white(pictures, old, middle[:, 0, 0], radius)[:, :, None, None]
+    outside = (away - radius[:, None, None] + 0.5).clamp(0, 1)[:, None]
+    return torch.minimum(left, right) * (1 - outside) + white * outside
 
 
 def _white(pictures: Tensor, old: Opening, middle: Tensor, radius: Tensor) -> Tensor:

@@ -14,14 +14,20 @@ from singanimation.stages.ganimation.geometry.flow import sample_at
 WIDE_OPEN = 0.16
 """Gap between the lids of a wide open eye, face units."""
 
+WIDEST = 0.28
+"""Gap between the lids that nothing opens beyond, face units."""
+
 CLOSING = 1.25
 """Lids meet at an AU45 change of 1 / CLOSING."""
+
+EDGE, SLOPE = 1.12, 0.03
+"""Where a closed lid's edge lies: this share of the gap down, and lower towards the outer corner (face units)."""
 
 LASHES = 0.035
 """Band above the upper lid's edge, face units, that is lashes and not skin: it is not stretched."""
 
 
-LID_PAINT = 0.75
+LID_PAINT = 0.92
 """How much of a closed lid is smooth skin colour: the stretched skin holds the crease that the lid unfolds."""
 
 
@@ -52,6 +58,10 @@ def keep_lids_apart(points: Tensor, moves: Tensor, change: Tensor, mirror: Tenso
         raised = 0.9 * opening_ * (WIDE_OPEN - gap).clamp(min=0)
         up = moves[:, upper, 1] * (1 - 0.8 * closing) + raised
         down = moves[:, lower, 1] * (1 - 0.5 * closing)
+        # narrow eyes open less far
+        widening = torch.minimum((WIDEST - gap).clamp(min=0), 0.05 + 0.5 * gap)
+        beyond = (down - up - widening).clamp(min=0)
+        up, down = up + 0.75 * beyond, down - 0.25 * beyond
         crossing = (up - down - 0.95 * gap).clamp(min=0)
         moves[:, upper, 1] = up - 0.6 * crossing
         moves[:, lower, 1] = down + 0.4 * crossing
@@ -76,7 +86,7 @@ def close_lids(pictures: Tensor, landmarks: Tensor, change: Tensor, unit: Tensor
         points = landmarks[closing]
         eye = opening(points, upper, lower)
         skin = _socket_colour(pictures[closing], points, side)
-        part = _slide(eye, skin, amount[closing], unit[closing], (height, width))
+        part = _slide(eye, skin, amount[closing], unit[closing], (height, width), side is None)
         for total, share in zip(both, part, strict=True):
             total[closing] += share
     return both
@@ -88,7 +98,7 @@ def lid_mask(landmarks: Tensor, unit: Tensor, mirror: Tensor, height: int, width
     for upper, lower in eye_chains(mirror):
         eye = opening(landmarks, upper, lower)
         u, v = eye.coordinates(height, width)
-        margin = 0.08 * unit[:, None, None]
+        margin = 0.10 * unit[:, None, None]
         soft = 0.04 * unit[:, None, None]
         inside = torch.minimum(v - lookup(eye.upper, u) + margin, lookup(eye.lower, u) + margin - v)
         ends = torch.minimum(u, 1 - u) * eye.width[:, None, None] + margin
@@ -96,7 +106,9 @@ def lid_mask(landmarks: Tensor, unit: Tensor, mirror: Tensor, height: int, width
     return mask[:, None]
 
 
-def _slide(eye: Opening, skin: Tensor, amount: Tensor, unit: Tensor, size: tuple[int, int]) -> LidMap:
+def _slide(
+    eye: Opening, skin: Tensor, amount: Tensor, unit: Tensor, size: tuple[int, int], outer_first: bool
+) -> LidMap:
     """One eye: skin above the lashes stretches down to the new edge, the lower lid rises a little to meet it."""
     u, v = eye.coordinates(*size)
     unit, amount = unit[:, None, None], amount[:, None, None]
@@ -105,7 +117,8 @@ def _slide(eye: Opening, skin: Tensor, amount: Tensor, unit: Tensor, size: tuple
     ends = ((u + 0.06) / 0.08).clamp(0, 1) * ((1.06 - u) / 0.08).clamp(0, 1)
     skin_end = top - LASHES * unit * amount
     skin_start = skin_end - torch.maximum(0.55 * gap, 0.05 * unit)
-    edge = top + amount * 0.92 * gap
+    outward = 1 - u if outer_first else u
+    edge = top + amount * (EDGE * gap + SLOPE * unit * outward.clamp(0, 1.2) ** 2)
     above = skin_start + (v - skin_start) * (skin_end - skin_start) / (edge - skin_start).clamp(min=0.1)
     move = torch.where((v > skin_start) & (v <= edge), above - v, torch.zeros_like(v))
     # the rest below the edge: the lower lid, a little raised
@@ -115,27 +128,33 @@ def _slide(eye: Opening, skin: Tensor, amount: Tensor, unit: Tensor, size: tuple
     move = torch.where((v > raised) & (v < bottom + reach), below - v, move) * ends
     flow = move[:, None] * eye.across[:, :, None, None]
     # smooth skin over the eyeball, fading out into the socket above and at the corners
-    lid = ((v - skin_end + 0.5 * gap) / (0.5 * gap + 1)).clamp(0, 1) * (edge - v + 0.5).clamp(0, 1)
-    lid = lid * (u / 0.12).clamp(0, 1) * ((1 - u) / 0.12).clamp(0, 1)
-    across = torch.stack([u * 2 - 1, torch.zeros_like(u)], 3).clamp(-1, 1)
+    lid = ((v - skin_end + 0.06 * unit + 0.4 * gap) / (0.07 * unit)).clamp(0, 1) * (edge - v + 0.5).clamp(0, 1)
+    lid = lid * ((u + 0.08) / 0.14).clamp(0, 1) * ((1.08 - u) / 0.14).clamp(0, 1)
+    height = (v - top + 0.13 * unit) / (bottom - top + 0.23 * unit)
+    across = torch.stack([u * 2 - 1, height * 2 - 1], 3).clamp(-1, 1)
     paint = (LID_PAINT * lid * amount * ends)[:, None]
-    colour = F.grid_sample(skin, across, padding_mode="border", align_corners=False)
-    return LidMap(flow, _lash_line(u, v - edge, gap, amount, unit)[:, None], colour * (paint > 0), paint)
+    colour = F.grid_sample(skin, across, padding_mode="border", align_corners=True)
+    return LidMap(flow, _lash_line(outward, v - edge, amount, unit)[:, None], colour * (paint > 0), paint)
 
 
 def _socket_colour(pictures: Tensor, landmarks: Tensor, mirror: Tensor | None) -> Tensor:
-    """Skin above and below the eye, smoothed along it, from left to right: (B, 3, 1, 7)."""
+    """Skin above and below the eye (two rows), smoothed along it, from left to right: (B, 3, 2, 7)."""
     rings = [_indices(ring, mirror, landmarks.device) for ring in (mesh.UPPER_SOCKET, mesh.LOWER_SOCKET)]
-    colours = sample_at(pictures, torch.stack([landmarks[:, ring] for ring in rings], 1)).mean(2, keepdim=True)
+    colours = sample_at(pictures, torch.stack([landmarks[:, ring] for ring in rings], 1))
     colours = F.avg_pool2d(F.pad(colours, (1, 1, 0, 0), mode="replicate"), (1, 3), 1)
     return colours if mirror is None else colours.flip(3)
 
 
-def _lash_line(u: Tensor, below_edge: Tensor, gap: Tensor, amount: Tensor, unit: Tensor) -> Tensor:
-    """Lashes along the closed lid's edge, and the soft shade of the lid's curve above them: log brightness."""
-    taper = ((u + 0.02) / 0.15).clamp(0, 1) * ((1.02 - u) / 0.15).clamp(0, 1)
-    line = -0.75 * torch.exp(-((below_edge / (0.022 * unit)) ** 2) / 2)
-    curve = -0.12 * torch.exp(-(((below_edge + 0.5 * gap) / (0.6 * gap + 1)) ** 2) / 2)
+def _lash_line(outward: Tensor, below_edge: Tensor, amount: Tensor, unit: Tensor) -> Tensor:
+    """Lashes along the closed lid's edge, thicker outwards, and the light on the lid's curve: log brightness.
+
+    ``outward`` runs from 0 at the eye's inner corner to 1 at the outer one.
+    """
+    taper = ((outward + 0.05) / 0.15).clamp(0, 1) * ((1.16 - outward) / 0.15).clamp(0, 1)
+    thick = (0.020 + 0.012 * outward.clamp(0, 1)) * unit
+    line = -0.95 * torch.exp(-((below_edge / thick) ** 2) / 2)
+    middle = torch.exp(-(((outward - 0.5) / 0.25) ** 2) / 2)
+    curve = 0.05 * middle * torch.exp(-(((below_edge + 0.055 * unit) / (0.03 * unit)) ** 2) / 2)
     return taper * amount * (line + curve)
 
 

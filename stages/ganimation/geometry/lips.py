@@ -16,8 +16,11 @@ PARTING = 0.27
 CLOSING = 0.375
 """Gap that AU25 at -1 closes."""
 
-JAW_DROP = 0.35
+JAW_DROP = 0.38
 """How far AU26 at 1 lowers the lower lip and the jaw."""
+
+SMILE_THINS = 0.22
+"""A smile stretches the lips, which thins them as this share of AU23 does."""
 
 UPPER_SHARE = 0.32
 """Part of the parting that the upper lip does."""
@@ -27,7 +30,7 @@ _OPENING_SHAPE = (0.35, 0.68, 0.88, 0.97, 1.0, 0.97, 0.88, 0.68, 0.35)
 # how much of the inner line's way the rings of a lip go, outer edge first
 _RING_SHARES = (0.8, 0.8, 1.0, 1.0)
 # AU23: how far the rings of a lip, outer edge first, move towards its inner line
-_TIGHTENING = (0.68, 0.60, 0.35)
+_TIGHTENING = (0.78, 0.69, 0.40)
 
 
 class LipRules:
@@ -53,7 +56,9 @@ class LipRules:
         ``points`` (B, 478, 2) face units, ``change`` (B, 17) in -1..1. The result is (B, 478, 2).
         """
         extra = torch.zeros_like(points)
-        self._tighten(extra, points, change[:, AU_INDEX["AU23"], None])
+        self._tighten(
+            extra, points, change[:, AU_INDEX["AU23"], None] + SMILE_THINS * change[:, AU_INDEX["AU12"], None]
+        )
         self._part(extra, points + moved, *(change[:, AU_INDEX[name]] for name in ("AU25", "AU26", "AU12")))
         self._keep_order(extra, points, moved)
         return extra
