@@ -120,7 +120,11 @@ def test_the_card_says_what_was_mapped_and_by_which_conventions(tmp_path: Path) 
     card = import_generator(save(random_state("D"), tmp_path / "30_net_gen.pth"), tmp_path / "d.safetensors")
     assert card["mapped"] == "11 tensors"
     assert card["dropped"] == "9 convolution biases, which the normalisation after them cancels"
-    assert "intensity / 5" in card["condition"] and "AU01 AU02 AU04" in card["condition"]
+    assert (
+        card["au_estimator"] == "openface"
+        and "intensity / 5" in card["condition"]
+        and "AU01 AU02 AU04" in card["condition"]
+    )
     assert card["attention"].startswith("1 keeps the input's pixel") and card["picture"] == "RGB, 128x128, -1..1"
     text = (tmp_path / "d.md").read_text()
     assert all(line in text for line in card.values())

@@ -48,6 +48,7 @@ def make_card(converted: Converted, path: Path) -> dict[str, str]:
         f"{parameters(converted.network):,} parameters",
         "condition": f"the target's {len(AU_NAMES)} action units themselves (not their change), each 0..1 = OpenFace's "
         f"intensity / 5, in OpenFace's order: {' '.join(AU_NAMES)}",
+        "au_estimator": "openface",
         "picture": f"RGB, {CROP_SIZE}x{CROP_SIZE}, -1..1",
         "attention": "1 keeps the input's pixel: A * I + (1 - A) * C",
         "normalisation": converted.normalisation,
