@@ -12,6 +12,7 @@ from typing import Any
 
 from singanimation.flows.classes import Classes
 from singanimation.flows.estimate import estimate
+from singanimation.flows.finished import Finished
 from singanimation.flows.identity import Identity
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.pool import LOADER, WorkerPool
@@ -54,6 +55,7 @@ class Job:
     todo: list[Identity] = field(default_factory=list)
     models: Fingerprint | None = None
     disk: ManifestScan | None = None
+    finished: Finished | None = None
     chosen: int = 0
     first: list[Source] = field(default_factory=list)
     parts: dict[str, Path] = field(default_factory=dict)
@@ -105,6 +107,8 @@ class Job:
                 self.unusable[source.source_id] = outcome.failed
             if outcome.part is not None and source in self.first:
                 self.parts[source.source_id] = outcome.part
+            if outcome.part is not None and not known:
+                self.finished.state_of(identity, ManifestScan(outcome.part))  # worked out now, not at the next start
             if outcome.lost is not None and free_bytes(self.run.manifest) < _SMALLEST_FREE:
                 self.stopped = f"The disk of {self.run.output} is full; free some space and run the same command again."
             self.reporter.update(self.totals)
@@ -165,6 +169,7 @@ def open_job(settings: Settings, reporter: Reporter, loader: str = LOADER) -> It
         job.models = fingerprint.result()
         _tell_models(job.models, reporter)
         find_todo(job, sources, job.models)
+        stack.callback(job.finished.save)
         JOBS[job.key] = job
         stack.callback(JOBS.pop, job.key)
         yield job
@@ -240,4 +245,4 @@ def _models_of(models: Fingerprint | None) -> dict[str, Any] | None:
         return None
     said = [*models.notes, *models.warnings]
     return {"au_estimator": models.estimator, "face_detector": models.detector, "sifid_features": models.sifid_name,
-            "notes": said}  # fmt: skip
+            "sifid_max": models.sifid_threshold, "variant_checks": models.checks, "notes": said}  # fmt: skip

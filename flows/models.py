@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from singanimation.pipeline.errors import UsageError
-from singanimation.pipeline.records import Crop, Source
+from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.pipeline.records import Crop, Fault, Source
 from singanimation.pipeline.settings import Settings
 
 
@@ -43,12 +44,24 @@ class Filter(Protocol):
         """Return bool (K,)."""
 
 
+class Checks(Protocol):
+    """What a variant must be besides near its edit; see ``stages.singan.checks.VariantChecks``."""
+
+    def first_fault(
+        self,
+        pictures: tuple[np.ndarray, np.ndarray],
+        units: tuple[np.ndarray, np.ndarray],
+        kept: Sequence[np.ndarray],
+    ) -> Fault | None:
+        """Return why a variant is to be rejected, None where nothing is wrong."""
+
+
 @dataclass(frozen=True)
 class Fingerprint:
     """What identifies the models in a row: weights' digests, and the filter with its threshold.
 
     ``detector`` is who finds faces where a data set does not say; ``notes`` are for the log, ``warnings`` for the
-    user.
+    user; ``checks`` says in words what variants are rejected for besides their SIFID.
     """
 
     editor: str
@@ -59,6 +72,7 @@ class Fingerprint:
     detector: str = "haar"
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    checks: str = "none"
 
     def resolved(self) -> dict[str, str]:
         """Return what stands in the pixel digest for the models."""
@@ -81,6 +95,7 @@ class Models:
     regenerator: Regenerator
     start_size: Callable[[str], int]
     sifid: Filter
+    checks: Checks
     fingerprint: Fingerprint
 
 
@@ -150,8 +165,9 @@ def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: 
 
 def load_models(settings: Settings) -> Models:
     """Load everything a worker needs for a run. Raises WeightsError, UsageError."""
+    from singanimation.stages.action_units.estimators import WELL_MEASURED, EmbeddedEstimator
     from singanimation.stages.sifid import make_filter
-    from singanimation.stages.singan import make_regenerator, start_size
+    from singanimation.stages.singan import VariantChecks, make_regenerator, start_size
 
     device = choose_device(settings.device)
     faces = load_face_models(settings.aus, settings.ganimation, device)
@@ -160,9 +176,12 @@ def load_models(settings: Settings) -> Models:
         downsampling=settings.downsampling, device=device,
     )  # fmt: skip
     sifid = make_filter(settings.sifid_features, faces.features, settings.sifid_max, device)
+    # of another estimator's action units it is not known which it measures well
+    known = faces.estimator.startswith(f"{EmbeddedEstimator.name}@")
+    checks = VariantChecks(judged_units=tuple(AU_NAMES.index(name) for name in WELL_MEASURED) if known else ())
     return Models(
         faces.find_face, faces.cut, faces.paste, faces.action_units, faces.editor, regenerator,
-        lambda start: start_size(start, settings.singan_size), sifid,
+        lambda start: start_size(start, settings.singan_size), sifid, checks,
         Fingerprint(faces.editor.digest, faces.estimator, faces.estimator_digest, sifid.name, sifid.threshold,
-                    faces.detector, faces.notes, faces.warnings),
+                    faces.detector, faces.notes, faces.warnings, checks.describe()),
     )  # fmt: skip

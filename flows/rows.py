@@ -12,7 +12,7 @@ from singanimation.flows.identity import Identity
 from singanimation.flows.wanted import Attempt, EditWork, canonical_label
 from singanimation.pipeline.identity import code_version, digest
 from singanimation.pipeline.plan import plan_seed
-from singanimation.pipeline.records import Row
+from singanimation.pipeline.records import Fault, Row
 
 
 class RowMaker:
@@ -72,14 +72,13 @@ class RowMaker:
         attempt: Attempt,
         au_source: np.ndarray,
         shipped: "Shipped",
-        judged: tuple[float, bool],
+        judged: tuple[float, Fault | None],
         start_size: int,
     ) -> Row:
-        """Return the row of an attempted variant; ``judged`` is its SIFID, and whether that is small enough."""
-        sifid, accepted = judged
+        """Return the row of an attempted variant; ``judged`` is its SIFID, and why it is rejected, if it is."""
+        sifid, fault = judged
         row = self._synthetic(work, au_source, shipped, f"{attempt.start}_{attempt.index}")
         models = self._identity.fingerprint
-        limit = models.sifid_threshold
         return replace(
             row,
             variant_id=attempt.variant_id,
@@ -91,9 +90,9 @@ class RowMaker:
             start_size=start_size,
             sifid=sifid,
             sifid_features=models.sifid_name,
-            status="accepted" if accepted else "rejected",
-            reason=None if accepted else "sifid",
-            message=None if accepted else f"SIFID {sifid:.4g} is above the limit of {limit:.4g}.",
+            status="rejected" if fault else "accepted",
+            reason=fault.reason if fault else None,
+            message=fault.message if fault else None,
         )
 
     def _synthetic(self, work: EditWork, au_source: np.ndarray, shipped: "Shipped", suffix: str) -> Row:

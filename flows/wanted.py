@@ -1,6 +1,6 @@
 """What is asked for of one source, and how much of it the manifest already holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,8 @@ class Attempt:
 class EditWork:
     """One planned edit: its quota, how many accepted variants it still lacks, and the attempts that remain.
 
-    ``rejected`` are the ids of attempts that were made and rejected, in their order, while any are lacking.
+    ``rejected`` are the ids of attempts that were made and rejected, in their order, while any are lacking; ``kept``
+    the attempts that were accepted, which new ones must differ from.
     """
 
     target: ExpressionTarget
@@ -44,6 +45,7 @@ class EditWork:
     lacking: int
     attempts: tuple[Attempt, ...]
     rejected: tuple[str, ...] = ()
+    kept: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,10 @@ class State:
 
 @dataclass(frozen=True)
 class _Attempts:
-    """The attempts at one edit: how many accepted ones it lacks, the ids of those made, and those that remain."""
+    """The attempts at one edit: how many accepted ones it lacks, those made, and those that remain."""
 
     lacking: int
-    made: Sequence[str]
+    made: Sequence[tuple[int, str, str]]
     remaining: Sequence[tuple[int, str, str]]
 
 
@@ -118,7 +120,7 @@ def _attempts(identity: Identity, choices: Sequence[Choice], place: int, quota: 
         if status is None:
             remaining.append(attempt)
             continue
-        made.append(variant_id)
+        made.append(attempt)
         if status == "accepted":
             lacking -= 1
             if not lacking:
@@ -128,9 +130,12 @@ def _attempts(identity: Identity, choices: Sequence[Choice], place: int, quota: 
 
 def _edit_work(identity: Identity, target: ExpressionTarget, quota: int, known: Known, tried: _Attempts) -> EditWork:
     key, lacking = target.key, tried.lacking
-    attempts = [
-        Attempt(index, start, identity.seed("draw", key, index), variant_id)
-        for index, start, variant_id in (tried.remaining if lacking else ())
-    ]
-    rejected = tuple(name for name in tried.made if known[name] == "rejected") if lacking else ()
-    return EditWork(target, identity.edit(key), identity.seed("fit", key), quota, lacking, tuple(attempts), rejected)
+
+    def attempts(some: Iterable[tuple[int, str, str]]) -> tuple[Attempt, ...]:
+        return tuple(Attempt(index, start, identity.seed("draw", key, index), name) for index, start, name in some)
+
+    made = tried.made if lacking else ()
+    rejected = tuple(name for _, _, name in made if known[name] == "rejected")
+    kept = attempts(each for each in made if known[each[2]] == "accepted")
+    remaining = attempts(tried.remaining if lacking else ())
+    return EditWork(target, identity.edit(key), identity.seed("fit", key), quota, lacking, remaining, rejected, kept)

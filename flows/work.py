@@ -19,7 +19,7 @@ from singanimation.flows.wanted import Attempt, EditWork, plan_work
 from singanimation.manifests.write import part_name, write_part
 from singanimation.pipeline.errors import MachineError, PictureError, SinganimationError
 from singanimation.pipeline.pictures import Picture, encode_png, read_picture
-from singanimation.pipeline.records import Crop, Row, Source
+from singanimation.pipeline.records import Crop, Fault, Row, Source
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,16 @@ def _augment(
         return rows
     targets = np.array([work.target.action_units for work in works], np.float32)
     edits = models.editor.edit(crop.pixels, au_source, targets).pictures
-    for work, edit in zip(works, edits, strict=True):
-        if work.edit_id not in job.known:
-            rows.append(maker.edit(work, au_source, ship(edit)))
-            outcome.edits += 1
+    judge = _Judge(maker, models, ship, au_source, outcome)
     fitted = _fit(identity, models, works, edits)
     for index, (work, edit) in enumerate(zip(works, edits, strict=True)):
-        if work.attempts:
-            rows += _regenerate(fitted, index, work, edit, _Judge(maker, models, ship, au_source, outcome))
+        new = work.edit_id not in job.known
+        if new or work.attempts:
+            shipped = ship(edit)
+            if new:
+                rows.append(maker.edit(work, au_source, shipped))
+                outcome.edits += 1
+            rows += _regenerate(fitted, index, work, _Edit(edit, shipped.action_units), judge)
     return rows
 
 
@@ -159,15 +161,25 @@ def _fit(identity: Identity, models: Models, works: Sequence[EditWork], edits: n
     return models.regenerator.fit(shrunk, seeds, identity.settings.start_scale, wanted) if wanted else None
 
 
-def _regenerate(fitted: Any, index: int, work: EditWork, edit: np.ndarray, judge: "_Judge") -> list[Row]:
+@dataclass(frozen=True)
+class _Edit:
+    """An edit uint8 (128, 128, 3), and the action units measured on it as it is shipped."""
+
+    pixels: np.ndarray
+    action_units: np.ndarray
+
+
+def _regenerate(fitted: Any, index: int, work: EditWork, edit: _Edit, judge: "_Judge") -> list[Row]:
     """Draw variants of one edit until its quota is met or its attempts run out."""
     rows: list[Row] = []
     lacking, attempts = work.lacking, list(work.attempts)
+    size = edit.pixels.shape[0]
+    kept = [_resized(variant, size) for variant in _draw(fitted, index, work.kept)] if attempts else []
     while lacking and attempts:
         # never more than are lacking: the attempts made are then the same whether a run tops up or not
         batch, attempts = attempts[:lacking], attempts[lacking:]
-        variants = np.stack([_resized(variant, edit.shape[0]) for variant in _draw(fitted, index, batch)])
-        new = judge(work, edit, batch, variants)
+        variants = [_resized(variant, size) for variant in _draw(fitted, index, batch)]
+        new = judge(work, edit, list(zip(batch, variants, strict=True)), kept)
         lacking -= sum(row.status == "accepted" for row in new)
         rows += new
     judge.outcome.missing += lacking
@@ -184,28 +196,41 @@ class _Judge:
     au_source: np.ndarray
     outcome: Outcome
 
-    def __call__(self, work: EditWork, edit: np.ndarray, batch: Sequence[Attempt], variants: np.ndarray) -> list[Row]:
-        values = np.asarray(self.models.sifid.measure(edit, variants), np.float32)
-        verdicts = np.asarray(self.models.sifid.accepts(values), bool)
+    def __call__(
+        self, work: EditWork, edit: _Edit, drawn: Sequence[tuple[Attempt, np.ndarray]], kept: list[np.ndarray]
+    ) -> list[Row]:
+        """Return the rows of what was drawn, in order; the accepted join ``kept``, which later ones must not copy."""
+        values = np.asarray(self.models.sifid.measure(edit.pixels, np.stack([each for _, each in drawn])), np.float32)
         rows = []
-        for attempt, variant, value, good in zip(batch, variants, values, verdicts, strict=True):
-            size = self.models.start_size(attempt.start)
+        for (attempt, variant), value in zip(drawn, values.tolist(), strict=True):
             shipped = self.ship(variant)
-            row = self.maker.variant(work, attempt, self.au_source, shipped, (float(value), bool(good)), size)
-            rows.append(row)
-            self.outcome.accepted += bool(good)
-            self.outcome.rejected.update([] if good else [row.reason])
+            units = edit.action_units, shipped.action_units
+            fault = self.models.checks.first_fault((edit.pixels, variant), units, kept) or self._too_far(value)
+            size = self.models.start_size(attempt.start)
+            rows.append(self.maker.variant(work, attempt, self.au_source, shipped, (value, fault), size))
+            if fault:
+                self.outcome.rejected[fault.reason] += 1
+            else:
+                self.outcome.accepted += 1
+                kept.append(variant)
         return rows
 
+    def _too_far(self, sifid: float) -> Fault | None:
+        """Judge the SIFID, last of all: under another limit a variant with this fault alone would be accepted."""
+        if bool(self.models.sifid.accepts(np.array([sifid], np.float32))[0]):
+            return None
+        limit = self.models.sifid.threshold
+        return Fault("sifid", f"SIFID {sifid:.4g} is above the limit of {limit:.4g}.")
 
-def _draw(fitted: Any, index: int, attempts: Sequence[Attempt]) -> np.ndarray:
-    """Draw the attempts' variants, uint8 (K, H, W, 3) in their order; those of one start scale together."""
+
+def _draw(fitted: Any, index: int, attempts: Sequence[Attempt]) -> list[np.ndarray]:
+    """Draw the attempts' variants, uint8 (H, W, 3) each, in their order; those of one start scale together."""
     drawn: dict[int, np.ndarray] = {}
     for start in dict.fromkeys(attempt.start for attempt in attempts):
         group = [attempt for attempt in attempts if attempt.start == start]
         pictures = fitted.draw(index, start, [attempt.seed for attempt in group])
         drawn.update({attempt.index: picture for attempt, picture in zip(group, pictures, strict=True)})
-    return np.stack([drawn[attempt.index] for attempt in attempts])
+    return [drawn[attempt.index] for attempt in attempts]
 
 
 class _Shipping:

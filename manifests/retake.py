@@ -17,7 +17,7 @@ from singanimation.manifests.reading import iter_tables
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.write import COMPRESSION, atomic_file
 
-_COLUMNS = ("variant_id", "sifid", "sifid_features", "image_sha256")
+_COLUMNS = ("variant_id", "sifid", "sifid_features", "reason", "image_sha256")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def _within(edits: Sequence[Rejected], features: str, limit: float) -> dict[str,
         row["variant_id"]: (part, row["sifid"])
         for part, table in iter_tables(parts, _COLUMNS, status="rejected", kind="variant")
         for row in table.to_pylist()
-        if row["variant_id"] in wanted and row["sifid_features"] == features and row["image_sha256"] is not None
+        if row["variant_id"] in wanted and row["reason"] == "sifid" and row["sifid_features"] == features
+        and row["image_sha256"] is not None
         and row["sifid"] is not None and np.float32(row["sifid"]) <= np.float32(limit)
     }  # fmt: skip
 

@@ -75,6 +75,14 @@ def edit_key(kind: str, name: str, strength: float) -> str:
     return f"{kind}:{name}@{strength:.2f}"
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Why a variant is rejected: a reason for the manifest's column, and a sentence."""
+
+    reason: str
+    message: str
+
+
 @dataclass
 class Row:
     """One row of the manifest, in plain Python values; see the manifest's schema for the meanings."""

@@ -57,6 +57,10 @@ def _inputs(pictures: np.ndarray, device: torch.device) -> Tensor:
     return to_network_input(tensor).contiguous(memory_format=torch.channels_last)
 
 
+WELL_MEASURED = ("AU01", "AU02", "AU04", "AU06", "AU07", "AU10", "AU12", "AU25", "AU26", "AU45")
+"""The action units whose estimates correlate with the labels of unseen people at 0.88 or more (see the model card)."""
+
+
 class EmbeddedEstimator:
     """The AU network that ships with the package; looks at each crop and, by default, its mirror image."""
 

@@ -3,6 +3,7 @@
 ``make_regenerator`` gives an engine, its ``fit`` learns the edits of a source, ``draw`` makes variants.
 """
 
+from singanimation.stages.singan.checks import VariantChecks
 from singanimation.stages.singan.engines import ENGINES, FittedRegenerator, Regenerator, make_regenerator
 from singanimation.stages.singan.pyramid import pyramid_sizes, start_size
 
@@ -10,6 +11,7 @@ __all__ = [
     "ENGINES",
     "FittedRegenerator",
     "Regenerator",
+    "VariantChecks",
     "make_regenerator",
     "pyramid_sizes",
     "start_size",

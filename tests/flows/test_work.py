@@ -14,7 +14,7 @@ from singanimation.flows.wanted import plan_work, state_of
 from singanimation.flows.work import SourceJob, augment_source, file_sha256
 from singanimation.manifests.reading import read
 from singanimation.pipeline.errors import MachineError
-from singanimation.pipeline.records import Source
+from singanimation.pipeline.records import Fault, Source
 from singanimation.pipeline.settings import make_settings
 
 
@@ -236,3 +236,39 @@ def test_singan_may_work_smaller_than_the_crop(work, picture):
     work(source_of(picture), models, singan_size=64)
     assert sizes == [(64, 64, 3)]
     assert set(frame_of(work).query("kind == 'variant'")["width"]) == {128}
+
+
+class Choosy:
+    """Rejects every variant that looks darker than those kept before; notes what it was shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, tuple[float, ...]]] = []
+
+    def first_fault(self, pictures, units, kept):
+        own, others = float(pictures[1].mean()), tuple(float(each.mean()) for each in kept)
+        self.seen.append((own, others))
+        return Fault("near_copy", "darker than one before") if any(own < other for other in others) else None
+
+
+def test_a_variant_is_checked_against_those_accepted_before_it(work, picture):
+    settings = make_settings(input="x", per_image=6)
+    checks = Choosy()
+    outcome, _ = work(source_of(picture), replace(fake_models.load(settings), checks=checks), per_image=6, edits=1)
+    rejected = frame_of(work).query("reason == 'near_copy'")
+    assert outcome.rejected["near_copy"] == len(rejected) > 0
+    assert (rejected["message"] == "darker than one before").all() and rejected["image"].notna().all()
+    assert max(len(others) for _, others in checks.seen) >= 2
+
+
+def test_topping_up_checks_against_what_an_earlier_run_accepted(work, picture, tmp_path):
+    def models():
+        return replace(fake_models.load(make_settings(input="x")), checks=Choosy())
+
+    options = {"edits": 1, "seed": 3}
+    work(source_of(picture), models(), per_image=2, **options)
+    outcome, _ = work(source_of(picture), models(), per_image=6, **options)
+    grown = frame_of(work).set_index("variant_id")["status"].astype(str).to_dict()
+    work.manifest.rename(tmp_path / "grown")
+    work(source_of(picture), models(), per_image=6, **options)
+    assert outcome.accepted > 0
+    assert grown == frame_of(work).set_index("variant_id")["status"].astype(str).to_dict()

@@ -1,0 +1,125 @@
+"""New, undamaged, the same expression: what the checks of variants let pass, and what not."""
+
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.stages.singan.checks import (
+    WINDOWS,
+    VariantChecks,
+    difference,
+    mean_pairwise_difference,
+    window_likeness,
+)
+
+UNITS = np.full(17, 0.4, np.float32)
+JUDGED = tuple(AU_NAMES.index(name) for name in ("AU12", "AU25"))
+
+
+@pytest.fixture(scope="module")
+def face() -> np.ndarray:
+    """The astronaut's face with her eyes near where an aligned crop has them."""
+    return cv2.resize(astronaut()[40:200, 145:305], (128, 128), interpolation=cv2.INTER_AREA)
+
+
+def shifted(picture: np.ndarray, pixels: int) -> np.ndarray:
+    return cv2.warpAffine(
+        picture, np.array([[1, 0, pixels], [0, 1, pixels]], float), (128, 128), borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+@pytest.mark.parametrize("name", list(WINDOWS))
+def test_a_part_that_is_painted_over_is_damage_and_named(face, name):
+    top, left, height, width = WINDOWS[name]
+    painted = face.copy()
+    painted[top : top + height, left : left + width] = face[60:64, 40:90].reshape(-1, 3).mean(0)
+    fault = VariantChecks().damaged(face, painted)
+    assert fault is not None and fault.reason == "damaged"
+    assert any(part in fault.message.lower() for part in WINDOWS)
+
+
+def test_a_moved_darker_and_grainy_face_is_not_damaged(face):
+    rng = np.random.default_rng(0)
+    moved = shifted(face, 3) * 0.8 + rng.normal(0, 6, face.shape)
+    assert VariantChecks().damaged(face, np.clip(moved, 0, 255).astype(np.uint8)) is None
+
+
+def test_likeness_is_one_for_the_same_and_for_a_flat_window(face):
+    window = WINDOWS["the mouth"]
+    assert window_likeness(face, face, window) == pytest.approx(1, abs=1e-4)
+    assert window_likeness(np.full_like(face, 90), face, window) == 1
+
+
+def test_the_windows_grow_with_the_picture(face):
+    double = cv2.resize(face, (256, 256), interpolation=cv2.INTER_CUBIC)
+    assert VariantChecks().damaged(double, double) is None
+    erased = double.copy()
+    erased[72:112, 56:116] = 120
+    assert VariantChecks().damaged(double, erased) is not None
+
+
+def test_an_action_unit_that_moved_away_is_drift_only_where_it_is_judged():
+    checks = VariantChecks(judged_units=JUDGED)
+    moved = UNITS.copy()
+    moved[AU_NAMES.index("AU12")] = 0.75
+    fault = checks.drifted(UNITS, moved)
+    assert (
+        fault is not None and fault.reason == "au_drift" and "AU12 moved from 0.40 on the edit to 0.75" in fault.message
+    )
+    other = UNITS.copy()
+    other[AU_NAMES.index("AU20")] = 1.0
+    assert checks.drifted(UNITS, other) is None
+    assert VariantChecks(judged_units=()).drifted(UNITS, moved) is None
+
+
+def test_a_drift_of_just_the_limit_passes():
+    moved = UNITS.copy()
+    moved[JUDGED[0]] = UNITS[JUDGED[0]] + 0.25
+    assert VariantChecks(judged_units=JUDGED, au_drift=0.25 + 1e-6).drifted(UNITS, moved) is None
+
+
+def test_a_copy_of_the_edit_and_of_an_earlier_variant_are_told(face):
+    checks, moved = VariantChecks(), shifted(face, 4)
+    grain = np.clip(face + np.random.default_rng(0).normal(0, 5, face.shape), 0, 255).astype(np.uint8)
+    assert "all but the edit" in checks.copied(face, grain, []).message
+    assert checks.copied(face, moved, []) is None
+    assert "all but an earlier variant" in checks.copied(face, moved, [shifted(face, -4), moved]).message
+
+
+def test_grain_counts_little_in_a_difference_and_a_shift_much(face):
+    grain = np.clip(face + np.random.default_rng(0).normal(0, 5, face.shape), 0, 255).astype(np.uint8)
+    assert difference(face, grain, face) < 0.03 < 0.1 < difference(face, shifted(face, 3), face)
+
+
+def test_the_difference_is_in_deviations_of_the_edit():
+    columns = np.tile(np.linspace(0, 255, 128), (128, 1)).astype(np.uint8)
+    edit = np.repeat(columns[..., None], 3, 2)
+    darker = np.clip(edit.astype(int) - 0, 0, 255).astype(np.uint8)
+    assert difference(edit, darker, edit) == 0
+    flat, lighter = np.full_like(edit, 100), np.full_like(edit, 110)
+    # the deviation of 0..255 in equal steps is 255 / sqrt(12), a little less after shrinking
+    assert difference(flat, lighter, edit) == pytest.approx(10 / (255 / 12**0.5), rel=0.03)
+
+
+def test_pairwise_differences_agree_with_single_ones(face):
+    variants = np.stack([shifted(face, 2), shifted(face, -3), shifted(face, 5)])
+    mean, least = mean_pairwise_difference(variants, face)
+    pairs = [difference(variants[a], variants[b], face) for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert mean == pytest.approx(np.mean(pairs), rel=1e-4) and least == pytest.approx(min(pairs), rel=1e-4)
+
+
+def test_the_first_fault_is_the_gravest(face):
+    checks = VariantChecks(judged_units=JUDGED)
+    moved = UNITS + 0.5
+    assert checks.first_fault((face, face), (UNITS, UNITS), []).reason == "near_copy"
+    assert checks.first_fault((face, face), (UNITS, moved), []).reason == "au_drift"
+    assert checks.first_fault((face, face[::-1].copy()), (UNITS, moved), []).reason == "damaged"
+    assert checks.first_fault((face, shifted(face, 4)), (UNITS, UNITS), []) is None
+
+
+def test_the_limits_are_said_in_words():
+    said = VariantChecks(judged_units=JUDGED).describe()
+    assert "near_copy below 0.04" in said and "damaged below 0.8" in said and "AU12, AU25" in said
+    assert "not judged" in VariantChecks().describe()
