@@ -1,9 +1,19 @@
 import numpy as np
 import pytest
 
-from singanimation.pipeline.errors import PictureError
+from singanimation.pipeline.errors import PictureError, WeightsError
 from singanimation.pipeline.records import Crop
-from singanimation.stages.crop import EYES, cut, detect_faces, find_face, paste, paste_edit, scale_of, similarity
+from singanimation.stages.crop import (
+    EYES,
+    cut,
+    detect_faces,
+    find_face,
+    load_yunet,
+    paste,
+    paste_edit,
+    scale_of,
+    similarity,
+)
 
 
 def _smooth_picture(height: int, width: int) -> np.ndarray:
@@ -134,6 +144,54 @@ def test_the_cascade_finds_the_astronaut() -> None:
 
     x0, y0, x1, y1 = detect_faces(astronaut())[0]
     assert x0 < 224 < x1 and y0 < 120 < y1
+
+
+class _YuNet:
+    """Stands for OpenCV's FaceDetectorYN: a bright square is a face of its size, in pictures of 400 px or less."""
+
+    size = (0, 0)
+
+    def setInputSize(self, size: tuple[int, int]) -> None:  # noqa: N802 - OpenCV's name
+        self.size = tuple(size)
+
+    def detect(self, picture: np.ndarray) -> tuple[int, np.ndarray | None]:
+        assert picture.shape[1::-1] == self.size
+        rows, columns = np.nonzero(picture[..., 0] > 200)  # BGR: the square is blue
+        if max(self.size) > 400 or not len(rows):
+            return 0, None
+        x, y, side = columns.min(), rows.min(), columns.max() + 1 - columns.min()
+        return 2, np.array([[x, y, side / 2, side / 2, *[0] * 10, 0.9], [x, y, side, side, *[0] * 10, 0.8]], np.float32)
+
+
+def test_yunet_sees_bgr_and_what_fills_a_picture_in_a_smaller_copy_and_its_boxes_are_the_pictures(
+    tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "yunet.onnx").touch()
+    monkeypatch.setattr("cv2.FaceDetectorYN.create", lambda *_: _YuNet())
+    detector = load_yunet(tmp_path / "yunet.onnx", "8f2383e4dd3cfbb4")
+    assert detector.name == "yunet@8f2383e4dd3c"
+    picture = np.zeros((960, 1280, 3), np.uint8)
+    picture[160:480, 320:640, 2] = 255  # blue of RGB
+    np.testing.assert_allclose(detector.boxes(picture), [[320, 160, 640, 480], [320, 160, 480, 320]], atol=4)
+    assert detector.boxes(np.zeros((100, 100, 3), np.uint8)).shape == (0, 4)
+    crop_view = []
+
+    def look(squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        crop_view.append(squares[0])
+        return np.array([[[40, 50], [88, 50], [64, 70], [48, 92], [82, 92]]], np.float32), np.array([0.1], np.float32)
+
+    with pytest.raises(PictureError):
+        find_face(picture, align=look, eyes_of=_eye_dots(), detector=detector)
+    share = (crop_view[0][..., 2] > 200).mean()
+    assert share == pytest.approx(1 / detector.grow**2, abs=0.03)  # the first look is at the largest box, grown
+
+
+def test_a_file_that_is_no_yunet_is_named(tmp_path) -> None:
+    with pytest.raises(WeightsError, match=r"none\.onnx does not exist.*weights fetch yunet"):
+        load_yunet(tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_text("no network")
+    with pytest.raises(WeightsError, match=r"text\.onnx is no YuNet network"):
+        load_yunet(tmp_path / "text.onnx")
 
 
 def _centred(scale: float, degrees: float, size: int) -> Crop:
