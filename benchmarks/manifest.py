@@ -100,6 +100,7 @@ def resume(output: Path, sources: list[Source], settings: Settings) -> str:
     run = Run("benchmark", output, output / "runs" / "benchmark", settings, datetime.now(UTC))
     job = Job(settings, run, Reporter(), 1, None, None, disk=open_manifest(output / "manifest"))
     find_todo(job, sources, MODELS)
+    job.finished.save()
     return f"{job.complete:,} complete, {len(job.todo):,} to do"
 
 
@@ -108,8 +109,8 @@ def measure(step: str, output: Path, sources: list[Source], settings: Settings) 
     steps: dict[str, Callable[[], object]] = {
         "libraries alone": lambda: "",
         "scan": lambda: f"{open_manifest(output / 'manifest').rows:,} rows",
-        "first resume (scan and plan)": lambda: resume(output, sources, settings),
-        "later resume": lambda: resume(output, sources, settings),
+        "resume, planned anew": lambda: resume(output, sources, settings),
+        "resume, remembered": lambda: resume(output, sources, settings),
         "verify --no-pictures": lambda: "clean" if verify(output, pictures=False).clean else "faults",
         "summarize": lambda: f"{summarize(output)['accepted']:,} accepted",
     }
@@ -125,7 +126,7 @@ def peak_megabytes() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
-STEPS = ("libraries alone", "scan", "first resume (scan and plan)", "later resume", "verify --no-pictures", "summarize")
+STEPS = ("libraries alone", "scan", "resume, planned anew", "resume, remembered", "verify --no-pictures", "summarize")
 
 
 def main() -> None:

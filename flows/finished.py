@@ -23,7 +23,10 @@ NAME = "finished.json"
 
 
 class Finished:
-    """The sources that are done, by the id of their real row; kept as ``runs/finished.json`` of the output folder."""
+    """The sources that are done, by the id of their real row; kept as ``runs/finished.json`` of the output folder.
+
+    A run fills it as it finds and finishes sources, and saves it at its end.
+    """
 
     def __init__(self, output: Path, settings: Settings, models: Fingerprint) -> None:
         """Read what the last run with the same settings and models found; nothing where there was none."""
@@ -36,7 +39,7 @@ class Finished:
         self._now: dict[str, tuple[str, int]] = {}
 
     def state_of(self, identity: Identity, disk: ManifestScan) -> State:
-        """Return ``state_of`` by the rows that ``disk`` holds, from memory where it can."""
+        """Return ``state_of`` by the rows that ``disk`` holds, from memory where it can; remember what is done."""
         source = identity.source
         rows = disk.rows_digest(source.dataset, source.source_id)
         if rows is None:

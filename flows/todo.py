@@ -48,16 +48,15 @@ def find_todo(job: "Job", sources: Sequence[Source], models: Fingerprint) -> Non
         job.accepted_again = accept_again(listed, job.disk, models)
         if job.accepted_again:
             job.disk = open_manifest(job.run.manifest)
-    finished = Finished(job.run.output, job.settings, models)
+    job.finished = Finished(job.run.output, job.settings, models)
     for identity in identities:
-        state = finished.state_of(identity, job.disk)
+        state = job.finished.state_of(identity, job.disk)
         if not state.done:
             job.todo.append(identity)
             continue
         job.complete += 1
         if state.missing:
             job.totals.short[identity.source.source_id] = state.missing
-    finished.save()
     job.totals.sources = len(job.todo)
 
 

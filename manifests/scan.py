@@ -27,11 +27,12 @@ class ManifestScan:
     """
 
     def __init__(self, manifest: Path) -> None:
-        """Scan an output folder or its ``manifest`` folder; one that does not exist yet has no rows."""
+        """Scan an output folder, its ``manifest`` folder, or one part; what does not exist yet has no rows."""
         inner = manifest / MANIFEST_FOLDER
         folder = inner if inner.is_dir() else manifest
         self.problems: list[str] = []
-        self._files = sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
+        found = [manifest] if manifest.is_file() else folder.glob("*.parquet")
+        self._files = sorted(path for path in found if not path.name.startswith("."))
         self._codes: dict[str, int] = {}
         self._parts: dict[int, list[int]] = {}
         codes, ids, statuses = [], [], []

@@ -18,19 +18,26 @@ def planned_again(monkeypatch) -> list[str]:
     return asked
 
 
-def test_what_is_finished_is_planned_once(augmented, faces, tmp_path, monkeypatch):
-    out, asked = tmp_path / "out", planned_again(monkeypatch)
+def test_what_a_run_has_finished_is_not_planned_again(augmented, faces, tmp_path, monkeypatch):
+    out = tmp_path / "out"
     first = augmented(input=str(faces), output=out)
-    assert asked == []  # nothing was there yet
+    asked = planned_again(monkeypatch)
     second = augmented(input=str(faces), output=out)
-    assert len(asked) == 4 and (out / "runs" / finished.NAME).is_file()
-    third = augmented(input=str(faces), output=out)
-    assert len(asked) == 4
-    assert third["sources"]["complete_before"] == second["sources"]["complete_before"] == 4
-    assert third["sources"]["short"] == second["sources"]["short"] == first["sources"]["short"]
+    assert asked == [] and second["sources"]["complete_before"] == 4
+    assert second["sources"]["short"] == first["sources"]["short"]
     augmented(input=str(faces), output=out, limit=1)
     augmented(input=str(faces), output=out)
-    assert len(asked) == 4
+    assert asked == []
+
+
+def test_without_the_memory_everything_is_planned_once_more(augmented, faces, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    first = augmented(input=str(faces), output=out)
+    (out / "runs" / finished.NAME).unlink()
+    asked = planned_again(monkeypatch)
+    for _ in range(2):
+        summary = augmented(input=str(faces), output=out)
+        assert len(asked) == 4 and summary["sources"]["short"] == first["sources"]["short"]
 
 
 @pytest.mark.parametrize("change", ["rows", "number", "label", "frame", "damage"])
@@ -47,7 +54,7 @@ def test_whatever_changes_is_planned_again(augmented, faces, tmp_path, monkeypat
         options, worked_on = {"per_image": 5}, 4
     elif change == "label":
         (faces / "train" / "fear").rename(faces / "train" / "sadness")
-        again, worked_on = 0, 1  # another source id
+        again, worked_on = 1, 1  # another source id, looked at when it was done
     elif change == "frame":
         options, worked_on = {"frame": "source"}, 4
     else:
