@@ -151,7 +151,7 @@ class _YuNet:
 
     size = (0, 0)
 
-    def setInputSize(self, size: tuple[int, int]) -> None:  # noqa: N802 - OpenCV's name
+    def setInputSize(self, size: tuple[int, int]) -> None:
         self.size = tuple(size)
 
     def detect(self, picture: np.ndarray) -> tuple[int, np.ndarray | None]:
