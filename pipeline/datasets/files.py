@@ -44,6 +44,14 @@ def is_output_folder(folder: Path) -> bool:
     return (folder / "manifest").is_dir() and (folder / "runs").is_dir()
 
 
+def exists(path: Path) -> bool:
+    """Return whether there is such a file or folder; names that no disk can hold are not there."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def any_picture(root: Path) -> bool:
     """Return whether there is any picture under ``root``, without listing them all."""
     walk = os.walk(root, followlinks=False)

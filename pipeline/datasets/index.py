@@ -201,7 +201,7 @@ def _label_numbers(file: Path, frame: Any, columns: _Columns, findings: Findings
         names = label_names(parquet_schema(file), columns.label)
         if names:
             return names
-    seen = {cell(value) for value in frame[columns.label].unique()} - {None}
+    seen = {cell(value) for value in frame[columns.label]} - {None}
     if "7" in seen and seen <= set(RAF_NUMBERS):
         findings.add(f"the labels of {file.name} are 1..7: taken as RAF-DB's order, 1 surprise to 7 neutral")
         return RAF_NUMBERS

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
+from singanimation.pipeline.datasets.files import list_pictures
 from singanimation.pipeline.datasets.labels import map_label
 from singanimation.pipeline.datasets.parquet import is_our_manifest, parquet_schema, picture_bytes, picture_path
 from singanimation.pipeline.datasets.tables import cell
@@ -29,7 +30,13 @@ def _lacks(path: Path) -> str | None:
     parts = _parts(path)
     if not parts:
         return "has no manifest/*.parquet or data/*.parquet"
-    return None if is_our_manifest(parquet_schema(parts[0])) else f"{parts[0].name} is no part of a manifest"
+    try:
+        ours = is_our_manifest(parquet_schema(parts[0]))
+    except DatasetError:
+        if parts[0].parent == path and list_pictures(path):
+            return f"{parts[0].name} is no Parquet file"  # it lies beside pictures, which other readers take
+        raise
+    return None if ours else f"{parts[0].name} is no part of a manifest"
 
 
 def _read(path: Path) -> Dataset:

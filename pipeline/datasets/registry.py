@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from singanimation.pipeline.datasets.dataset import Dataset, Reader
-from singanimation.pipeline.datasets.files import any_picture, child
+from singanimation.pipeline.datasets.files import any_picture, child, exists
 from singanimation.pipeline.datasets.openface import with_openface
 from singanimation.pipeline.datasets.sample import read_sample
 from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES
@@ -44,6 +44,8 @@ def open_input(text: str, data_root: Path = Path("data")) -> Dataset:
     """
     if text == SAMPLE:
         return read_sample()
+    if not text.strip():
+        raise DatasetError(f"--input is empty; name a data set, a folder, a picture, an index, or `{SAMPLE}`.")
     path = Path(text).expanduser()
     named = {reader.name: reader for reader in readers() if reader.named}
     if text.lower() in named:
@@ -52,13 +54,13 @@ def open_input(text: str, data_root: Path = Path("data")) -> Dataset:
         place = next((found for place in places if (found := child(place.parent, place.name)) is not None), None)
         if place is not None:
             return _read_named(reader, place)
-        if not path.exists():
+        if not exists(path):
             looked = " and ".join(str(place.absolute()) for place in places)
             raise DatasetError(
                 f"{text} was looked for at {looked} and is not there; put it there, name another "
                 "--data-root, or give its folder itself as --input."
             )
-    if not path.exists():
+    if not exists(path):
         names = ", ".join(sorted(named))
         raise DatasetError(f"--input {text}: no such file or folder, and no data set's name ({SAMPLE}, {names}).")
     return _read_by_content(path)

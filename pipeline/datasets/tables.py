@@ -37,7 +37,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, rows: int | 
             return pd.read_parquet(path, columns=list(columns) if columns else None)
         if suffix == ".jsonl":
             lines = path.read_text(encoding="utf-8-sig").splitlines()[:rows]
-            frame = pd.DataFrame([json.loads(line) for line in lines if line.strip()])
+            frame = pd.DataFrame([_object(line) for line in lines if line.strip()])
         else:
             frame = pd.read_csv(path, sep=_separator(path), dtype=str, encoding="utf-8-sig",
                                 keep_default_na=False, na_values=[""], skipinitialspace=True, nrows=rows)  # fmt: skip
@@ -48,6 +48,13 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, rows: int | 
         raise DatasetError(f"{path} cannot be read as a table ({text}).") from error
     frame.columns = [str(name).strip() for name in frame.columns]
     return frame
+
+
+def _object(line: str) -> dict[str, Any]:
+    value = json.loads(line)
+    if not isinstance(value, dict):
+        raise ValueError(f"a line is no JSON object: {line[:40]}")
+    return value
 
 
 def _separator(path: Path) -> str:
@@ -67,6 +74,8 @@ def column(names: Sequence[str], purpose: str) -> str | None:
 
 def cell(value: Any) -> str | None:
     """Return a cell as text: whole floats without ``.0``, None for missing ones."""
+    if isinstance(value, list | tuple | dict) or hasattr(value, "shape") and value.shape:
+        return str(value)  # nothing that names anything, but nothing to fall over either
     if value is None or value != value:  # NaN and NaT are not equal to themselves
         return None
     if isinstance(value, float) and value.is_integer():

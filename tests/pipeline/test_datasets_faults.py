@@ -127,3 +127,27 @@ def test_a_broken_parquet_file_and_an_empty_table_are_one_sentence(tmp_path: Pat
                         ("header.csv", "no picture is left to use")):  # fmt: skip
         with pytest.raises(DatasetError, match=words):
             open_input(str(tmp_path / name))
+
+
+def test_a_torn_parquet_file_beside_pictures_does_not_hide_them(tmp_path: Path, put: Put) -> None:
+    put(tmp_path, "happy/a.png")
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1abc")
+    assert open_input(str(tmp_path)).counts() == {"train": {"happiness": 1}}
+
+
+def test_cells_that_are_no_names_are_labels_that_nobody_knows(tmp_path: Path, put: Put) -> None:
+    put(tmp_path, "a.png", "b.png")
+    index = tmp_path / "index.jsonl"
+    index.write_text('{"file": "a.png", "label": "joy"}\n{"file": "b.png", "label": {"joy": 1}}\n{"file": ["c"]}\n')
+    dataset = open_input(str(index))
+    assert dataset.counts() == {"train": {"happiness": 1, "unlabelled": 1}}
+    assert any("are missing" in warning for warning in dataset.warnings)
+    index.write_text('{"file": "a.png"}\n[1]\n')
+    with pytest.raises(DatasetError, match="a line is no JSON object: .1."):
+        open_input(str(index))
+
+
+@pytest.mark.parametrize("text", ["", " ", "a" * 5000, "nul\0byte"])
+def test_inputs_that_name_nothing_are_one_sentence(text: str) -> None:
+    with pytest.raises(DatasetError, match="--input"):
+        open_input(text)
