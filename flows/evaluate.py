@@ -1,16 +1,25 @@
 """`augment evaluate models`: the figures of the shipped (or other) models on labelled faces."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from singanimation.pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from singanimation.stages.ganimation.edit import ExpressionEditor
+    from singanimation.stages.ganimation.evaluation import Edit, EditedFaces, UnitFigures
+
 app = typer.Typer(no_args_is_help=True, help="Measure the models.")
+
+_SHEET_FACES, _SMALL_SHEET_FACES = 12, 6
 
 
 @app.callback()
@@ -25,37 +34,115 @@ def evaluate_models(
     split: Annotated[str, typer.Option(help="Whose faces.")] = "validation",
     ganimation: Annotated[Path | None, typer.Option(help="Another generator; default: shipped.")] = None,
     judge: Annotated[Path | None, typer.Option(help="The AU weights that judge the edits; default: shipped.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many faces are edited.")] = 100,
-    output: Annotated[Path | None, typer.Option(help="Write all figures as JSON.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many faces are edited, spread over the split.")] = 100,
+    sheets: Annotated[Path | None, typer.Option(help="Write three contact sheets (PNG) into this folder.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write all figures as JSON, the edits' table as CSV beside it.")
+    ] = None,
 ) -> None:
     """Measure the AU estimator against the labels, and the generator's edits by an AU estimator."""
     from singanimation.stages.action_units.data import MARGIN, load_faces, load_warped
     from singanimation.stages.action_units.estimators import EmbeddedEstimator
     from singanimation.stages.action_units.evaluation import evaluate
     from singanimation.stages.ganimation.edit import ExpressionEditor
-    from singanimation.stages.ganimation.evaluation import evaluate_units
+    from singanimation.stages.ganimation.evaluation import EditedFaces, evaluate_units
 
+    for path, option in ((judge, "--judge"), (ganimation, "--ganimation")):
+        if path is not None and not path.is_file():
+            raise UsageError(f"{option} {path}: no such file.")
     data = load_faces(faces, split)
+    if np.isnan(data.landmarks).any():
+        raise UsageError(f"--input {faces} has no landmarks, by which edits are measured region by region.")
     estimator = EmbeddedEstimator.load()
     figures: dict[str, Any] = {"estimator": evaluate(estimator, data, load_warped(warped, split) if warped else None)}
     judging = EmbeddedEstimator.load(path=judge) if judge else estimator
-    crops, landmarks = data.crops()[:limit], data.landmarks[:limit] - MARGIN
+    chosen = np.linspace(0, len(data) - 1, min(limit, len(data))).round().astype(int)
+    crops = data.crops()[chosen]
+    edited = EditedFaces(crops, estimator(crops).action_units, data.landmarks[chosen] - MARGIN)
     editor = ExpressionEditor.load(ganimation)
-    units = evaluate_units(
-        editor, lambda some: judging(some).action_units, crops, estimator(crops).action_units, landmarks
-    )
+    edit = editor_edit(editor, edited)
+    units = evaluate_units(edit, {"judge": lambda some: judging(some).action_units}, edited)
     figures["edits"] = {"judge": judging.digest, "generator": editor.digest, "units": [asdict(one) for one in units]}
-    _show(figures, independent=judge is not None)
+    _show_estimator(figures["estimator"])
+    whose = "another AU network than the generator's" if judge else "the generator's own AU network (optimistic)"
+    Console().print(table_of_edits(units, f"Edits to strength 1 of {len(crops)} faces, judged by {whose}"))
+    if sheets:
+        _write_sheets(sheets, edit, edited)
     if output:
         output.write_text(json.dumps(figures, indent=2, default=float))
+        _write_csv(output.with_suffix(".csv"), units)
 
 
-def _show(figures: dict[str, Any], independent: bool) -> None:
+def editor_edit(editor: "ExpressionEditor", faces: "EditedFaces") -> "Edit":
+    """The editor as a function of a face's number and its targets."""
+    return lambda index, targets: editor.edit(faces.crops[index], faces.units[index], targets).pictures
+
+
+def _write_sheets(folder: Path, edit: "Edit", faces: "EditedFaces") -> None:
+    from singanimation.flows.model_sheets import write_emotions, write_path, write_units
+
+    def spread(count: int) -> np.ndarray:
+        return np.linspace(0, len(faces.crops) - 1, min(count, len(faces.crops))).round().astype(int)
+
+    for name, write, count in (("emotions", write_emotions, _SHEET_FACES), ("units", write_units, _SMALL_SHEET_FACES),
+                               ("path", write_path, _SMALL_SHEET_FACES)):  # fmt: skip
+        some = spread(count)
+        write(folder / f"{name}.png", lambda place, targets, some=some: edit(int(some[place]), targets),
+              faces.crops[some], faces.units[some])  # fmt: skip
+
+
+def table_of_edits(figures: "Sequence[UnitFigures]", title: str) -> Table:
+    """A row per AU: asked, wanted and measured (by each judge), rising, regions, lowering, and what else moved."""
+    from singanimation.stages.ganimation.evaluation import CROSS_TALK, SEEN
+
+    caption = (f"Regions: mean absolute difference of 255; cross-talk should stay below {CROSS_TALK:g}, the unit's own "
+               f"region (AU06, AU09, AU14) reach {SEEN:g}. still: the same at strength 0.")  # fmt: skip
+    table = Table(title=title, caption=caption)
+    for heading in _cells(figures[0]) if figures else ("AU",):
+        table.add_column(heading, justify="right", no_wrap=heading == "also moved")
+    for one in figures:
+        table.add_row(*_cells(one).values())
+    return table
+
+
+def _cells(one: "UnitFigures") -> dict[str, str]:
+    from singanimation.stages.ganimation.evaluation import WANTED
+
+    moved = sorted(one.others.items(), key=lambda pair: -abs(pair[1]))[:2]
+    several = len(one.measured) > 1
+    named = {key: f" ({key})" if several else "" for key in one.measured}
+    cells = {"AU": one.unit, "faces": str(one.faces), "asked": f"{one.asked:.2f}",
+             "wanted": f"{WANTED[one.unit]:.2f}" if one.unit in WANTED else ""}  # fmt: skip
+    cells |= {f"measured{named[key]}": f"{value:+.2f}" for key, value in one.measured.items()}
+    cells |= {f"rising{named[key]}": f"{value:.0%}" for key, value in one.rising.items()}
+    regions = {"cross-talk": one.cross_talk, "eyes": one.eye_change, "mouth": one.mouth_change,
+               "background": one.background_change, "own region": one.shown, "still": one.still}  # fmt: skip
+    cells |= {name: _number(value) for name, value in regions.items()}
+    cells |= {f"lowered{named[key]}": f"{one.lowered[key]:+.2f} ({one.lowered_on})" if one.lowered else ""
+              for key in one.measured}  # fmt: skip
+    cells["also moved"] = ", ".join(f"{name[2:]} {value:+.2f}" for name, value in moved if abs(value) >= 0.05)
+    return cells
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _write_csv(path: Path, figures: "Sequence[UnitFigures]") -> None:
+    import csv
+
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(_cells(figures[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_cells(one) for one in figures)
+
+
+def _show_estimator(figures: dict[str, Any]) -> None:
     console = Console()
     for name in ("photographs", "warped"):
-        if name not in figures["estimator"]:
+        if name not in figures:
             continue
-        part = figures["estimator"][name]
+        part = figures[name]
         table = Table(title=f"AU estimator, {part['faces']} {name}", caption=_landmark_line(part))
         for heading in ("AU", "correlation", "mean absolute error", "spread of the label"):
             table.add_column(heading, justify="right")
@@ -63,18 +150,6 @@ def _show(figures: dict[str, Any], independent: bool) -> None:
             correlation = "constant" if row["correlation"] is None else f"{row['correlation']:.2f}"
             table.add_row(unit, correlation, f"{row['mean_absolute_error']:.3f}", f"{row['label_spread']:.3f}")
         console.print(table)
-    whose = "another AU network than the generator's" if independent else "the generator's own AU network (optimistic)"
-    table = Table(title=f"Edits to strength 1, judged by {whose}")
-    headings = ("AU", "faces", "asked", "measured", "rising", "eye region", "mouth region", "background", "also moved")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for one in figures["edits"]["units"]:
-        moved = sorted(one["others"].items(), key=lambda pair: -abs(pair[1]))[:3]
-        also = ", ".join(f"{name[2:]} {value:+.2f}" for name, value in moved if abs(value) >= 0.05)
-        regions = (f"{one[key]:.1f}" for key in ("eye_change", "mouth_change", "background_change"))
-        table.add_row(one["unit"], str(one["faces"]), f"{one['asked']:.2f}", f"{one['measured']:.2f}",
-                      f"{one['rising']:.0%}", *regions, also)  # fmt: skip
-    console.print(table)
 
 
 def _landmark_line(part: dict[str, Any]) -> str | None:

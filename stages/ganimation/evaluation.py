@@ -1,132 +1,165 @@
-"""How well a generator does what it is asked, and nothing else, measured by an AU estimator it was not trained with."""
+"""How well edits do what they are asked, and nothing else, as one or more AU networks judge them.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+The editor is a callable, so that a generator and the geometry teacher are measured alike.
+"""
 
-import cv2
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
-from singanimation.stages.ganimation.edit import ExpressionEditor
-from singanimation.stages.ganimation.geometry import landmarks as mesh
+from singanimation.stages.ganimation.face_regions import SHOWN_IN, FaceRegions, face_regions
+from singanimation.stages.ganimation.geometry.regions import EYE_UNITS, MOUTH_UNITS
 
-EYE_UNITS = ("AU01", "AU02", "AU04", "AU05", "AU07", "AU45")
-MOUTH_UNITS = ("AU10", "AU12", "AU14", "AU15", "AU17", "AU20", "AU23", "AU25", "AU26")
 STRENGTHS = (0.0, 0.33, 0.66, 1.0)
-LITTLE = 0.35
-"""Faces with less of an AU than this can be asked for more of it."""
+LITTLE, MUCH = 0.35, 0.5
+"""Faces with less of an AU than ``LITTLE`` are asked for more of it, those with more than ``MUCH`` for none."""
 
-REGION_GROWTH = 0.25
-"""How far the eye and the mouth region reach beyond their landmarks' hull, in interocular distances."""
+WANTED = {
+    "AU01": 0.4, "AU02": 0.4, "AU04": 0.3, "AU05": 0.2, "AU07": 0.15, "AU10": 0.3, "AU12": 0.5, "AU15": 0.2,
+    "AU17": 0.3, "AU20": 0.3, "AU23": 0.15, "AU25": 0.5, "AU26": 0.5, "AU45": 0.5,
+}  # fmt: skip
+"""The mean measured change that an edit to 1 should reach."""
+
+SEEN = 6.0
+"""Mean absolute difference (0..255) from which a unit that no label can judge is seen in its own region."""
+
+CROSS_TALK = 2.0
+"""Mean absolute difference (0..255) that AUs of the eyes may cause around the mouth, and the other way round."""
 
 Judge = Callable[[np.ndarray], np.ndarray]
 """uint8 (N, 128, 128, 3) crops -> AUs float32 (N, 17), 0..1."""
+
+Edit = Callable[[int, np.ndarray], np.ndarray]
+"""A face's number and target AUs float32 (K, 17) -> its edits uint8 (K, 128, 128, 3)."""
+
+
+@dataclass(frozen=True)
+class EditedFaces:
+    """N faces to edit.
+
+    ``crops`` uint8 (N, 128, 128, 3); ``units`` float32 (N, 17), the AUs that targets start from; ``landmarks`` float32
+    (N, 478, 2) in crop pixels.
+    """
+
+    crops: np.ndarray
+    units: np.ndarray
+    landmarks: np.ndarray
 
 
 @dataclass(frozen=True)
 class UnitFigures:
     """One AU asked for at strength 1, over ``faces`` faces that had little of it.
 
-    ``asked`` and ``measured``: mean change of the AU; ``rising``: share of faces on which the measured AU rises
-    over strengths 0, 0.33, 0.66, 1; ``others``: mean change of every other AU; ``eye_change`` and
-    ``mouth_change``: mean absolute difference (0..255) in the eye and the mouth region; ``background_change``: the
-    same outside the face's oval.
+    ``asked``: the mean change; ``measured``: the same as each judge sees it; ``rising``: share of faces on which it
+    rises over strengths 0, 0.33, 0.66, 1; ``others``: mean change of every other AU (first judge). Mean absolute
+    differences, 0..255: ``eye_change``, ``mouth_change``, ``background_change``; ``shown``: in the AU's own region
+    (``SHOWN_IN``), else None; ``still``: over the whole crop at strength 0. ``lowered``: mean change by judge, where
+    ``lowered_on`` faces with much of the AU were asked for none.
     """
 
     unit: str
     faces: int
     asked: float
-    measured: float
-    rising: float
+    measured: dict[str, float]
+    rising: dict[str, float]
     others: dict[str, float]
     eye_change: float
     mouth_change: float
     background_change: float
+    shown: float | None
+    still: float
+    lowered_on: int
+    lowered: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def cross_talk(self) -> float | None:
+        """The change in the region that the AU has to leave alone (None for AU06 and AU09, which may reach both)."""
+        if self.unit in EYE_UNITS:
+            return self.mouth_change
+        return self.eye_change if self.unit in MOUTH_UNITS else None
 
 
 def evaluate_units(
-    editor: ExpressionEditor,
-    judge: Judge,
-    crops: np.ndarray,
-    units: np.ndarray,
-    landmarks: np.ndarray,
-    names: Sequence[str] = AU_NAMES,
+    edit: Edit, judges: Mapping[str, Judge], faces: EditedFaces, names: Sequence[str] = AU_NAMES
 ) -> list[UnitFigures]:
-    """Ask for each AU on the faces that have little of it.
-
-    ``crops`` uint8 (N, 128, 128, 3); ``units`` float32 (N, 17), as the editor's estimator reads them;
-    ``landmarks`` float32 (N, 478, 2), crop pixels.
-    """
-    regions = [_regions(points) for points in landmarks]
-    before = judge(crops)
+    """Ask for each AU of ``names`` on the faces that have little of it, and for none on those with much of it."""
+    regions = [face_regions(points) for points in faces.landmarks]
+    before = {name: judge(faces.crops) for name, judge in judges.items()}
     figures = []
     for name in names:
-        chosen = np.flatnonzero(units[:, AU_INDEX[name]] < LITTLE)
+        column = faces.units[:, AU_INDEX[name]]
+        chosen = np.flatnonzero(column < LITTLE)
         if len(chosen):
-            figures.append(_one_unit(name, editor, judge, crops[chosen], units[chosen], before[chosen],
-                                     [regions[index] for index in chosen]))  # fmt: skip
+            raised = _raised(name, edit, judges, faces, chosen, before, regions)
+            lowered = _lowered(name, edit, judges, faces, np.flatnonzero(column > MUCH), before)
+            figures.append(UnitFigures(unit=name, faces=len(chosen), **raised, **lowered))
     return figures
 
 
-def _one_unit(
+def _raised(
     name: str,
-    editor: ExpressionEditor,
-    judge: Judge,
-    crops: np.ndarray,
-    units: np.ndarray,
-    before: np.ndarray,
-    regions: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> UnitFigures:
+    edit: Edit,
+    judges: Mapping[str, Judge],
+    faces: EditedFaces,
+    chosen: np.ndarray,
+    before: Mapping[str, np.ndarray],
+    regions: Sequence[FaceRegions],
+) -> dict[str, object]:
     column = AU_INDEX[name]
-    full, courses = [], []
-    for crop, source in zip(crops, units, strict=True):
-        targets = np.repeat(source[None], len(STRENGTHS), 0)
-        targets[:, column] += np.array(STRENGTHS, np.float32) * (1 - source[column])
-        pictures = editor.edit(crop, source, targets).pictures
-        full.append(pictures[-1])
-        courses.append(pictures)
-    edited = np.stack(full)
-    change = judge(edited) - before
-    course = judge(np.concatenate(courses)).reshape(len(crops), len(STRENGTHS), -1)[:, :, column]
-    difference = np.abs(edited.astype(np.float32) - crops).mean(3)
-    eye, mouth, background = (
-        float(np.mean([d[region[index]].mean() for d, region in zip(difference, regions, strict=True)]))
-        for index in range(3)
-    )
-    return UnitFigures(
-        unit=name,
-        faces=len(crops),
-        asked=float((1 - units[:, column]).mean()),
-        measured=float(change[:, column].mean()),
-        rising=float((np.diff(course, axis=1) > 0).all(1).mean()),
-        others={other: float(change[:, index].mean()) for other, index in AU_INDEX.items() if other != name},
-        eye_change=eye,
-        mouth_change=mouth,
-        background_change=background,
-    )
+    courses = []
+    for index in chosen:
+        targets = np.repeat(faces.units[index][None], len(STRENGTHS), 0)
+        targets[:, column] += np.array(STRENGTHS, np.float32) * (1 - faces.units[index, column])
+        courses.append(edit(int(index), targets))
+    pictures = np.stack(courses)
+    judged = {key: _by_face(judge, pictures) for key, judge in judges.items()}
+    change = {key: units[:, -1] - before[key][chosen] for key, units in judged.items()}
+    first = next(iter(change.values())).mean(0)
+    difference = np.abs(pictures[:, -1].astype(np.float32) - faces.crops[chosen]).mean(3)
+    still = np.abs(pictures[:, 0].astype(np.float32) - faces.crops[chosen]).mean()
+
+    def within(region: str) -> float:
+        masks = [getattr(regions[index], region) for index in chosen]
+        return float(np.mean([one[mask].mean() for one, mask in zip(difference, masks, strict=True) if mask.any()]))
+
+    return {
+        "asked": float((1 - faces.units[chosen, column]).mean()),
+        "measured": {key: float(units[:, column].mean()) for key, units in change.items()},
+        "rising": {key: _rising(units[:, :, column]) for key, units in judged.items()},
+        "others": {other: float(first[index]) for other, index in AU_INDEX.items() if other != name},
+        "eye_change": within("eyes"),
+        "mouth_change": within("mouth"),
+        "background_change": within("background"),
+        "shown": within(SHOWN_IN[name]) if name in SHOWN_IN else None,
+        "still": float(still),
+    }
 
 
-def _regions(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the eye region, the mouth region and the background of a face, bool (128, 128) each."""
-    unit = float(np.linalg.norm(points[mesh.IRIS_RIGHT] - points[mesh.IRIS_LEFT]))
-    lids_and_brows = [*mesh.BROW, *mesh.LOWER_LID, *mesh.EYE_CORNERS]
-    left = points[lids_and_brows]
-    middle = points[[mesh.IRIS_LEFT, mesh.IRIS_RIGHT]].mean(0)
-    right = points[_mirrored(points, lids_and_brows, middle)]
-    eye = _hull(np.concatenate([left, right]), REGION_GROWTH * unit)
-    mouth = _hull(points[list(mesh.LIPS)], REGION_GROWTH * unit)
-    return eye, mouth, ~_hull(points[list(mesh.OVAL)], REGION_GROWTH * unit)
+def _lowered(
+    name: str,
+    edit: Edit,
+    judges: Mapping[str, Judge],
+    faces: EditedFaces,
+    chosen: np.ndarray,
+    before: Mapping[str, np.ndarray],
+) -> dict[str, object]:
+    if not len(chosen):
+        return {"lowered_on": 0}
+    column = AU_INDEX[name]
+    targets = faces.units[chosen].copy()
+    targets[:, column] = 0
+    pictures = np.concatenate([edit(int(index), target[None]) for index, target in zip(chosen, targets, strict=True)])
+    lowered = {key: float((judge(pictures) - before[key][chosen])[:, column].mean()) for key, judge in judges.items()}
+    return {"lowered_on": len(chosen), "lowered": lowered}
 
 
-def _mirrored(points: np.ndarray, indices: list[int], middle: np.ndarray) -> list[int]:
-    """Find each point's partner across the line between the eyes' middle and the chin."""
-    flipped = points[indices] * [-1, 1] + [2 * middle[0], 0]
-    distances = np.linalg.norm(flipped[:, None] - points[None, :468], axis=2)
-    return distances.argmin(1).tolist()
+def _by_face(judge: Judge, pictures: np.ndarray) -> np.ndarray:
+    """Judge (N, K, 128, 128, 3): AUs (N, K, 17)."""
+    return judge(pictures.reshape(-1, *pictures.shape[2:])).reshape(*pictures.shape[:2], -1)
 
 
-def _hull(points: np.ndarray, grow: float) -> np.ndarray:
-    mask = np.zeros((128, 128), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(points).astype(np.int32)), 1)
-    size = 2 * int(round(grow)) + 1
-    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))).astype(bool)
+def _rising(course: np.ndarray) -> float:
+    """Share of the rows of (N, K) that rise at every step."""
+    return float((np.diff(course, axis=1) > 0).all(1).mean())
