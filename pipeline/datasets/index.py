@@ -33,6 +33,7 @@ from singanimation.pipeline.pictures import picture_size
 from singanimation.pipeline.records import Source
 
 _LOOKED_AT = 20
+_OUR_ID = "variant_id"
 _PURPOSES = ("label", "split", "group", "id", "licence")
 
 
@@ -75,15 +76,19 @@ def _tables(path: Path) -> list[Path]:
 
 
 def _table_beside(path: Path, pictures: Sequence[PurePosixPath]) -> list[Path]:
-    """Return the only table at the top of a folder when it tells labels of pictures there that no folder tells."""
+    """Return the only table at the top of a folder when it tells labels of pictures there that no folder tells.
+
+    One that our export wrote beside its class folders knows more than they do: people and licences.
+    """
     tables = [entry for entry in path.iterdir() if entry.suffix.lower() in TABLE_SUFFIXES
               and not entry.name.lower().startswith((".", "label_map"))]  # fmt: skip
-    user_map = read_label_map(path)
-    if len(tables) != 1 or find_metadata(path) or any(map_label(class_folder(p), {}, user_map) for p in pictures):
+    if len(tables) != 1 or find_metadata(path):
         return []
+    user_map = read_label_map(path)
+    told = any(map_label(class_folder(picture), {}, user_map) for picture in pictures)
     try:
         columns = _columns(tables[0])
-        if columns.file is None or columns.label is None:
+        if columns.file is None or columns.label is None or (told and columns.id != _OUR_ID):
             return []
         names = read_table(tables[0], [columns.file], rows=_LOOKED_AT)[columns.file]
     except DatasetError:

@@ -102,11 +102,13 @@ def test_the_csv_index_is_read_by_us(output: Path, tmp_path: Path) -> None:
 
 
 def test_exported_folders_are_read_back_row_by_row(output: Path, tmp_path: Path) -> None:
-    for to in ("csv", "hf"):
+    for to in ("csv", "hf", "imagefolder"):
         export(output, to, tmp_path / to)
         dataset = open_input(str(tmp_path / to))
         rows = read(output, status="accepted", kind=("real", "variant")).dropna(subset=["label", "image"])
         assert {source.source_id for source in dataset.sources} == set(rows["variant_id"])
+        assert {source.group_id for source in dataset.sources} == {"a", "b"}
+        assert {source.licence for source in dataset.sources} == {"CC0-1.0"}
         assert not any("shared" in warning for warning in dataset.warnings)
 
 
