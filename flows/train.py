@@ -1,6 +1,7 @@
 """`augment train au|ganimation`: train the models that ship, or your own."""
 
-import csv
+import shlex
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import typer
 from singanimation.pipeline.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
+    from singanimation.flows.training_faces import PreparedFaces
     from singanimation.stages.ganimation.training import Objective, Progress, TrainingFaces, TrainSettings
 
 app = typer.Typer(no_args_is_help=True, help="Train the models that ship, or your own.")
@@ -19,13 +21,16 @@ app = typer.Typer(no_args_is_help=True, help="Train the models that ship, or you
 FacesOption = Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")]
 OutputOption = Annotated[Path, typer.Option("--output", help="The .safetensors file to write; logs go beside it.")]
 
+_LOG_EVERY = 100
+_SHOWN = 8
+
 
 @app.command("ganimation")
 def train_ganimation(
-    faces: FacesOption,
+    faces: Annotated[str, typer.Option("--input", help="Faces: anything that `augment --input` takes.")],
     output: OutputOption = Path("ganimation.safetensors"),
     recipe: Annotated[str, typer.Option(help="geometry (what ships) or paper.")] = "geometry",
-    steps: Annotated[int, typer.Option(min=1, help="Generator steps; default: 6000.")] = 6000,
+    steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = 6000,
     batch_size: Annotated[int, typer.Option(min=1)] = 12,
     learning_rate: Annotated[float | None, typer.Option(help="Default: 1e-3 (geometry), 1e-4 (paper).")] = None,
     adversarial: Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")] = 0.0,
@@ -33,64 +38,117 @@ def train_ganimation(
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    mixed_precision: Annotated[bool, typer.Option("--mixed-precision", help="bfloat16 where it helps.")] = False,
+    mixed_precision: Annotated[
+        bool | None, typer.Option(help="bfloat16. Default: where the device gains from it (not on CPUs).")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
     minutes: Annotated[float, typer.Option(help="Minutes between checkpoints and contact sheets.")] = 5.0,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint beside --output.")] = True,
 ) -> None:
-    """Train a generator; writes it, its log (CSV), its contact sheet (PNG) and a checkpoint to resume from."""
+    """Train a generator; writes it and, beside it, its model card, losses (CSV, PNG), contact sheet and checkpoint.
+
+    Where the input has no AUs they are estimated, faces are found and cut once, and kept in OUTPUT.faces.
+    """
     import torch
 
+    from singanimation.flows.models import choose_device
+    from singanimation.flows.training_faces import default_workers, prepare_faces
     from singanimation.stages.ganimation.training import TrainSettings
 
     if recipe not in ("geometry", "paper"):
         raise UsageError(f"--recipe must be geometry or paper (got {recipe!r}).")
+    if output.suffix != ".safetensors":
+        raise UsageError(f"--output {output} has to end in .safetensors.")
     if threads:
         torch.set_num_threads(threads)
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    device = choose_device(device)
     rate = learning_rate or (1e-3 if recipe == "geometry" else 1e-4)
+    mixed = _gains_from_bfloat16(device) if mixed_precision is None else mixed_precision
     settings = TrainSettings(
         recipe=recipe, steps=steps, batch_size=batch_size, learning_rate=rate, width=width, adversarial=adversarial,
-        seed=seed, device=device, mixed_precision=mixed_precision, init=init,
+        seed=seed, device=device, mixed_precision=mixed, init=init,
     )  # fmt: skip
-    for progress in run_training(settings, faces, output, minutes=minutes, resume=resume):
-        if progress.step % 100 == 0 or progress.step == progress.steps:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    folder = output.with_name(output.stem + ".faces")
+    prepared = prepare_faces(faces, folder, workers or default_workers(), typer.echo)
+    typer.echo(
+        f"Training on {len(prepared.train.pictures):,} faces, {device}, mixed precision {'on' if mixed else 'off'}."
+    )
+    for progress in run_training(settings, prepared, output, minutes=minutes, resume=resume, name=faces):
+        if progress.step % _LOG_EVERY == 0 or progress.step == progress.steps:
             typer.echo(_line(progress))
 
 
 def run_training(
-    settings: "TrainSettings", faces_path: Path, output: Path, *, minutes: float = 5.0, resume: bool = True
+    settings: "TrainSettings",
+    faces: "PreparedFaces",
+    output: Path,
+    *,
+    minutes: float = 5.0,
+    resume: bool = True,
+    name: str = "",
 ) -> "Iterator[Progress]":
-    """Train, yield after every step, and save every ``minutes`` and at the end. Raises TrainingError."""
+    """Train, yield after every step, and save every ``minutes`` and at the end. Raises TrainingError, WeightsError.
+
+    ``name`` is what the model card calls the data.
+    """  # fmt: skip
+    from singanimation.flows.training_log import TrainingLog
     from singanimation.flows.training_sheet import write_sheet
     from singanimation.stages.ganimation.checkpoints import save_generator
     from singanimation.stages.ganimation.training import train
 
-    output.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = output.with_suffix(".checkpoint.pt")
-    state = _load_checkpoint(checkpoint) if resume and checkpoint.is_file() else None
-    log = output.with_suffix(".csv")
-    objective = _objective(settings, _training_faces(faces_path, "train"))
-    shown = _training_faces(faces_path, "validation")
+    state = _load_checkpoint(checkpoint, settings) if resume and checkpoint.is_file() else None
+    log = TrainingLog(output, int(state["step"]) if state else 0)
+    objective = _objective(settings, faces.train)
     saved = time.monotonic()
     for progress in train(settings, objective, state):
         yield progress
-        if progress.step % 100 == 0 or progress.step == progress.steps:
-            _append_csv(log, progress)
-        if time.monotonic() - saved > 60 * minutes or progress.step == progress.steps:
-            _save_checkpoint(checkpoint, progress.state)
-            card = settings.card() | {"trained_steps": str(progress.step), "faces": faces_path.name}
+        last = progress.step == progress.steps
+        if progress.step % _LOG_EVERY == 0 or last:
+            log.add(progress)
+        if time.monotonic() - saved > 60 * minutes or last:
+            _save_checkpoint(checkpoint, progress.state | {"settings": _identity(settings)})
+            card = settings.card() | {"trained_steps": str(progress.step), "faces": name,
+                                      "au_estimator": faces.au_estimator}  # fmt: skip
             save_generator(output, progress.generator, progress.options, card)
-            write_sheet(output, shown.pictures[:, 16:144, 16:144][:8], output.with_suffix(".png"))
+            _write_card(output, card, faces, progress)
+            write_sheet(output, faces.shown[:_SHOWN], output.with_suffix(".png"))
+            log.draw()
             saved = time.monotonic()
 
 
-def _training_faces(path: Path, split: str) -> "TrainingFaces":
-    from singanimation.stages.action_units.data import load_faces
-    from singanimation.stages.ganimation.training import TrainingFaces
+def _gains_from_bfloat16(device: str) -> bool:
+    """Whether the device computes faster in bfloat16: recent GPUs do, most CPUs are many times slower."""
+    import torch
 
-    faces = load_faces(path, split)
-    return TrainingFaces(faces.pictures, faces.landmarks, faces.action_units)
+    return device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _identity(settings: "TrainSettings") -> dict[str, str]:
+    """What a checkpoint and the training that resumes it must have in common."""
+    return {name: str(getattr(settings, name)) for name in ("recipe", "width", "batch_size", "seed", "steps")}
+
+
+def _write_card(output: Path, card: dict[str, str], faces: "PreparedFaces", progress: "Progress") -> None:
+    lines = [
+        f"# {output.name}", "",
+        "A GANimation generator, trained by `augment train ganimation`.",
+        f"Use: `augment --ganimation {output.name}`.", "",
+        "## Data", "",
+        f"- {card['faces']}: {len(faces.train.pictures):,} faces",
+        f"- licence: {faces.licence or 'not stated by the data set; the weights may only be passed on as it allows'}",
+        f"- action units: {card['au_estimator']}", "",
+        "## Recipe", "",
+        f"    augment {shlex.join(sys.argv[1:])}", "",
+        *(f"- {name.removeprefix('train_')}: {value}" for name, value in card.items() if name.startswith("train_")),
+        f"- step {progress.step} of {progress.steps}, {progress.seconds / 60:.0f} minutes in this session", "",
+        "## Losses (running means)", "",
+        *(f"- {name}: {value:.5g}" for name, value in progress.losses.items()), "",
+        "Not evaluated: `augment evaluate models --ganimation` measures it on labelled faces.", "",
+    ]  # fmt: skip
+    output.with_suffix(".md").write_text("\n".join(lines), encoding="utf-8")
 
 
 def _objective(settings: "TrainSettings", faces: "TrainingFaces") -> "Objective":
@@ -116,16 +174,6 @@ def _line(progress: "Progress") -> str:
     return f"{progress.step}/{progress.steps} {speed} {losses}"
 
 
-def _append_csv(path: Path, progress: "Progress") -> None:
-    row = {"step": progress.step, "seconds": round(progress.seconds, 1)} | progress.losses
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, row)
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
 def _save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     import torch
 
@@ -134,16 +182,23 @@ def _save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     temporary.replace(path)
 
 
-def _load_checkpoint(path: Path) -> dict[str, Any]:
+def _load_checkpoint(path: Path, settings: "TrainSettings") -> dict[str, Any]:
     import pickle
 
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path} cannot be resumed from ({reason}); delete it or give --no-resume.") from None
+    differing = [f"{name} {old} (now {new})" for name, new in _identity(settings).items()
+                 if (old := state.get("settings", {}).get(name, new)) != new]  # fmt: skip
+    if differing:
+        raise UsageError(f"{path} is of a training with {', '.join(differing)}; give the same options, or --no-resume.")
+    if int(state["step"]) >= settings.steps:
+        raise UsageError(f"{path}: all {settings.steps} steps are done; give another --output, or --no-resume.")
+    return state
 
 
 @app.command("au")

@@ -15,6 +15,10 @@ REVERSED = 0.35
 """Share of pairs with the teacher's picture in and the photograph as target: real pixels to aim at."""
 
 
+DEVICE_BYTES = 4 * 1024**3
+"""Pictures that take less are kept on the training device."""
+
+
 class Pairs(NamedTuple):
     """B training pairs at 128 x 128, on the training device.
 
@@ -37,7 +41,9 @@ class PairSampler:
     """Draws pairs from aligned faces; every draw comes from the generator handed in."""
 
     def __init__(self, faces: TrainingFaces, teacher: Teacher, device: str) -> None:
-        self._pictures = torch.from_numpy(faces.pictures).permute(0, 3, 1, 2).contiguous().to(device)
+        # small sets live on the device; large ones stay where they are, mapped from disk perhaps
+        pictures = torch.from_numpy(faces.pictures)
+        self._pictures = pictures.to(device) if faces.pictures.nbytes < DEVICE_BYTES else pictures
         self._landmarks = torch.from_numpy(faces.landmarks).float().to(device)
         self._units = torch.from_numpy(faces.action_units).float().to(device)
         self._teacher = teacher
@@ -46,8 +52,10 @@ class PairSampler:
     @torch.no_grad()
     def draw(self, count: int, random: torch.Generator) -> Pairs:
         """Return ``count`` pairs."""
-        index = torch.randint(len(self._pictures), (count,), generator=random).to(self._device)
-        pictures, landmarks = self._jitter(self._pictures[index].float() / 255, self._landmarks[index], random)
+        index = torch.randint(len(self._pictures), (count,), generator=random)
+        chosen = self._pictures[index.to(self._pictures.device)].to(self._device).permute(0, 3, 1, 2).float() / 255
+        index = index.to(self._device)
+        pictures, landmarks = self._jitter(chosen, self._landmarks[index], random)
         change = sample_changes(self._units[index], random)
         answer = self._teacher.edit(pictures, landmarks, change)
         maps = [pictures * 2 - 1, answer.picture * 2 - 1, answer.flow, answer.fill, answer.lids, answer.painted]

@@ -1,0 +1,137 @@
+"""Faces for training from a user's own folder: found once, kept, told apart by split, and trained on."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from typer.testing import CliRunner
+
+from singanimation.flows import training_faces
+from singanimation.flows.train import app, run_training
+from singanimation.flows.training_faces import FEWEST_FACES, PreparedFaces, prepare_faces
+from singanimation.flows.training_log import TrainingLog
+from singanimation.pipeline.errors import DatasetError, UsageError
+from singanimation.stages.ganimation.checkpoints import load_generator
+from singanimation.stages.ganimation.training import Progress, TrainSettings
+
+SMALL = TrainSettings(steps=3, batch_size=2, width=0.13, seed=1)
+
+
+def portraits(folder: Path, count: int, splits: tuple[str, ...] = ("",)) -> Path:
+    """The same astronaut in other light, and one picture without a face, as ``split/happiness/*.png``."""
+    face = data.astronaut()[20:230, 120:330].astype(np.float32)
+    for split in splits:
+        place = folder / split / "happiness"
+        place.mkdir(parents=True)
+        for number in range(count):
+            Image.fromarray((face * (1 - 0.03 * number)).astype(np.uint8)).save(place / f"{number}.png")
+        Image.new("RGB", (120, 120), (90, 120, 90)).save(place / "wall.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[PreparedFaces, list[str], Path, Path]:
+    root = tmp_path_factory.mktemp("own")
+    said: list[str] = []
+    folder = portraits(root / "pictures", FEWEST_FACES, ("train", "test"))
+    return prepare_faces(str(folder), root / "faces", 1, said.append), said, folder, root / "faces"
+
+
+def test_faces_are_found_framed_and_measured(prepared: tuple) -> None:
+    faces, said, _, _ = prepared
+    assert faces.train.pictures.shape == (FEWEST_FACES, 160, 160, 3) and faces.shown.shape == (
+        FEWEST_FACES,
+        128,
+        128,
+        3,
+    )
+    eyes = faces.train.landmarks[:, [468, 473]] - 16
+    np.testing.assert_allclose(eyes[0], [[42.2, 45.1], [85.8, 45.1]], atol=3)
+    assert ((faces.train.action_units >= 0) & (faces.train.action_units <= 1)).all()
+    assert faces.au_estimator.startswith("embedded@")
+    assert any("2 pictures have no usable face" in text for text in said)
+    assert not any("no validation split" in text for text in said)
+
+
+def test_a_second_start_finds_nothing_anew(prepared: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces, _, folder, kept = prepared
+    monkeypatch.setattr(training_faces, "find_chunk", lambda sources: pytest.fail("sought again"))
+    again = prepare_faces(str(folder), kept, 1, lambda text: None)
+    np.testing.assert_array_equal(again.train.pictures, faces.train.pictures)
+
+
+def test_an_interrupted_search_goes_on_with_the_next_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = portraits(tmp_path / "pictures", FEWEST_FACES)
+    monkeypatch.setattr(training_faces, "_CHUNK", 4)
+    real, calls = training_faces.find_chunk, []
+
+    def interrupted(sources: list) -> dict:
+        calls.append(len(sources))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(sources)
+
+    monkeypatch.setattr(training_faces, "find_chunk", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepare_faces(str(folder), tmp_path / "faces", 1, lambda text: None)
+    said: list[str] = []
+    faces = prepare_faces(str(folder), tmp_path / "faces", 1, said.append)
+    assert calls == [4, 4, 4, 1] and len(faces.train.pictures) == FEWEST_FACES
+    assert any("no validation split" in text for text in said)
+    (about,) = (tmp_path / "faces").glob("*/faces.json")
+    assert json.loads(about.read_text()) == {"train": FEWEST_FACES, "faces": FEWEST_FACES, "left_out": 1}
+
+
+def test_too_few_faces_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    folder = portraits(tmp_path / "pictures", 2)
+    with pytest.raises(DatasetError, match="2 usable faces to train on; at least 8"):
+        prepare_faces(str(folder), tmp_path / "faces", 1, lambda text: None)
+
+
+def test_a_training_writes_what_it_says_and_resumes_only_as_itself(prepared: tuple, tmp_path: Path) -> None:
+    output = tmp_path / "own.safetensors"
+    for _ in run_training(SMALL, prepared[0], output, minutes=0, name="pictures"):
+        pass
+    loaded = load_generator(output)
+    assert loaded.card["trained_steps"] == "3" and loaded.card["au_estimator"] == prepared[0].au_estimator
+    card = output.with_suffix(".md").read_text()
+    assert "pictures: 8 faces" in card and "licence: not stated" in card
+    for name in ("own.csv", "own.png", "own.losses.png", "own.checkpoint.pt"):
+        assert (tmp_path / name).stat().st_size > 0
+    with pytest.raises(UsageError, match="batch_size 2 .now 3.*--no-resume"):
+        next(run_training(replace(SMALL, batch_size=3), prepared[0], output))
+    with pytest.raises(UsageError, match="all 3 steps are done"):
+        next(run_training(SMALL, prepared[0], output))
+
+
+def test_the_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
+    def progress(step: int, **losses: float) -> Progress:
+        return Progress(step, 900, 1.0, 1.0, losses, None, {}, dict)
+
+    log = TrainingLog(tmp_path / "g.safetensors", 0)
+    for step in (100, 200, 300):
+        log.add(progress(step, pixels=1 / step))
+    log = TrainingLog(tmp_path / "g.safetensors", 200)
+    log.add(progress(300, pixels=0.5, critic=2.0))
+    log.draw()
+    assert (tmp_path / "g.csv").read_text().splitlines() == [
+        "step,seconds,pixels,critic", "100,1.0,0.01,", "200,1.0,0.005,", "300,1.0,0.5,2.0",
+    ]  # fmt: skip
+    assert Image.open(tmp_path / "g.losses.png").size == (3 * 380, 170)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--recipe", "magic"], "geometry or paper"), (["--output", "g.pt"], ".safetensors"),
+     (["--input", "nowhere"], "no such file or folder")],
+)  # fmt: skip
+def test_mistakes_are_told_before_anything_is_written(options: list[str], words: str, tmp_path: Path) -> None:
+    defaults = {"--input": "sample", "--output": str(tmp_path / "g.safetensors"), "--recipe": "geometry"}
+    given = defaults | dict(zip(options[::2], options[1::2], strict=True))
+    result = CliRunner().invoke(app, ["ganimation", *(part for pair in given.items() for part in pair)])
+    assert isinstance(result.exception, UsageError) and words in str(result.exception)
+    assert not list(tmp_path.glob("*.safetensors"))
