@@ -85,6 +85,8 @@ def edit(
     from singanimation.flows.models import choose_device, load_face_models
 
     models = load_face_models("auto", ganimation, choose_device(device))
+    for text in models.warnings:
+        warn(text, quiet)
     made = 0
     for face in find_faces(paths, models):
         if isinstance(face, PictureError):

@@ -91,12 +91,13 @@ def _pyfeat(device: str) -> Estimator:
     package = package_folder()
     if package is None:
         raise UsageError(NOT_INSTALLED)
-    found = PyFeatEstimator.load(weights_file(), detector_file(package), device)
+    faces = detector_file(package)
+    found = PyFeatEstimator.load(weights_file(), faces, device)
     return Estimator(
         lambda crops: found(crops).action_units,
         f"{found.name}@{found.digest[:12]}",
         found.digest,
-        detector=retinaface(found.detect_faces) if found.detects else None,
+        detector=retinaface(found.detect_faces, file_sha256(faces)) if faces else None,
     )
 
 

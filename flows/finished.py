@@ -1,7 +1,7 @@
 """What earlier runs found finished, so that it need not be worked out again: planning a million rows takes seconds.
 
 Only a memory of ``state_of``: each entry digests all that the answer hangs on (the source's rows and their statuses,
-its label, frame and allotment; the file's key digests settings, models and version), so that it is either right or
+its label, frame, allotment and own inputs; the file's key digests settings, models and version), so that it is either right or
 not looked at. Losing the file costs those seconds and nothing else.
 """
 
@@ -75,4 +75,4 @@ class Finished:
     @staticmethod
     def _entry(identity: Identity, rows: str) -> str:
         allotment = None if identity.allotment is None else sorted(identity.allotment.items())
-        return digest(rows, canonical_label(identity.source), identity.frame, allotment)
+        return digest(rows, canonical_label(identity.source), identity.frame, allotment, identity.own_inputs)

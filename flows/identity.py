@@ -78,11 +78,11 @@ class Identity:
     @cached_property
     def _pixels(self) -> tuple[bytes, bytes]:
         edits, variants = _pixels(self.settings, self.fingerprint, self.frame)
-        own = self._own_inputs()
-        return edits + own, variants + own
+        return edits + self.own_inputs, variants + self.own_inputs
 
-    def _own_inputs(self) -> bytes:
-        """Return what else decides this source's pixels: its own action units, and a detector that is not Haar's."""
+    @cached_property
+    def own_inputs(self) -> bytes:
+        """What else decides this source's pixels: its own action units, and a detector that is not Haar's."""
         source, found = self.source, []
         if self.own_units:
             found += ["action_units", *source.action_units]

@@ -57,8 +57,8 @@ def load_yunet(path: Path, digest: str = "") -> FaceDetector:
         network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), YUNET_SCORE)
         _yunet(network, np.zeros((320, 320, 3), np.uint8))
     except cv2.error as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{path} is no YuNet network that OpenCV can read ({reason}).") from None
+        reason = getattr(error, "err", "") or str(error).strip()
+        raise WeightsError(f"{path} is no YuNet network that OpenCV can read ({reason.splitlines()[0]}).") from None
 
     def boxes(picture: np.ndarray) -> np.ndarray:
         for side in _YUNET_SIDES:
@@ -67,12 +67,14 @@ def load_yunet(path: Path, digest: str = "") -> FaceDetector:
                 return largest_first(found)
         return np.zeros((0, 4))
 
-    return FaceDetector(f"yunet@{digest[:12]}" if digest else "yunet", boxes, 1.25)
+    return FaceDetector(_named("yunet", digest), boxes, 1.25)
 
 
-def retinaface(boxes: Boxes) -> FaceDetector:
-    """Return py-feat's RetinaFace, given as a callable, as a detector."""
-    return FaceDetector("retinaface", lambda picture: largest_first(within(picture, LONGEST, boxes)), 1.2)
+def retinaface(boxes: Boxes, digest: str = "") -> FaceDetector:
+    """Return py-feat's RetinaFace, given as a callable, as a detector; ``digest`` goes into its name."""
+    return FaceDetector(
+        _named("retinaface", digest), lambda picture: largest_first(within(picture, LONGEST, boxes)), 1.2
+    )
 
 
 def within(picture: np.ndarray, longest: int, boxes: Boxes) -> np.ndarray:
@@ -90,6 +92,10 @@ def within(picture: np.ndarray, longest: int, boxes: Boxes) -> np.ndarray:
 def largest_first(boxes: np.ndarray) -> np.ndarray:
     """Return boxes (K, 4) ordered by width."""
     return boxes[np.argsort(-(boxes[:, 2] - boxes[:, 0]), kind="stable")]
+
+
+def _named(name: str, digest: str) -> str:
+    return f"{name}@{digest[:12]}" if digest else name
 
 
 def _haar(grey: np.ndarray, smallest: int) -> np.ndarray:
