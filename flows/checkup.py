@@ -6,10 +6,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from singanimation.pipeline.datasets import open_dataset
+from singanimation.pipeline.datasets.dataset import Dataset
+from singanimation.pipeline.datasets.openface import with_openface
 from singanimation.pipeline.errors import SinganimationError, WeightsError
 from singanimation.pipeline.openface import SCALE
 from singanimation.pipeline.pyfeat import unusable
@@ -138,7 +141,7 @@ def check_estimators(settings: Settings | None, _: Path) -> Iterator[Finding]:
         )
         return
     try:
-        sources = open_dataset(settings.model_copy(update={"aus": "openface"})).sources
+        sources = with_openface(_opened(settings)).sources
     except SinganimationError as error:
         yield Finding("--aus openface", NOTE, "cannot be used", str(error).removeprefix("--aus openface: "))
     else:
@@ -152,7 +155,7 @@ def check_dataset(settings: Settings | None, _: Path) -> Iterator[Finding]:
         yield Finding("data set", OK, "none named", "augment doctor --input FOLDER says how it is read")
         return
     try:
-        dataset = open_dataset(settings.model_copy(update={"aus": "auto"}))
+        dataset = _opened(settings)
     except SinganimationError as error:
         yield Finding("data set", PROBLEM, f"{settings.input} is not recognised", str(error))
         return
@@ -163,6 +166,12 @@ def check_dataset(settings: Settings | None, _: Path) -> Iterator[Finding]:
     yield Finding("data set", state, f"{dataset.name}: {len(dataset.sources):,} pictures ({listed})", advice)
     for warning in dataset.warnings:
         yield Finding("data set", NOTE, warning)
+
+
+@lru_cache(maxsize=1)
+def _opened(settings: Settings) -> Dataset:
+    """Read the input once for all checks."""
+    return open_dataset(settings.model_copy(update={"aus": "auto"}))
 
 
 def available_memory() -> int | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.errors import MachineError, UsageError
 from singanimation.pipeline.pyfeat import NOT_INSTALLED, detector_file, package_folder, unusable, weights_file
 from singanimation.pipeline.weights import file_sha256, find, locate
 
@@ -64,7 +64,7 @@ def choose_estimator(
     if trained_on == "pyfeat":
         try:
             return _pyfeat(device)
-        except UsageError as error:
+        except (UsageError, MachineError) as error:
             return Estimator(*ours, warnings=(_goes_on("py-feat's", str(error)),))
     return Estimator(*ours, notes=(_goes_on(f"{trained_on}'s", "--aus openface takes the values of its files"),))
 

@@ -126,6 +126,9 @@ class PyFeatProcess:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_DYING_SECONDS)
             self._forget()
+        except BaseException:  # interrupted: the answer that is still to come belongs to no later question
+            self._forget()
+            raise
         finally:
             timer.cancel()
         if late.is_set():
