@@ -70,6 +70,10 @@ STROKES = (
 )
 
 
+FAINT = 1e-4
+"""Log brightness below which a stroke is not drawn."""
+
+
 class Shading:
     """The strokes of ``STROKES`` with their mirror images; ``mirror`` (478,) gives each landmark's partner."""
 
@@ -82,29 +86,37 @@ class Shading:
         self._widths = torch.tensor([stroke.width for stroke, _ in both], device=device)
         self._amounts = torch.tensor([stroke.amount for stroke, _ in both], device=device)
         group_of = {name: group for group, names in enumerate(GROUPS) for name in names}
-        groups = torch.tensor([group_of[stroke.unit] for stroke, _ in both], device=device)
-        self._groups = torch.nn.functional.one_hot(groups, len(GROUPS)).float()
+        self._groups = torch.tensor([group_of[stroke.unit] for stroke, _ in both], device=device)
 
     def __call__(self, landmarks: Tensor, change: Tensor, unit: Tensor, height: int, width: int) -> Tensor:
         """Log brightness per group of AUs, (B, 3, height // STEP, width // STEP).
 
         ``landmarks`` (B, 478, 2) where they end up, pixels; ``change`` (B, 17); ``unit`` (B,) pixels.
         """
-        ends = landmarks[:, self._places]
-        share = self._shares[None, ..., None]
-        ends = ends[:, :, :, 0] * (1 - share) + ends[:, :, :, 1] * share
-        start, span = ends[:, :, 0, :, None, None], (ends[:, :, 1] - ends[:, :, 0])[..., None, None]
-        x = (torch.arange(width // STEP, device=ends.device) + 0.5) * STEP - start[:, :, 0]
-        y = (torch.arange(height // STEP, device=ends.device)[:, None] + 0.5) * STEP - start[:, :, 1]
-        length = (span**2).sum(2).clamp(min=1e-3)
-        along = ((x * span[:, :, 0] + y * span[:, :, 1]) / length).clamp(0, 1)
-        distance = (x - along * span[:, :, 0]) ** 2 + (y - along * span[:, :, 1]) ** 2
-        spread = 2 * (self._widths * unit[:, None]) ** 2
-        strokes = torch.exp(-distance / spread[..., None, None])
         # a fold that goes away is rarely just where the stroke lies: lighten it less than a new one darkens
         amounts = change[:, self._units].clamp(-0.5, 1)
         amounts = torch.where(amounts < 0, 0.6 * amounts, amounts) * self._amounts
-        return torch.einsum("bshw,bs,sg->bghw", strokes, amounts, self._groups)
+        # most changes are of few units: draw only what shows
+        face, stroke = (amounts.abs() > FAINT).nonzero(as_tuple=True)
+        drawn = self._draw(landmarks[face], stroke, unit[face], height, width) * amounts[face, stroke, None, None]
+        total = drawn.new_zeros(len(landmarks) * len(GROUPS), height // STEP, width // STEP)
+        total.index_add_(0, face * len(GROUPS) + self._groups[stroke], drawn)
+        return total.view(len(landmarks), len(GROUPS), *total.shape[1:])
+
+    def _draw(self, landmarks: Tensor, stroke: Tensor, unit: Tensor, height: int, width: int) -> Tensor:
+        """Each of K strokes (their numbers ``stroke``) on its own face (K, 478, 2): (K, height // STEP, ...), 0..1."""
+        places = self._places[stroke].flatten(1)
+        points = landmarks.gather(1, places[..., None].expand(-1, -1, 2)).view(-1, 2, 2, 2)
+        share = self._shares[stroke][..., None]
+        ends = points[:, :, 0] * (1 - share) + points[:, :, 1] * share
+        start, span = ends[:, 0, :, None, None], (ends[:, 1] - ends[:, 0])[..., None, None]
+        x = (torch.arange(width // STEP, device=ends.device) + 0.5) * STEP - start[:, 0]
+        y = (torch.arange(height // STEP, device=ends.device)[:, None] + 0.5) * STEP - start[:, 1]
+        length = (span**2).sum(1).clamp(min=1e-3)
+        along = ((x * span[:, 0] + y * span[:, 1]) / length).clamp(0, 1)
+        distance = (x - along * span[:, 0]) ** 2 + (y - along * span[:, 1]) ** 2
+        spread = 2 * (self._widths[stroke] * unit) ** 2
+        return torch.exp(-distance / spread[:, None, None])
 
 
 def _sides(stroke: Stroke, mirror: list[int]) -> list[tuple[Place, Place]]:
