@@ -67,19 +67,20 @@ class LidShift:
 
 PUSHES = (
     Push("AU01", "brow", (0.22, -0.01), (0.24, 0.21), (0, -0.34), "forehead"),
-    Push("AU02", "brow", (0.72, -0.02), (0.29, 0.23), (0, -0.28), "forehead"),
-    Push("AU04", "brow", (0.50, 0), (0.55, 0.19), (-0.04, 0.20), "brow_skin"),
+    Push("AU02", "brow", (0.72, -0.02), (0.29, 0.23), (0, -0.31), "forehead"),
+    Push("AU04", "brow", (0.50, 0), (0.55, 0.19), (-0.04, 0.22), "brow_skin"),
     Push("AU04", "brow", (0.22, 0), (0.18, 0.16), (-0.07, 0.02), "forehead"),
-    Push("AU04", "brow", (0.40, 0), (0.30, 0.18), (0, 0.085), "upper_lids"),
+    Push("AU04", "brow", (0.40, 0), (0.30, 0.18), (0, 0.11), "upper_lids"),
     Push("AU05", "brow", (0.45, 0), (0.40, 0.20), (0, -0.03), "forehead"),
     Push("AU06", "eyes", (0.58, 0.44), (0.24, 0.20), (0.02, -0.14), "not_eyes"),
-    Push("AU07", "brow", (0.50, 0), (0.45, 0.20), (0, 0.06), "brow_skin"),
+    Push("AU07", "brow", (0.50, 0), (0.45, 0.20), (0, 0.07), "brow_skin"),
     Push("AU07", "eyes", (0.78, 0), (0.12, 0.10), (0.04, 0)),
     Push("AU09", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.115)),
     Push("AU09", "nose", (0.0, -0.50), (0.16, 0.16), (0, -0.05), "not_eyes"),
     Push("AU09", "brow", (0.20, 0), (0.16, 0.14), (-0.05, 0.10), "forehead"),
     Push("AU10", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.045), "not_upper_lip"),
     Push("AU10", "mouth", (0.18, -0.07), (0.17, 0.13), (0, -0.155), "above_mouth"),
+    Push("AU10", "nose", (0.42, 0.02), (0.16, 0.16), (0.02, -0.05), "skin"),
     Push("AU12", "eyes", (0.55, 0.48), (0.22, 0.20), (0.044, -0.075), "skin"),
     Push("AU12", "nose", (0.25, -0.06), (0.09, 0.10), (0.036, 0)),
     Push("AU17", "chin", (0, -0.31), (0.24, 0.14), (0, -0.20), "not_lips"),
@@ -103,11 +104,11 @@ JOINT_SHIFTS: tuple[tuple[tuple[str, str], Push | LidShift], ...] = (
 )
 
 CORNER_PULLS = (
-    CornerPull("AU10", (0, -0.035), skin=0.6),
+    CornerPull("AU10", (0.030, -0.050), skin=0.6),
     CornerPull("AU12", (0.150, -0.175), middle=0.035),
     CornerPull("AU14", (0.115, -0.025)),
-    CornerPull("AU15", (0.055, 0.165), middle=-0.065, skin=0.9),
-    CornerPull("AU20", (0.225, 0.050), middle=0.045),
+    CornerPull("AU15", (0.055, 0.185), middle=-0.075, skin=0.9),
+    CornerPull("AU20", (0.240, 0.050), middle=0.045),
     CornerPull("AU23", (0.055, 0), middle=0.035, skin=0.6),
 )
 
@@ -117,7 +118,7 @@ LIP_SHIFTS = (
     LipShift("AU15", "upper", -0.03, 0.0, 0.14),
     LipShift("AU17", "lower", -0.20, 0.0, 0.30),
     LipShift("AU17", "upper", -0.11, 0.0, 0.25),
-    LipShift("AU20", "lower", 0.05, 0.12, 0.30),
+    LipShift("AU20", "lower", 0.065, 0.12, 0.30),
 )
 
 LID_SHIFTS = (
@@ -137,12 +138,12 @@ LID_SHIFTS = (
     LidShift("AU06", "lower_lid", -0.045),
     LidShift("AU06", "lower_skin", -0.070),
     LidShift("AU06", "lower_socket", -0.085),
-    LidShift("AU07", "lower_lid", -0.075),
-    LidShift("AU07", "lower_skin", -0.070),
-    LidShift("AU07", "lower_socket", -0.055),
-    LidShift("AU07", "upper_lid", 0.045),
-    LidShift("AU07", "upper_skin", 0.054),
-    LidShift("AU07", "upper_socket", 0.054),
+    LidShift("AU07", "lower_lid", -0.086),
+    LidShift("AU07", "lower_skin", -0.080),
+    LidShift("AU07", "lower_socket", -0.063),
+    LidShift("AU07", "upper_lid", 0.052),
+    LidShift("AU07", "upper_skin", 0.062),
+    LidShift("AU07", "upper_socket", 0.062),
     LidShift("AU09", "lower_lid", -0.025),
     LidShift("AU09", "lower_skin", -0.035),
     LidShift("AU09", "lower_socket", -0.035),

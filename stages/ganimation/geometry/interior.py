@@ -32,7 +32,7 @@ _SHOWS_TEETH = 0.08
 _DARKEST, _BRIGHTEST = 0.42, 0.86
 # enamel is a little warm, and takes on some of the light's colour, which skin shows
 _ENAMEL = (1.09, 1.06, 1.01)
-_TINT = 0.15
+_TINT = 0.10
 
 
 class MouthInterior:

@@ -20,8 +20,9 @@ WIDEST = 0.28
 CLOSING = 1.25
 """Lids meet at an AU45 change of 1 / CLOSING."""
 
-EDGE, SLOPE = 1.12, 0.03
-"""Where a closed lid's edge lies: this share of the gap down, and lower towards the outer corner (face units)."""
+EDGE, SLOPE, TALL = 1.12, 0.045, 0.12
+"""Where a closed lid's edge lies: this share of the gap down (of ``TALL`` where the eye is narrower), and lower
+towards the outer corner; face units."""
 
 LASHES = 0.035
 """Band above the upper lid's edge, face units, that is lashes and not skin: it is not stretched."""
@@ -118,7 +119,8 @@ def _slide(
     skin_end = top - LASHES * unit * amount
     skin_start = skin_end - torch.maximum(0.55 * gap, 0.05 * unit)
     outward = 1 - u if outer_first else u
-    edge = top + amount * (EDGE * gap + SLOPE * unit * outward.clamp(0, 1.2) ** 2)
+    fallen = torch.maximum(gap, TALL * unit * (4 * u * (1 - u)).clamp(min=0))
+    edge = top + amount * (EDGE * fallen + SLOPE * unit * outward.clamp(0, 1.2) ** 2)
     above = skin_start + (v - skin_start) * (skin_end - skin_start) / (edge - skin_start).clamp(min=0.1)
     move = torch.where((v > skin_start) & (v <= edge), above - v, torch.zeros_like(v))
     # the rest below the edge: the lower lid, a little raised
@@ -151,8 +153,8 @@ def _lash_line(outward: Tensor, below_edge: Tensor, amount: Tensor, unit: Tensor
     ``outward`` runs from 0 at the eye's inner corner to 1 at the outer one.
     """
     taper = ((outward + 0.05) / 0.15).clamp(0, 1) * ((1.16 - outward) / 0.15).clamp(0, 1)
-    thick = (0.020 + 0.012 * outward.clamp(0, 1)) * unit
-    line = -0.95 * torch.exp(-((below_edge / thick) ** 2) / 2)
+    thick = (0.022 + 0.012 * outward.clamp(0, 1)) * unit
+    line = -1.0 * torch.exp(-((below_edge / thick) ** 2) / 2)
     middle = torch.exp(-(((outward - 0.5) / 0.25) ** 2) / 2)
     curve = 0.05 * middle * torch.exp(-(((below_edge + 0.055 * unit) / (0.03 * unit)) ** 2) / 2)
     return taper * amount * (line + curve)
