@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Measure the models.")
 
 _SHEET_FACES, _SMALL_SHEET_FACES = 12, 6
+_WIDE = 170
 
 
 @app.callback()
@@ -47,9 +48,7 @@ def evaluate_models(
     from singanimation.stages.ganimation.edit import ExpressionEditor
     from singanimation.stages.ganimation.evaluation import EditedFaces, evaluate_units
 
-    for path, option in ((judge, "--judge"), (ganimation, "--ganimation")):
-        if path is not None and not path.is_file():
-            raise UsageError(f"{option} {path}: no such file.")
+    _check_files({"--judge": judge, "--ganimation": ganimation})
     data = load_faces(faces, split)
     if np.isnan(data.landmarks).any():
         raise UsageError(f"--input {faces} has no landmarks, by which edits are measured region by region.")
@@ -65,12 +64,18 @@ def evaluate_models(
     figures["edits"] = {"judge": judging.digest, "generator": editor.digest, "units": [asdict(one) for one in units]}
     _show_estimator(figures["estimator"])
     whose = "another AU network than the generator's" if judge else "the generator's own AU network (optimistic)"
-    Console().print(table_of_edits(units, f"Edits to strength 1 of {len(crops)} faces, judged by {whose}"))
+    _console().print(table_of_edits(units, f"Edits to strength 1 of {len(crops)} faces, judged by {whose}"))
     if sheets:
         _write_sheets(sheets, edit, edited)
     if output:
         output.write_text(json.dumps(figures, indent=2, default=float))
         _write_csv(output.with_suffix(".csv"), units)
+
+
+def _check_files(given: dict[str, Path | None]) -> None:
+    for option, path in given.items():
+        if path is not None and not path.is_file():
+            raise UsageError(f"{option} {path}: no such file.")
 
 
 def editor_edit(editor: "ExpressionEditor", faces: "EditedFaces") -> "Edit":
@@ -117,15 +122,11 @@ def _cells(one: "UnitFigures") -> dict[str, str]:
     cells |= {f"rising{named[key]}": f"{value:.0%}" for key, value in one.rising.items()}
     regions = {"cross-talk": one.cross_talk, "eyes": one.eye_change, "mouth": one.mouth_change,
                "background": one.background_change, "own region": one.shown, "still": one.still}  # fmt: skip
-    cells |= {name: _number(value) for name, value in regions.items()}
+    cells |= {name: "" if value is None else f"{value:.1f}" for name, value in regions.items()}
     cells |= {f"lowered{named[key]}": f"{one.lowered[key]:+.2f} ({one.lowered_on})" if one.lowered else ""
               for key in one.measured}  # fmt: skip
     cells["also moved"] = ", ".join(f"{name[2:]} {value:+.2f}" for name, value in moved if abs(value) >= 0.05)
     return cells
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
 
 
 def _write_csv(path: Path, figures: "Sequence[UnitFigures]") -> None:
@@ -137,8 +138,14 @@ def _write_csv(path: Path, figures: "Sequence[UnitFigures]") -> None:
         writer.writerows(_cells(one) for one in figures)
 
 
-def _show_estimator(figures: dict[str, Any]) -> None:
+def _console() -> Console:
+    """The terminal; where there is none (a file, a pipe), wide enough for the widest table."""
     console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
+
+
+def _show_estimator(figures: dict[str, Any]) -> None:
+    console = _console()
     for name in ("photographs", "warped"):
         if name not in figures:
             continue

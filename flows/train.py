@@ -53,13 +53,9 @@ def train_ganimation(
     import torch
 
     from singanimation.flows.models import choose_device
-    from singanimation.flows.training_faces import default_workers, prepare_faces
     from singanimation.stages.ganimation.training import TrainSettings
 
-    if recipe not in ("geometry", "paper"):
-        raise UsageError(f"--recipe must be geometry or paper (got {recipe!r}).")
-    if output.suffix != ".safetensors":
-        raise UsageError(f"--output {output} has to end in .safetensors.")
+    _check_names(recipe, output)
     if threads:
         torch.set_num_threads(threads)
     device = choose_device(device)
@@ -69,15 +65,25 @@ def train_ganimation(
         recipe=recipe, steps=steps, batch_size=batch_size, learning_rate=rate, width=width, adversarial=adversarial,
         seed=seed, device=device, mixed_precision=mixed, init=init,
     )  # fmt: skip
-    output.parent.mkdir(parents=True, exist_ok=True)
-    folder = output.with_name(output.stem + ".faces")
-    prepared = prepare_faces(faces, folder, workers or default_workers(), typer.echo)
-    typer.echo(
-        f"Training on {len(prepared.train.pictures):,} faces, {device}, mixed precision {'on' if mixed else 'off'}."
-    )
+    prepared = _prepare(faces, output, workers)
+    typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {device}, {'bfloat16' if mixed else 'float32'}.")
     for progress in run_training(settings, prepared, output, minutes=minutes, resume=resume, name=faces):
         if progress.step % _LOG_EVERY == 0 or progress.step == progress.steps:
             typer.echo(_line(progress))
+
+
+def _check_names(recipe: str, output: Path) -> None:
+    if recipe not in ("geometry", "paper"):
+        raise UsageError(f"--recipe must be geometry or paper (got {recipe!r}).")
+    if output.suffix != ".safetensors":
+        raise UsageError(f"--output {output} has to end in .safetensors.")
+
+
+def _prepare(faces: str, output: Path, workers: int | None) -> "PreparedFaces":
+    from singanimation.flows.training_faces import default_workers, prepare_faces
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return prepare_faces(faces, output.with_name(output.stem + ".faces"), workers or default_workers(), typer.echo)
 
 
 def run_training(

@@ -225,6 +225,27 @@ def test_wide_eyes_keep_a_round_iris_in_its_place(teacher: Teacher, picture: Ten
     assert edit.lids.sum() > 50 and edit.painted.sum() > 10
 
 
+def test_brows_rise_less_together_than_apart_and_never_out_of_the_face(teacher: Teacher, points: Tensor) -> None:
+    def highest(**units: float) -> Tensor:
+        return -teacher.moves(points, change_of(**units)).sum(1)[0, list(mesh.BROW), 1].min() / UNIT
+
+    apart = highest(AU01=1.0) + highest(AU02=1.0)
+    assert 0.25 < highest(AU01=1.0, AU02=1.0) < 0.75 * apart
+    assert highest(AU01=1.0, AU02=1.0, AU05=1.0, AU04=-1.0) < 0.42
+
+
+def test_narrow_eyes_open_less_far_than_wide_ones(teacher: Teacher, points: Tensor) -> None:
+    upper, lower = list(mesh.UPPER_LID), list(mesh.LOWER_LID)
+    narrow = points.clone()
+    narrow[:, lower, 1] -= 0.6 * (points[:, lower, 1] - points[:, upper, 1])
+
+    def opened(start: Tensor) -> Tensor:
+        moved = teacher.moves(start, change_of(AU01=1.0, AU02=1.0, AU05=1.0)).sum(1)[0, :, 1]
+        return (moved[lower] - moved[upper]).max() / UNIT
+
+    assert 0.05 < opened(narrow) < opened(points) - 0.02 < 0.15
+
+
 def test_the_warp_reads_where_the_flow_points() -> None:
     picture = torch.arange(8.0).expand(1, 1, 8, 8).contiguous()
     flow = torch.zeros(1, 2, 8, 8)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
 from singanimation.stages.ganimation.geometry.displacements import joint_displacements, unit_displacements
 from singanimation.stages.ganimation.geometry.eyeballs import still_eyeballs
 from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp
@@ -16,6 +17,12 @@ from singanimation.stages.ganimation.geometry.lips import LipRules
 from singanimation.stages.ganimation.geometry.mean_face import load_interior, load_mean_landmarks
 from singanimation.stages.ganimation.geometry.regions import gates, group_members
 from singanimation.stages.ganimation.geometry.shading import Shading
+
+HIGHEST, BEYOND = 0.31, 0.15
+"""How far brows rise freely (face units), and what share of more than that: several AUs may ask for it together."""
+
+RELEASE = 0.7
+"""Share of AU04's displacements that its going takes back."""
 
 PAINTED = 0.08
 """A pixel that differs by this much (of 0..1) from what the flow gives counts as fully painted."""
@@ -61,6 +68,7 @@ class Teacher:
         self._pairs = torch.tensor(pairs, device=device)
         groups = group_members("cpu")[:, self._pairs[:, 0].cpu()]
         self._joint_tables = (groups[:, :, None, None] * joint).to(device)
+        self._frown = torch.arange(len(AU_NAMES), device=device) == AU_INDEX["AU04"]
         points, self._mirror = points.to(device), mirror.to(device)
         self._lips = LipRules(points)
         self._flow = DenseFlow(points)
@@ -111,7 +119,15 @@ class Teacher:
         points = frame.to_face(landmarks)
         both = change[:, self._pairs].clamp(min=0).prod(2)
         joint = torch.einsum("bp,gpnc->gbnc", both, self._joint_tables)
-        eyes, mouth, free = torch.einsum("ba,ganc->gbnc", change, self._tables) + joint
+        # brows that a frown lets go of rise less than a frown lowers them
+        relaxed = torch.where((change < 0) & self._frown, RELEASE * change, change)
+        eyes, mouth, free = torch.einsum("ba,ganc->gbnc", relaxed, self._tables) + joint
         mouth = mouth + self._lips.moves(points, change, mouth + free)
-        eyes = keep_lids_apart(points, eyes + free, change, self._mirror) - free
+        eyes = keep_lids_apart(points, _limited(eyes + free), change, self._mirror) - free
         return frame.to_pixels(torch.stack([eyes, mouth, free], 1))
+
+
+def _limited(moves: Tensor) -> Tensor:
+    """Damp what rises further than brows do: (B, 478, 2) face units."""
+    across, down = moves.unbind(2)
+    return torch.stack([across, down + (1 - BEYOND) * (-down - HIGHEST).clamp(min=0)], 2)
