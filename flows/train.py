@@ -1,5 +1,6 @@
 """`augment train au|ganimation`: train the models that ship, or your own."""
 
+import os
 import shlex
 import sys
 import time
@@ -32,7 +33,9 @@ def train_ganimation(
     recipe: Annotated[str, typer.Option(help="geometry (what ships) or paper.")] = "geometry",
     steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = 6000,
     batch_size: Annotated[int, typer.Option(min=1)] = 12,
-    learning_rate: Annotated[float | None, typer.Option(help="Default: 1e-3 (geometry), 1e-4 (paper).")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-8, help="Default: 1e-3 (geometry), 1e-4 (paper).")
+    ] = None,
     adversarial: Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")] = 0.0,
     width: Annotated[float, typer.Option(min=0.125, help="Share of the networks' width.")] = 1.0,
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
@@ -59,7 +62,7 @@ def train_ganimation(
     if threads:
         torch.set_num_threads(threads)
     device = choose_device(device)
-    rate = learning_rate or (1e-3 if recipe == "geometry" else 1e-4)
+    rate = learning_rate if learning_rate is not None else 1e-3 if recipe == "geometry" else 1e-4
     mixed = _gains_from_bfloat16(device) if mixed_precision is None else mixed_precision
     settings = TrainSettings(
         recipe=recipe, steps=steps, batch_size=batch_size, learning_rate=rate, width=width, adversarial=adversarial,
@@ -80,10 +83,11 @@ def _check_names(recipe: str, output: Path) -> None:
 
 
 def _prepare(faces: str, output: Path, workers: int | None) -> "PreparedFaces":
-    from singanimation.flows.training_faces import default_workers, prepare_faces
+    from singanimation.flows.training_faces import prepare_faces
 
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     output.parent.mkdir(parents=True, exist_ok=True)
-    return prepare_faces(faces, output.with_name(output.stem + ".faces"), workers or default_workers(), typer.echo)
+    return prepare_faces(faces, output.with_name(output.stem + ".faces"), workers or cores, typer.echo)
 
 
 def run_training(

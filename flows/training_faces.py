@@ -3,7 +3,6 @@
 import hashlib
 import json
 import multiprocessing
-import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -151,7 +150,13 @@ def _is_whole(part: Path) -> bool:
 
 def _found(chunks: list[list[Source]], workers: int) -> Iterator[dict[str, np.ndarray]]:
     if workers == 1 or len(chunks) == 1:
-        yield from map(find_chunk, chunks)
+        import torch
+
+        threads = torch.get_num_threads()
+        try:
+            yield from map(find_chunk, chunks)
+        finally:
+            torch.set_num_threads(threads)  # the training may use more
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context)
@@ -242,8 +247,3 @@ def _put_together(parts: Sequence[Path], place: Path, say: Say) -> None:
     partial.write_text(json.dumps({"train": train, "faces": total, "left_out": len(reasons)}))
     partial.replace(place / "faces.json")
     shutil.rmtree(place / "parts")
-
-
-def default_workers() -> int:
-    """One process per core that this process may use."""
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
