@@ -47,8 +47,15 @@ FILES = 10
 def make_sources(count: int) -> list[Source]:
     """Make up sources whose bytes are a few letters."""
     return [
-        Source("made-up", name := f"train/{index:06d}.png", None, name, group_id=f"person-{index // 3}",
-               label=EMOTIONS[index % 7], data=name.encode())  # fmt: skip
+        Source(
+            "made-up",
+            name := f"train/{index:06d}.png",
+            None,
+            name,
+            group_id=f"person-{index // 3}",
+            label=EMOTIONS[index % 7],
+            data=name.encode(),
+        )  # fmt: skip
         for index in range(count)
     ]
 

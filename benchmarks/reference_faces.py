@@ -5,7 +5,7 @@
 
 One SinGAN of one face at 64 px, the reading of "down-sampled" that the released code has (z* above the start), so
 that one training serves the starts N, N-1 and N-2. After each scale the weights are saved, so a stopped run goes
-on with the same command. ``out`` gets ``NAME.pt`` (weights), ``NAME.json`` (CPU-seconds, one thread) and, when the
+on with the same command. ``out`` gets (a "/" in NAME written "~") ``NAME.pt`` (weights), ``NAME.json`` (CPU-seconds, one thread) and, when the
 last scale is done, ``NAME.png``: the edit and ten variants for each start.
 """
 
@@ -38,6 +38,7 @@ STARTS = ("N", "N-1", "N-2")
 
 def load_face(name: str, faces: Path | None) -> np.ndarray:
     """Return the tight face crop uint8 (64, 64, 3) called ``name`` of the table, or the astronaut."""
+    name = name.replace("~", "/")
     if name == "astronaut":
         from skimage.data import astronaut
 
@@ -100,7 +101,7 @@ def main(
     """Train, or go on training, the reference SinGAN of one face."""
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
-    stem = out / name.replace("/", "-")
+    stem = out / name.replace("/", "~")
     face, recipe = load_face(name, faces), replace(ReferenceRecipe(), iterations=iterations)
     target = to_tensor(face[None], "cpu")
     figures = stem.with_suffix(".json")

@@ -1,4 +1,4 @@
-"""Calibrate the SIFID threshold of a feature set on faces: known-bad variants against mild ones.
+"""Calibrate the SIFID threshold of a feature set on edited faces: known-bad variants against mild ones.
 
     python benchmarks/sifid_threshold.py ../shared/faces/faces.parquet --features embedded
 
@@ -8,11 +8,10 @@ Prints percentiles per kind and the threshold; its figures are in ``stages/sifid
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import torch
 import typer
-from regeneration import load_faces
+from engine_faces import load_edited
 from rich.console import Console
 from rich.table import Table
 
@@ -38,8 +37,8 @@ def main(
         EmbeddedEstimator.load("cpu").features if features == "embedded" else InceptionStem.load(int(features[10:]))
     )
     values: dict[str, list[float]] = {}
-    for number, picture in enumerate(load_faces(faces, count)):
-        face = cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA)
+    for number, edited in enumerate(load_edited(faces, count)):
+        face = edited.edits[0]
         sifid = SifidFilter(features, chosen, 0.0, relative=features in RELATIVE)
         variants = {name: [each] for name, each in (bad_variants(face, number) | mild_variants(face, number)).items()}
         if number < gans:

@@ -36,9 +36,7 @@ def serve(
     serve_flow(settings, cron=cron, every=every, name=name)
 
 
-def serve_flow(
-    settings: Settings, *, cron: str | None, every: float | None, name: str, loader: str = LOADER
-) -> None:
+def serve_flow(settings: Settings, *, cron: str | None, every: float | None, name: str, loader: str = LOADER) -> None:
     """Serve the flow until SIGTERM or Ctrl-C; a Prefect server of the user's own (PREFECT_API_URL) comes first."""
     prepare_environment()
     server = None if user_has_server() else Server(scheduling=True)
@@ -92,4 +90,3 @@ def _check_cron(cron: str) -> None:
         CronSchedule(cron=cron)
     except ValueError:
         raise UsageError(f'--cron {cron!r} is no cron line: give five fields, such as "0 2 * * *".') from None
-

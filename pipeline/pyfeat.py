@@ -6,7 +6,7 @@ from pathlib import Path
 from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.weights import find
 
-NOT_INSTALLED = 'py-feat is not installed; `pip install "singanimation[pyfeat]"` does it.'
+NOT_INSTALLED = 'py-feat is not installed; `pip install "py-feat>=2.1.5"` does it.'
 
 
 def package_folder() -> Path | None:

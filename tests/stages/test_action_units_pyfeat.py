@@ -225,7 +225,7 @@ print(json.dumps([output.au_names, output.au.tolist(), output.mesh478[..., :2].m
 def test_the_real_package_with_random_weights_gives_what_it_gives_by_itself(tmp_path, monkeypatch):
     folder = places.package_folder()
     if folder is None:
-        pytest.skip('py-feat is not installed (pip install "singanimation[pyfeat]")')
+        pytest.skip('py-feat is not installed (pip install "py-feat>=2.1.5")')
     path = tmp_path / "face_multitask_v28.safetensors"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run([sys.executable, "-c", REAL, str(path)], env=environment, capture_output=True, text=True)

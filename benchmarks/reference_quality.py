@@ -1,0 +1,92 @@
+"""Engines against the fully trained reference at 64 px, at equal diversity.
+
+    python benchmarks/reference_quality.py REFERENCE_FOLDER --faces ../shared/faces/faces.parquet
+
+``REFERENCE_FOLDER`` is what ``benchmarks/reference_faces.py`` wrote; faces whose last scale is not there yet are left
+out and named. For each finished face and start the reference draws; the other engines are then asked for just the
+diversity that the reference's variants have, and SIFID is compared on two feature sets. Prints CPU-seconds and their
+ratio too: the reference's are those of its own training, as recorded there.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from engine_faces import Judge
+from reference_faces import SIZE, draw, load, load_face
+from regeneration import Measured, cpu_seconds
+from rich.console import Console
+from rich.table import Table
+
+from singanimation.stages.singan import make_regenerator
+from singanimation.stages.singan.engines import to_tensor
+from singanimation.stages.singan.pyramid import pyramid_sizes
+from singanimation.stages.singan.reference_training import ReferenceRecipe
+
+STARTS = ("N-1", "N-2")
+
+
+@dataclass
+class Face:
+    """A finished face: its name in the table, its picture uint8 (64, 64, 3), and its file of weights."""
+
+    name: str
+    pixels: np.ndarray
+    weights: Path
+
+
+def finished(folder: Path, faces: Path | None, console: Console) -> list[Face]:
+    """Return the faces whose reference is trained to the last scale."""
+    found = []
+    for figures in sorted(folder.glob("*.json")):
+        scales = json.loads(figures.read_text())
+        if str(SIZE) not in scales:
+            console.print(f"{figures.stem}: {len(scales)} of {len(pyramid_sizes(SIZE))} scales, left out")
+            continue
+        found.append(Face(figures.stem, load_face(figures.stem, faces), figures.with_suffix(".pt")))
+    return found
+
+
+def add_rows(table: Table, face: Face, start: str, count: int, judge: Judge) -> None:
+    """Draw with every engine from one start, and add a line each."""
+    pyramid = load(face.weights, to_tensor(face.pixels[None], "cpu"), ReferenceRecipe())
+    anchor = sum(json.loads(face.weights.with_suffix(".json").read_text()).values())
+    measured = Measured()
+    judge(face.pixels, draw(pyramid, start, count), measured)
+    wanted = measured.diversity[0]
+    lines = [("reference", anchor, measured)]
+    for engine in ("fast", "patch"):
+        own = Measured()
+        regenerator = make_regenerator(engine, diversity=wanted)
+        cost, fitted = cpu_seconds(lambda regenerator=regenerator: regenerator.fit(face.pixels[None], [1], [start]))
+        judge(face.pixels, fitted.draw(0, start, range(count)), own)
+        lines.append((engine, cost, own))
+    for engine, cost, own in lines:
+        ratio = f"{anchor / cost:,.0f}" if cost > 0.5 else "-"
+        figures = (own.random[0], own.embedded[0], own.diversity[0], own.drift[0])
+        table.add_row(face.name, start, engine, f"{cost:,.1f}", ratio, *(f"{value:.4f}" for value in figures))
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="what benchmarks/reference_faces.py wrote")],
+    faces: Annotated[Path | None, typer.Option(help="the Parquet of faces it was given")] = None,
+    count: Annotated[int, typer.Option(help="variants per start")] = 10,
+) -> None:
+    """Print the comparison."""
+    torch.set_num_threads(1)
+    console = Console(width=130)
+    table = Table("face", "start", "engine", "CPU-s an edit", "reference / it", "SIFID random-64", "SIFID embedded",
+                  "diversity", "AU drift", title="64 px, at the reference's diversity")  # fmt: skip
+    judge = Judge()
+    for face in finished(folder, faces, console):
+        for start in STARTS:
+            add_rows(table, face, start, count, judge)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
