@@ -37,6 +37,7 @@ def train_ganimation(
         float | None, typer.Option(min=1e-8, help="Default: 1e-3 (geometry), 1e-4 (paper).")
     ] = None,
     adversarial: Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")] = 0.0,
+    regression: Annotated[float, typer.Option(min=0, help="Weight of geometry's AU regression.")] = 0.0,
     width: Annotated[float, typer.Option(min=0.125, help="Share of the networks' width.")] = 1.0,
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -66,7 +67,7 @@ def train_ganimation(
     mixed = _gains_from_bfloat16(device) if mixed_precision is None else mixed_precision
     settings = TrainSettings(
         recipe=recipe, steps=steps, batch_size=batch_size, learning_rate=rate, width=width, adversarial=adversarial,
-        seed=seed, device=device, mixed_precision=mixed, init=init,
+        regression=regression, seed=seed, device=device, mixed_precision=mixed, init=init,
     )  # fmt: skip
     prepared = _prepare(faces, output, workers)
     typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {device}, {'bfloat16' if mixed else 'float32'}.")

@@ -35,7 +35,10 @@ class TrainingFaces(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a generator is trained. ``steps`` are generator steps; the learning rate falls to 0 over them."""
+    """How a generator is trained. ``steps`` are generator steps; the learning rate falls to 0 over them.
+
+    ``regression`` (geometry recipe) weighs the AU network's reading of what was asked, beyond the teacher's.
+    """
 
     recipe: Literal["geometry", "paper"] = "geometry"
     steps: int = 6000
@@ -44,6 +47,7 @@ class TrainSettings:
     width: float = 1.0
     average: float = 0.998
     adversarial: float = 0.0
+    regression: float = 0.0
     seed: int = 0
     device: str = "cpu"
     mixed_precision: bool = False

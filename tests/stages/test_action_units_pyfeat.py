@@ -187,7 +187,7 @@ def test_without_the_package_or_its_weights_the_sentence_says_what_to_do_at_once
     monkeypatch.setenv("SINGANIMATION_WEIGHTS", str(tmp_path))
     began = time.monotonic()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r'not installed; `pip install "singanimation\[pyfeat'):
+    with pytest.raises(UsageError, match=r'not installed; `pip install "py-feat>='):
         places.check_estimator("pyfeat")
     monkeypatch.undo()
     monkeypatch.delenv("FEAT_MULTITASK_WEIGHTS", raising=False)

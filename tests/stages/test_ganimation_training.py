@@ -14,8 +14,8 @@ from singanimation.stages.ganimation.checkpoints import load_generator, save_gen
 from singanimation.stages.ganimation.edit import ExpressionEditor
 from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
 from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
-from singanimation.stages.ganimation.geometry_recipe import GeometryObjective
-from singanimation.stages.ganimation.pairs import PairSampler
+from singanimation.stages.ganimation.geometry_recipe import GeometryObjective, _asked_loss
+from singanimation.stages.ganimation.pairs import Pairs, PairSampler
 from singanimation.stages.ganimation.paper_recipe import PaperObjective
 from singanimation.stages.ganimation.training import (
     SATURATION_STEPS,
@@ -99,6 +99,23 @@ def test_training_moves_the_picture_towards_the_teachers(faces: TrainingFaces) -
 def test_the_adversarial_term_trains_its_critic(faces: TrainingFaces) -> None:
     last = _run(replace(SMALL, steps=6, adversarial=0.05), faces)[-1]
     assert last.losses["critic"] > 0
+
+
+def test_au_regression_asks_for_more_where_more_was_asked_and_the_teacher_falls_short() -> None:
+    change = torch.zeros(3, 17)
+    change[0, 8], change[1, 8], change[2, 8] = 0.5, -0.5, 0.5
+    forward = torch.ones(3, 1, 1, 1)
+    forward[2] = 0
+    pairs = Pairs(*[torch.zeros(3, 1, 1, 1)] * 2, change, *[torch.zeros(3, 1, 1, 1)] * 4, forward)
+    start, read = torch.full((3, 17), 0.1), torch.full((3, 17), 0.1)
+    # only the first pair asks for more of a unit, forwards: 0.6 against 0.1
+    assert _asked_loss(read, read, start, pairs) == pytest.approx(0.5**2 / 51)
+    assert _asked_loss(read, torch.full((3, 17), 0.9), start, pairs) == pytest.approx(0.8**2 / 51)
+
+
+def test_the_regression_term_is_logged_where_it_is_on(faces: TrainingFaces) -> None:
+    assert "regression" not in _run(SMALL, faces)[-1].losses
+    assert _run(replace(SMALL, regression=2.0), faces)[-1].losses["regression"] > 0
 
 
 def test_warm_up_and_cosine() -> None:
