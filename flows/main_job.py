@@ -32,6 +32,7 @@ def run_main_job(
         elif not quiet:
             print_plan(plan, Console())
         return ExitCode.DONE
+    _check_generator(settings)
     prepare_environment()
     reporter = make_reporter(quiet)
     with reporter, open_job(settings, reporter, loader) as job:
@@ -49,6 +50,14 @@ def run_main_job(
     if summary["stopped"] and not quiet:
         print(f"augment: {summary['stopped']}", file=sys.stderr)
     return ExitCode(summary["exit_code"])
+
+
+def _check_generator(settings: Settings) -> None:
+    """Load a generator of the user's own once before anything is written. Raises WeightsError."""
+    if settings.ganimation is not None:
+        from singanimation.stages.ganimation.checkpoints import load_generator
+
+        load_generator(settings.ganimation)
 
 
 def work_off(job: Job, reporter: Reporter) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from singanimation.flows.identity import Identity, Known
 from singanimation.flows.models import Models
-from singanimation.flows.rows import RowMaker, Shipped
+from singanimation.flows.rows import RowMaker
+from singanimation.flows.shipping import Shipping, resized
 from singanimation.flows.wanted import Attempt, EditWork, plan_work
 from singanimation.manifests.write import part_name, write_part
 from singanimation.pipeline.errors import MachineError, PictureError, SinganimationError
@@ -117,7 +117,7 @@ def _augment(
     maker = RowMaker(identity, job.run_id)
     au_source = _source_units(identity, models, crop)
     works = plan_work(identity, job.known, au_source)
-    ship = _Shipping(models, picture, crop, identity.frame)
+    ship = Shipping(models, picture, crop, identity.frame)
     outcome.notes = crop.notes
     if identity.settings.aus == "openface" and not identity.own_units:
         outcome.notes += ("no action units of OpenFace's: measured instead",)
@@ -155,7 +155,7 @@ def _fit(identity: Identity, models: Models, works: Sequence[EditWork], edits: n
     an engine that starts the others warm from the first then does the same in a run that tops up.
     """
     size = identity.settings.singan_size
-    shrunk = np.stack([_resized(edit, size) for edit in edits])
+    shrunk = np.stack([resized(edit, size) for edit in edits])
     wanted = [index for index, work in enumerate(works) if work.attempts]
     seeds = [work.fit_seed for work in works]
     return models.regenerator.fit(shrunk, seeds, identity.settings.start_scale, wanted) if wanted else None
@@ -174,11 +174,11 @@ def _regenerate(fitted: Any, index: int, work: EditWork, edit: _Edit, judge: "_J
     rows: list[Row] = []
     lacking, attempts = work.lacking, list(work.attempts)
     size = edit.pixels.shape[0]
-    kept = [_resized(variant, size) for variant in _draw(fitted, index, work.kept)] if attempts else []
+    kept = [resized(variant, size) for variant in _draw(fitted, index, work.kept)] if attempts else []
     while lacking and attempts:
         # never more than are lacking: the attempts made are then the same whether a run tops up or not
         batch, attempts = attempts[:lacking], attempts[lacking:]
-        variants = [_resized(variant, size) for variant in _draw(fitted, index, batch)]
+        variants = [resized(variant, size) for variant in _draw(fitted, index, batch)]
         new = judge(work, edit, list(zip(batch, variants, strict=True)), kept)
         lacking -= sum(row.status == "accepted" for row in new)
         rows += new
@@ -192,7 +192,7 @@ class _Judge:
 
     maker: RowMaker
     models: Models
-    ship: "_Shipping"
+    ship: "Shipping"
     au_source: np.ndarray
     outcome: Outcome
 
@@ -231,36 +231,6 @@ def _draw(fitted: Any, index: int, attempts: Sequence[Attempt]) -> list[np.ndarr
         pictures = fitted.draw(index, start, [attempt.seed for attempt in group])
         drawn.update({attempt.index: picture for attempt, picture in zip(group, pictures, strict=True)})
     return [drawn[attempt.index] for attempt in attempts]
-
-
-class _Shipping:
-    """Turns a 128 px picture into what is shipped: framed as asked, grey where the source was grey, measured."""
-
-    def __init__(self, models: Models, picture: Picture, crop: Crop, frame: str) -> None:
-        self._models, self._picture, self._crop, self._frame = models, picture, crop, frame
-
-    def __call__(self, pixels: np.ndarray) -> Shipped:
-        if self._frame == "source":
-            pixels = self._models.paste(self._picture.pixels, self._crop, pixels)
-        if self._picture.mode == "L":
-            pixels = _grey(pixels)
-        view = self._models.cut(pixels, self._crop.matrix) if self._frame == "source" else pixels
-        # one at a time, so that the figures do not depend on how many are measured together
-        units = self._models.action_units(view[None])[0]
-        return Shipped(encode_png(pixels, self._picture.mode), pixels.shape[:2], units)
-
-
-def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Return square uint8 (S, S, 3) at ``size``: area means downwards, cubic upwards."""
-    if pixels.shape[0] == size:
-        return pixels
-    return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if pixels.shape[0] > size else cv2.INTER_CUBIC)
-
-
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    """Return the BT.601 luma of uint8 (H, W, 3), in three equal channels."""
-    luma = np.rint(pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
-    return np.repeat(np.clip(luma, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _name(job: SourceJob, rows: Sequence[Row]) -> str:

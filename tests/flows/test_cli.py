@@ -155,3 +155,11 @@ def test_edit_and_aus_name_missing_pictures(augment, tmp_path):
         2, f"augment: {tmp_path / 'none.png'}: no such file or folder.\n"
     )  # fmt: skip
     assert augment("aus", tmp_path, "--output", tmp_path / "a.csv")[0] == 2
+
+
+def test_a_generator_that_is_none_stops_the_main_job_before_anything_is_written(tmp_path, augment):
+    weights, output = tmp_path / "net.pth", tmp_path / "out"
+    weights.write_text("no checkpoint")
+    code, _, said = augment("--input", "sample", "--per-image", 1, "--ganimation", weights, "--output", output)
+    assert code == 2 and not output.exists()
+    assert "net.pth is a text file, no checkpoint" in said
