@@ -121,7 +121,7 @@ def run_training(
             log.add(progress)
         if time.monotonic() - saved > 60 * minutes or last:
             _save_checkpoint(checkpoint, progress.state | {"settings": _identity(settings)})
-            card = settings.card() | {"trained_steps": str(progress.step), "faces": name,
+            card = settings.card() | {"trained_steps": str(progress.step), "faces": Path(name).name,
                                       "au_estimator": faces.au_estimator}  # fmt: skip
             save_generator(output, progress.generator, progress.options, card)
             _write_card(output, card, faces, progress)

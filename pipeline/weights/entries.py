@@ -70,7 +70,7 @@ _ALL = (
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
         package=("singanimation.stages.ganimation", "weights/generator.safetensors"),
-        sha256="250f8c90fa56e680e652a76d81a1e15196048be75aaef6bf5e1dcf9c25399af5",
+        sha256="ad400ed77ede54d4c972cec9851c62de9d81ae7fd3c62f06b1754bbc1f4c1a3f",
     ),
     Entry(
         name="inception-v3",

@@ -54,8 +54,11 @@ class TrainSettings:
     init: Path | None = None
 
     def card(self) -> dict[str, str]:
-        """Return the settings as text, for the checkpoint's metadata."""
-        return {f"train_{name}": str(value) for name, value in asdict(self).items() if name != "device"}
+        """Return the settings as text, for the checkpoint's metadata; of a file its name alone, not where it lay."""
+        fields = {name: value for name, value in asdict(self).items() if name != "device"}
+        return {
+            f"train_{name}": value.name if isinstance(value, Path) else str(value) for name, value in fields.items()
+        }
 
 
 class Objective(Protocol):
