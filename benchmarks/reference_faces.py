@@ -4,9 +4,9 @@
     python benchmarks/reference_faces.py congress/T000488 out --faces ../shared/faces/faces.parquet
 
 One SinGAN of one face at 64 px, the reading of "down-sampled" that the released code has (z* above the start), so
-that one training serves the starts N, N-1 and N-2. After each scale the weights are saved, so a stopped run goes
-on with the same command. ``out`` gets (a "/" in NAME written "~") ``NAME.pt`` (weights), ``NAME.json`` (CPU-seconds, one thread) and, when the
-last scale is done, ``NAME.png``: the edit and ten variants for each start.
+that one training serves the starts N, N-1 and N-2. After each scale the weights are saved, so a stopped run goes on
+with the same command. ``out`` gets, with a "/" in NAME written "~", ``NAME.pt`` (weights), ``NAME.json``
+(CPU-seconds, one thread) and, when the last scale is done, ``NAME.png``: the edit and ten variants for each start.
 """
 
 import json

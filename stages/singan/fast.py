@@ -2,7 +2,8 @@
 
 Against the reference: fewer scales (128 px: 32 40 72 128), 16 kernels everywhere, one generator and one critic
 step sharing a generator pass, hinge loss with a seldom R1 penalty, random crops, a pool of the previous
-scale's outputs instead of a fresh chain, and later edits of a source going on from the first one's weights.
+scale's outputs instead of a fresh chain, generators that are told where they look (``positions``; not with starts
+at N), and later edits of a source going on from the first one's weights.
 """
 
 from collections.abc import Sequence
