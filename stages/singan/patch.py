@@ -35,7 +35,10 @@ DIVERSITY = 0.12
 DAMAGE = 0.9
 """No place may differ more than this from the edit: above it an eye or a brow is gone (chosen by looking)."""
 
-PROBES = 6
+PROBES = 5
+TOLERANCE = 0.05
+"""The gain is found to this much: probes of another seed differ by more."""
+
 FAR = 1e3
 
 
@@ -109,7 +112,7 @@ class FittedPatch:
             variants = torch.cat([self._one(pyramid, start, gain, key) for key in keys])
             return max(diversity(variants, target) / self._engine.diversity, damage(variants, target) / DAMAGE)
 
-        return calibrate_gain(share_of_limit, 1.0, 1.0)
+        return calibrate_gain(share_of_limit, 1.0, 1.0, TOLERANCE)
 
     def _one(self, pyramid: list[torch.Tensor], start: str, gain: float, key: str) -> torch.Tensor:
         randomness = EditRandomness([0], key, self._targets)
