@@ -1,6 +1,6 @@
 """Measure the geometry teacher, the ceiling of the shipped generator, and render its contact sheets.
 
-    python benchmarks/teacher.py ../shared/faces/faces.parquet --judge ../shared/prototype --sheets /tmp/sheets
+    python benchmarks/teacher.py ../shared/faces/faces.parquet --judge ../shared/prototype --sheets sheets
 
 Prints, per AU: asked, measured by the packaged AU network (and by each other judge), the share of faces on which it
 rises, the change around eyes and mouth and in the background, and what else moved.
