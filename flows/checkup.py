@@ -16,7 +16,7 @@ from singanimation.pipeline.datasets.openface import with_openface
 from singanimation.pipeline.errors import SinganimationError, WeightsError
 from singanimation.pipeline.openface import SCALE
 from singanimation.pipeline.pyfeat import unusable
-from singanimation.pipeline.runs import free_bytes, human_bytes
+from singanimation.pipeline.runs import existing_folder, free_bytes, human_bytes, usable_cores
 from singanimation.pipeline.settings import Settings
 from singanimation.pipeline.weights import ENTRIES, Entry, locate, verify
 
@@ -71,7 +71,7 @@ def check_machine(_: Settings | None, __: Path) -> Iterator[Finding]:
         yield Finding("device", OK, f"{torch.cuda.get_device_name()} (cuda)", "--device auto takes it")
     else:
         yield Finding("device", OK, "CPU, no CUDA device")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     yield Finding("threads", OK, f"{cores} cores: {cores} workers of one thread each", "--workers sets another number")
     memory = available_memory()
     if memory is None:
@@ -91,9 +91,7 @@ def check_disk(_: Settings | None, output: Path) -> Iterator[Finding]:
     state = PROBLEM if free < _LEAST_DISK else NOTE if free < _SMALL_DISK else OK
     advice = "" if state == OK else "free some space, or name another --output; --dry-run says what a run needs"
     yield Finding("disk", state, f"{human_bytes(free)} free for {output}", advice)
-    place = output.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    place = existing_folder(output)
     try:
         with tempfile.NamedTemporaryFile(dir=place) as file:
             file.write(b"doctor")

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,7 +23,7 @@ from singanimation.flows.work import SourceJob
 from singanimation.manifests.scan import ManifestScan
 from singanimation.pipeline.errors import ExitCode, UsageError
 from singanimation.pipeline.records import Source
-from singanimation.pipeline.runs import Run, free_bytes, human_bytes, open_run
+from singanimation.pipeline.runs import Run, free_bytes, human_bytes, open_run, usable_cores
 from singanimation.pipeline.settings import Settings
 
 LOGGER = logging.getLogger("singanimation.job")
@@ -191,8 +190,7 @@ def worker_count(settings: Settings, sources: int) -> int:
         return settings.workers
     if settings.device.startswith("cuda"):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(min(cores, sources), 1)
+    return max(min(usable_cores(), sources), 1)
 
 
 def check_disk(output: Path, needed: int) -> str | None:

@@ -1,6 +1,5 @@
 """`augment train au|ganimation`: train the models that ship, or your own."""
 
-import os
 import shlex
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.runs import usable_cores
 
 if TYPE_CHECKING:
     from singanimation.flows.training_faces import PreparedFaces
@@ -86,9 +86,8 @@ def _check_names(recipe: str, output: Path) -> None:
 def _prepare(faces: str, output: Path, workers: int | None) -> "PreparedFaces":
     from singanimation.flows.training_faces import prepare_faces
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     output.parent.mkdir(parents=True, exist_ok=True)
-    return prepare_faces(faces, output.with_name(output.stem + ".faces"), workers or cores, typer.echo)
+    return prepare_faces(faces, output.with_name(output.stem + ".faces"), workers or usable_cores(), typer.echo)
 
 
 def run_training(

@@ -90,10 +90,20 @@ def make_run_id(settings: Settings, started: datetime) -> str:
 
 def free_bytes(folder: Path) -> int:
     """Return the free bytes on the disk of ``folder``, which need not exist yet."""
+    return shutil.disk_usage(existing_folder(folder)).free
+
+
+def existing_folder(folder: Path) -> Path:
+    """Return ``folder``, or where it is not there yet the nearest of its parents that is."""
     place = folder.absolute()
     while not place.exists() and place != place.parent:
         place = place.parent
-    return shutil.disk_usage(place).free
+    return place
+
+
+def usable_cores() -> int:
+    """Return how many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def human_bytes(count: float) -> str:

@@ -5,17 +5,20 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.weights.checks import adopt, read_pin, record_path, verify, write_pin
-from singanimation.pipeline.weights.download import Report, download
 from singanimation.pipeline.weights.entries import Entry, get_entry
 from singanimation.pipeline.weights.places import cache_folder
 
+if TYPE_CHECKING:
+    from singanimation.pipeline.weights.download import Report
 
-def fetch(name: str, *, source: str | None = None, force: bool = False, report: Report = lambda *_: None) -> Path:
+
+def fetch(name: str, *, source: str | None = None, force: bool = False, report: "Report" = lambda *_: None) -> Path:
     """Return the cached file of ``name``, fetched if it is not there yet (or anew with ``force``).
 
     ``source`` is another address or a local file in place of the official address; its bytes are checked alike. Two
@@ -54,8 +57,10 @@ def _locked(target: Path) -> Iterator[None]:
         lock.release()
 
 
-def _bring(origin: str, partial: Path, report: Report) -> None:
+def _bring(origin: str, partial: Path, report: "Report") -> None:
     if origin.startswith(("http://", "https://")):
+        from singanimation.pipeline.weights.download import download  # httpx: only where something is fetched
+
         download(origin, partial, report)
         return
     path = Path(origin).expanduser()

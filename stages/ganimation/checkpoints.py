@@ -1,6 +1,5 @@
 """Generators on disk: safetensors with the architecture and a short card in the metadata."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from importlib.resources import as_file, files
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from singanimation.pipeline.errors import WeightsError
 from singanimation.pipeline.untrusted import shown
+from singanimation.pipeline.weights import file_sha256
 from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
 from singanimation.stages.ganimation.networks import PaperGenerator
 from singanimation.stages.ganimation.published.mapping import convert
@@ -82,7 +82,7 @@ def _load(path: Path, device: str) -> LoadedGenerator:
         converted = convert(state, path)
         network, about = converted.network, {"implementation": converted.implementation.name}
     network.eval().requires_grad_(False).to(device)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    digest = file_sha256(path)[:16]
     return LoadedGenerator(network, digest, about)
 
 

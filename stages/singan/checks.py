@@ -84,8 +84,8 @@ class VariantChecks:
 
     def copied(self, edit: np.ndarray, variant: np.ndarray, kept: Sequence[np.ndarray]) -> Fault | None:
         """Tell whether the variant is all but the edit, or all but one of ``kept``; all uint8 (H, H, 3)."""
-        for other, name in [(edit, "the edit"), *((each, "an earlier variant") for each in kept)]:
-            found = difference(other, variant, edit)
+        names = ["the edit", *["an earlier variant"] * len(kept)]
+        for found, name in zip(differences(variant, [edit, *kept], edit), names, strict=True):
             if found < self.near_copy:
                 return Fault(
                     "near_copy", f"It is all but {name}: they differ by {found:.3f}, below {self.near_copy:g}."
@@ -99,9 +99,13 @@ def difference(first: np.ndarray, second: np.ndarray, edit: np.ndarray) -> float
     All uint8 (H, H, 3); compared after shrinking by ``LOW_PASS``, like ``diversity.diversity``: two variants of a
     set with diversity d differ by about d times the root of 2.
     """
-    shrunk = resize(to_tensor(np.stack([first, second, edit]), "cpu"), edit.shape[0] // LOW_PASS)
-    contrast = shrunk[2].std().clamp(min=1e-3)
-    return float((shrunk[0] - shrunk[1]).square().mean().sqrt() / contrast)
+    return differences(first, [second], edit)[0]
+
+
+def differences(picture: np.ndarray, others: Sequence[np.ndarray], edit: np.ndarray) -> list[float]:
+    """Return the ``difference`` of ``picture`` to each of ``others``, which are shrunk together."""
+    shrunk, contrast = _shrunk([picture, *others], edit)
+    return ((shrunk[1:] - shrunk[0]).square().mean((1, 2, 3)).sqrt() / contrast).tolist()
 
 
 def window_likeness(edit: np.ndarray, variant: np.ndarray, window: tuple[int, int, int, int]) -> float:
@@ -124,7 +128,13 @@ def window_likeness(edit: np.ndarray, variant: np.ndarray, window: tuple[int, in
 
 def mean_pairwise_difference(variants: np.ndarray, edit: np.ndarray) -> tuple[float, float]:
     """Return the mean and the least ``difference`` among variants uint8 (K, H, H, 3) of an edit; K is 2 or more."""
-    shrunk = resize(to_tensor(np.concatenate([variants, edit[None]]), "cpu"), edit.shape[0] // LOW_PASS)
-    flat = shrunk[:-1].flatten(1)
-    distances = torch.pdist(flat) / flat.shape[1] ** 0.5 / shrunk[-1].std().clamp(min=1e-3)
+    shrunk, contrast = _shrunk(list(variants), edit)
+    flat = shrunk.flatten(1)
+    distances = torch.pdist(flat) / flat.shape[1] ** 0.5 / contrast
     return float(distances.mean()), float(distances.min())
+
+
+def _shrunk(pictures: Sequence[np.ndarray], edit: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ``pictures`` shrunk by ``LOW_PASS`` (K, 3, h, h), and the deviation of the edit shrunk likewise."""
+    shrunk = resize(to_tensor(np.stack([*pictures, edit]), "cpu"), edit.shape[0] // LOW_PASS)
+    return shrunk[:-1], shrunk[-1].std().clamp(min=1e-3)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from singanimation.flows import cli
+
 HERE = Path(__file__).parent
 LOADER = "fake_models:load"
 
@@ -73,5 +75,19 @@ def augmented(no_server):
             for index in range(len(job.todo)):
                 job.work(index)
             return close_job(job)
+
+    return run
+
+
+@pytest.fixture
+def augment(monkeypatch, capsys):
+    """Return a function: arguments -> (exit code, stdout, stderr), in this process."""
+
+    def run(*arguments: object):
+        monkeypatch.setattr(sys, "argv", ["augment", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
 
     return run

@@ -2,13 +2,11 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import fake_models
 import pytest
 
-from singanimation.flows import cli
 from singanimation.flows.identity import Identity
 from singanimation.flows.work import SourceJob, augment_source, file_sha256
 from singanimation.manifests import read
@@ -26,18 +24,6 @@ def output(faces: Path, tmp_path: Path) -> Path:
         identity = Identity(source, file_sha256(source), settings, models.fingerprint)
         augment_source(SourceJob(identity, {}, "run", out / "manifest"), models)
     return out
-
-
-@pytest.fixture
-def augment(monkeypatch, capsys):
-    def run(*arguments: object):
-        monkeypatch.setattr(sys, "argv", ["augment", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 def test_a_whole_manifest_is_clean_and_a_torn_part_is_named_with_exit_code_1(augment, output):

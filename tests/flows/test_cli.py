@@ -7,22 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-from singanimation.flows import cli
 from singanimation.pipeline.settings import Settings
-
-
-@pytest.fixture
-def augment(monkeypatch, capsys):
-    """Return a function: arguments -> (exit code, stdout, stderr), in this process."""
-
-    def run(*arguments: object):
-        monkeypatch.setattr(sys, "argv", ["augment", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--input", "sample", "--per-image", "8", "--dry-run"]])

@@ -1,6 +1,5 @@
 """A published generator as one of our files, with a model card beside it."""
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -9,6 +8,7 @@ from safetensors import SafetensorError
 from singanimation.pipeline.errors import OutputError, UsageError
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.framing import CROP_SIZE
+from singanimation.pipeline.weights import file_sha256
 from singanimation.stages.ganimation.checkpoints import read_about, save_generator
 from singanimation.stages.ganimation.published.mapping import Converted, convert, parameters
 from singanimation.stages.ganimation.published.reading import is_safetensors, read_state
@@ -43,7 +43,7 @@ def make_card(converted: Converted, path: Path) -> dict[str, str]:
     options = converted.options
     return {
         "implementation": converted.implementation.name,
-        "source": f"{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}",
+        "source": f"{path.name}, sha256 {file_sha256(path)}",
         "size": f"width {options['width']}, {options['blocks']} residual blocks, "
         f"{parameters(converted.network):,} parameters",
         "condition": f"the target's {len(AU_NAMES)} action units themselves (not their change), each 0..1 = OpenFace's "
