@@ -246,6 +246,20 @@ def test_narrow_eyes_open_less_far_than_wide_ones(teacher: Teacher, points: Tens
     assert 0.05 < opened(narrow) < opened(points) - 0.02 < 0.15
 
 
+def test_a_squinting_eye_that_opens_shows_the_white_that_the_slit_does_not(teacher: Teacher, points: Tensor) -> None:
+    upper, lower = list(mesh.UPPER_LID), list(mesh.LOWER_LID)
+    narrow = points.clone()
+    narrow[:, lower, 1] -= 0.6 * (points[:, lower, 1] - points[:, upper, 1])
+    dark = torch.full((1, 3, SIZE, SIZE), 0.6)
+    left, right = (narrow[0, index] for index in mesh.EYE_CORNERS)
+    dark[..., int(left[1]) - 4 : int(left[1]) + 4, int(left[0]) : int(right[0])] = 0.15
+    edit = teacher.edit(dark, narrow, change_of(AU01=1.0, AU02=1.0, AU05=1.0))
+    slit = opening(edit.landmarks, *eye_chains(mesh.mirror_of(load_mean_landmarks()))[0])
+    row = int(slit.corner[0, 1] + (slit.upper + slit.lower)[0, 8] / 2)
+    beside = edit.picture[0, :, row, int(left[0] + 0.25 * (right[0] - left[0]))]
+    assert beside.mean() > 0.4 and beside[2] > beside[0]
+
+
 def test_the_warp_reads_where_the_flow_points() -> None:
     picture = torch.arange(8.0).expand(1, 1, 8, 8).contiguous()
     flow = torch.zeros(1, 2, 8, 8)

@@ -7,11 +7,21 @@ from torch import Tensor
 
 from singanimation.stages.ganimation.geometry.curves import Opening, lookup, opening
 from singanimation.stages.ganimation.geometry.flow import sample_at
-from singanimation.stages.ganimation.geometry.landmarks import IRIS_LEFT, IRIS_RIGHT
+from singanimation.stages.ganimation.geometry.landmarks import CHEEKS, IRIS_LEFT, IRIS_RIGHT
 from singanimation.stages.ganimation.geometry.lids import eye_chains
 
 LID_SHADOW = 0.038
 """Below the upper lid's edge this much (face units) is lashes and shadow, no eyeball."""
+
+LID_SHADE, SHADE_DEPTH = 0.35, 0.03
+"""How much the upper lid darkens the eyeball at its edge, and over which length (face units) that wears off."""
+
+SLIT, SQUINT, OPEN = 0.065, 0.085, 0.125
+"""Gaps of the lids, face units. From SQUINT to OPEN what shows of the white is more and more believed: that of a
+squinting eye is lashes and lid, half as bright, against the cheeks, as in wide eyes. Up to SLIT nothing is made up."""
+
+USUAL_WHITE = (0.76, 0.90, 1.02)
+"""The white of the eye over the cheeks' colour, R G B: medians of 240 eyes that are open wide."""
 
 
 class EyeballMap(NamedTuple):
@@ -33,22 +43,30 @@ def still_eyeballs(pictures: Tensor, before: Tensor, after: Tensor, unit: Tensor
     """
     batch, _, height, width = pictures.shape
     both = EyeballMap(*(pictures.new_zeros(batch, channels, height, width) for channels in (1, 1, 3)))
+    usual = sample_at(pictures, before[:, None, list(CHEEKS)])[:, :, 0].mean(2) * pictures.new_tensor(USUAL_WHITE)
     for iris, (upper, lower) in zip((IRIS_LEFT, IRIS_RIGHT), eye_chains(mirror), strict=True):
         old, new = opening(before, upper, lower), opening(after, upper, lower)
         centre = before[:, iris]
         edge = before[:, iris + 1 : iris + 5]
         radius = (edge - centre[:, None]).norm(dim=2).mean(1)
-        part = _eyeball(pictures, old, new, centre, radius, unit)
+        part = _eyeball(pictures, (old, new), centre, radius, unit, usual.clamp(max=1))
         for total, share in zip(both, part, strict=True):
             total += share
     return both
 
 
-def _eyeball(pictures: Tensor, old: Opening, new: Opening, centre: Tensor, radius: Tensor, unit: Tensor) -> EyeballMap:
+def _eyeball(
+    pictures: Tensor, openings: tuple[Opening, Opening], centre: Tensor, radius: Tensor, unit: Tensor, usual: Tensor
+) -> EyeballMap:
+    old, new = openings
     size = pictures.shape[-2:]
+    believed = ((old.gap / unit - SQUINT) / (OPEN - SQUINT)).clamp(0, 1)
+    opened = ((new.gap / unit - SLIT) / (SQUINT - SLIT)).clamp(0, 1)
     u, v = new.coordinates(*size)
     ends = (torch.minimum(u, 1 - u) * new.width[:, None, None] / 2).clamp(0, 1)
-    inside = (v - lookup(new.upper, u)).clamp(0, 1) * (lookup(new.lower, u) - v + 0.3).clamp(0, 1) * ends
+    depth = v - lookup(new.upper, u)
+    inside = depth.clamp(0, 1) * (lookup(new.lower, u) - v + 0.3).clamp(0, 1) * ends
+    shade = 1 - LID_SHADE * torch.exp(-depth.clamp(min=0) / (SHADE_DEPTH * unit[:, None, None]))
     u, v = old.coordinates(*size)
     shadow = LID_SHADOW * unit
     below = v - lookup(old.upper, u) - shadow[:, None, None]
@@ -58,37 +76,51 @@ def _eyeball(pictures: Tensor, old: Opening, new: Opening, centre: Tensor, radiu
     widened = (old.upper - new.upper + new.lower - old.lower).amax(1)
     still = inside * shown * (moved / 0.5).clamp(0, 1)[:, None, None]
     hidden = torch.maximum(0.5 - below, 0.2 - above).clamp(0, 1)
+    hidden = torch.maximum(hidden, ((1 - believed) * opened)[:, None, None])
     uncovered = inside * hidden * ((widened - 0.3) / 0.7).clamp(0, 1)[:, None, None]
-    colour = _round_eyeball(pictures, old, u, v, centre, radius, shadow) * (uncovered > 0)[:, None]
+    white = torch.lerp(usual, _white(pictures, old, centre, radius), believed[:, None])
+    ball = _round_eyeball(pictures, old, (u, v), centre, radius, shadow, 0.95 * white)
+    colour = ball * (shade * (uncovered > 0))[:, None]
     return EyeballMap(still[:, None], uncovered[:, None], colour)
 
 
 def _round_eyeball(
-    pictures: Tensor, old: Opening, u: Tensor, v: Tensor, centre: Tensor, radius: Tensor, shadow: Tensor
+    pictures: Tensor,
+    old: Opening,
+    place: tuple[Tensor, Tensor],
+    centre: Tensor,
+    radius: Tensor,
+    shadow: Tensor,
+    white: Tensor,
 ) -> Tensor:
-    """An eyeball that is the same all around: pupil and iris as the middle row shows them, white outside.
+    """An eyeball that is the same all around: pupil and iris as the middle row shows them, ``white`` (B, 3) outside.
 
-    (B, 3, H, W). The darker side of the iris is taken, so that no light's reflection becomes a ring.
+    (B, 3, H, W) at ``place``, the coordinates in ``old``. The darker side of the iris is taken, so that no light's
+    reflection becomes a ring.
     """
-    offset = centre - old.corner
-    middle = ((offset * old.along).sum(1) / old.width)[:, None, None]
-    height = (offset * old.across).sum(1)[:, None, None]
+    u, v = place
+    middle, height = (part[:, None, None] for part in _within(old, centre))
     away = torch.sqrt(((u - middle) * old.width[:, None, None]) ** 2 + (v - height) ** 2)
     top, bottom = lookup(old.upper, middle) + shadow[:, None, None], lookup(old.lower, middle) - 1
     row = torch.maximum(torch.minimum(height, bottom), top)
     aside = (away**2 - (row - height) ** 2).clamp(min=0).sqrt() / old.width[:, None, None]
     row = row.expand_as(u)
     left, right = (sample_at(pictures, old.pixels(middle + sign * aside, row)) for sign in (-1, 1))
-    white = _white(pictures, old, middle[:, 0, 0], radius)[:, :, None, None]
     outside = (away - radius[:, None, None] + 0.5).clamp(0, 1)[:, None]
-    return torch.minimum(left, right) * (1 - outside) + white * outside
+    return torch.minimum(left, right) * (1 - outside) + white[:, :, None, None] * outside
 
 
-def _white(pictures: Tensor, old: Opening, middle: Tensor, radius: Tensor) -> Tensor:
-    """The white of the eye, the brighter one beside the iris, a little shaded by the lid: (B, 3)."""
-    reach = radius / old.width
+def _within(old: Opening, centre: Tensor) -> tuple[Tensor, Tensor]:
+    """Where in the opening the iris' ``centre`` (B, 2) is: along 0..1 and across in pixels, (B,) each."""
+    offset = centre - old.corner
+    return (offset * old.along).sum(1) / old.width, (offset * old.across).sum(1)
+
+
+def _white(pictures: Tensor, old: Opening, centre: Tensor, radius: Tensor) -> Tensor:
+    """The white of the eye, the brighter one beside the iris: (B, 3)."""
+    middle, reach = _within(old, centre)[0], radius / old.width
     places = torch.stack([(middle - reach) / 2 + 0.05, (1 + middle + reach) / 2 - 0.05], 1)[:, None].clamp(0, 1)
     across = (lookup(old.upper, places) + lookup(old.lower, places)) / 2
     sides = sample_at(pictures, old.pixels(places, across))[:, :, 0]
     best = sides.mean(1).argmax(1)
-    return 0.92 * sides.gather(2, best[:, None, None].expand(-1, 3, 1))[:, :, 0]
+    return sides.gather(2, best[:, None, None].expand(-1, 3, 1))[:, :, 0]
