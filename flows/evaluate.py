@@ -1,7 +1,7 @@
 """`augment evaluate models`: the figures of the shipped (or other) models on labelled faces."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from rich.table import Table
 from singanimation.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from singanimation.stages.action_units.data import FaceCrops
     from singanimation.stages.ganimation.edit import ExpressionEditor
     from singanimation.stages.ganimation.evaluation import Edit, EditedFaces, UnitFigures
 
@@ -42,34 +43,49 @@ def evaluate_models(
     ] = None,
 ) -> None:
     """Measure the AU estimator against the labels, and the generator's edits by an AU estimator."""
-    from singanimation.stages.action_units.data import MARGIN, load_faces, load_warped
+    from singanimation.stages.action_units.data import MARGIN, load_warped
     from singanimation.stages.action_units.estimators import EmbeddedEstimator
-    from singanimation.stages.action_units.evaluation import evaluate
+    from singanimation.stages.action_units.evaluation import evaluate, seen_change
     from singanimation.stages.ganimation.edit import ExpressionEditor
     from singanimation.stages.ganimation.evaluation import EditedFaces, evaluate_units
 
     _check_files({"--judge": judge, "--ganimation": ganimation})
-    data = load_faces(faces, split)
-    if np.isnan(data.landmarks).any():
-        raise UsageError(f"--input {faces} has no landmarks, by which edits are measured region by region.")
+    data = _labelled(faces, split)
     estimator = EmbeddedEstimator.load()
-    figures: dict[str, Any] = {"estimator": evaluate(estimator, data, load_warped(warped, split) if warped else None)}
+    bent = load_warped(warped, split) if warped else None
+    figures: dict[str, Any] = {"estimator": evaluate(estimator, data, bent)}
     judging = EmbeddedEstimator.load(path=judge) if judge else estimator
-    chosen = np.linspace(0, len(data) - 1, min(limit, len(data))).round().astype(int)
+    sees = seen_change(judging, data, bent) if bent else {}
+    chosen = _spread(len(data), limit)
     crops = data.crops()[chosen]
     edited = EditedFaces(crops, estimator(crops).action_units, data.landmarks[chosen] - MARGIN)
     editor = ExpressionEditor.load(ganimation)
     edit = editor_edit(editor, edited)
     units = evaluate_units(edit, {"judge": lambda some: judging(some).action_units}, edited)
-    figures["edits"] = {"judge": judging.digest, "generator": editor.digest, "units": [asdict(one) for one in units]}
+    figures["edits"] = {"judge": judging.digest, "judge_sees": sees, "generator": editor.digest,
+                        "units": [asdict(one) for one in units]}  # fmt: skip
     _show_estimator(figures["estimator"])
     whose = "another AU network than the generator's" if judge else "the generator's own AU network (optimistic)"
-    _console().print(table_of_edits(units, f"Edits to strength 1 of {len(crops)} faces, judged by {whose}"))
+    _console().print(table_of_edits(units, f"Edits to strength 1 of {len(crops)} faces, judged by {whose}", sees))
     if sheets:
         _write_sheets(sheets, edit, edited)
     if output:
         output.write_text(json.dumps(figures, indent=2, default=float))
-        _write_csv(output.with_suffix(".csv"), units)
+        _write_csv(output.with_suffix(".csv"), units, sees)
+
+
+def _labelled(path: Path, split: str) -> "FaceCrops":
+    from singanimation.stages.action_units.data import load_faces
+
+    data = load_faces(path, split)
+    if np.isnan(data.landmarks).any():
+        raise UsageError(f"--input {path} has no landmarks, by which edits are measured region by region.")
+    return data
+
+
+def _spread(count: int, wanted: int) -> np.ndarray:
+    """Return ``wanted`` places (at most ``count``), spread evenly over 0..count-1."""
+    return np.linspace(0, count - 1, min(wanted, count)).round().astype(int)
 
 
 def _check_files(given: dict[str, Path | None]) -> None:
@@ -86,31 +102,34 @@ def editor_edit(editor: "ExpressionEditor", faces: "EditedFaces") -> "Edit":
 def _write_sheets(folder: Path, edit: "Edit", faces: "EditedFaces") -> None:
     from singanimation.flows.model_sheets import write_emotions, write_path, write_units
 
-    def spread(count: int) -> np.ndarray:
-        return np.linspace(0, len(faces.crops) - 1, min(count, len(faces.crops))).round().astype(int)
-
     for name, write, count in (("emotions", write_emotions, _SHEET_FACES), ("units", write_units, _SMALL_SHEET_FACES),
                                ("path", write_path, _SMALL_SHEET_FACES)):  # fmt: skip
-        some = spread(count)
+        some = _spread(len(faces.crops), count)
         write(folder / f"{name}.png", lambda place, targets, some=some: edit(int(some[place]), targets),
               faces.crops[some], faces.units[some])  # fmt: skip
 
 
-def table_of_edits(figures: "Sequence[UnitFigures]", title: str) -> Table:
-    """A row per AU: asked, wanted and measured (by each judge), rising, regions, lowering, and what else moved."""
+def table_of_edits(
+    figures: "Sequence[UnitFigures]", title: str, sees: Mapping[str, float | None] | None = None
+) -> Table:
+    """A row per AU: asked, wanted and measured (by each judge), rising, regions, lowering, and what else moved.
+
+    ``sees``: the share of a known change that the judge sees; a column where it is given.
+    """
     from singanimation.stages.ganimation.evaluation import CROSS_TALK, SEEN
 
     caption = (f"Regions: mean absolute difference of 255; cross-talk should stay below {CROSS_TALK:g}, the unit's own "
-               f"region (AU06, AU09, AU14) reach {SEEN:g}. still: the same at strength 0.")  # fmt: skip
+               f"region (AU06, AU09, AU14) reach {SEEN:g}. still: the same at strength 0."
+               + (" judge sees: its share of known changes, on warped faces." if sees else ""))  # fmt: skip
     table = Table(title=title, caption=caption)
-    for heading in _cells(figures[0]) if figures else ("AU",):
+    for heading in _cells(figures[0], sees) if figures else ("AU",):
         table.add_column(heading, justify="right", no_wrap=heading == "also moved")
     for one in figures:
-        table.add_row(*_cells(one).values())
+        table.add_row(*_cells(one, sees).values())
     return table
 
 
-def _cells(one: "UnitFigures") -> dict[str, str]:
+def _cells(one: "UnitFigures", sees: Mapping[str, float | None] | None) -> dict[str, str]:
     from singanimation.stages.ganimation.evaluation import WANTED
 
     moved = sorted(one.others.items(), key=lambda pair: -abs(pair[1]))[:2]
@@ -119,6 +138,9 @@ def _cells(one: "UnitFigures") -> dict[str, str]:
     cells = {"AU": one.unit, "faces": str(one.faces), "asked": f"{one.asked:.2f}",
              "wanted": f"{WANTED[one.unit]:.2f}" if one.unit in WANTED else ""}  # fmt: skip
     cells |= {f"measured{named[key]}": f"{value:+.2f}" for key, value in one.measured.items()}
+    if sees:
+        share = sees[one.unit]
+        cells["judge sees"] = "" if share is None else f"{share:.0%}"
     cells |= {f"rising{named[key]}": f"{value:.0%}" for key, value in one.rising.items()}
     regions = {"cross-talk": one.cross_talk, "eyes": one.eye_change, "mouth": one.mouth_change,
                "background": one.background_change, "own region": one.shown, "still": one.still}  # fmt: skip
@@ -129,13 +151,13 @@ def _cells(one: "UnitFigures") -> dict[str, str]:
     return cells
 
 
-def _write_csv(path: Path, figures: "Sequence[UnitFigures]") -> None:
+def _write_csv(path: Path, figures: "Sequence[UnitFigures]", sees: Mapping[str, float | None]) -> None:
     import csv
 
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(_cells(figures[0])), lineterminator="\n")
+        writer = csv.DictWriter(file, list(_cells(figures[0], sees)), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(_cells(one) for one in figures)
+        writer.writerows(_cells(one, sees) for one in figures)
 
 
 def _console() -> Console:

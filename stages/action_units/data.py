@@ -31,7 +31,8 @@ class FaceCrops:
 
     ``pictures`` uint8 (N, 160, 160, 3) RGB; ``action_units`` float32 (N, 17) in 0..1; ``landmarks`` float32
     (N, 478, 2) in pixels of the picture, ``blendshapes`` float32 (N, B) in 0..1: NaN where unknown;
-    ``warped`` bool (N,): made by landmark warping; ``blendshape_names``: B names.
+    ``warped`` bool (N,): made by landmark warping; ``blendshape_names``: B names; ``face_ids``: N names, of a warped
+    face that of the photograph it was made of, or none where the file has none.
     """
 
     pictures: np.ndarray
@@ -40,6 +41,7 @@ class FaceCrops:
     blendshapes: np.ndarray
     warped: np.ndarray
     blendshape_names: tuple[str, ...]
+    face_ids: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -86,9 +88,13 @@ def _units(frame: pd.DataFrame, path: Path) -> np.ndarray:
     return units
 
 
+def _ids(frame: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(frame["face_id"].astype(str)) if "face_id" in frame else ()
+
+
 def load_faces(path: Path, split: str) -> FaceCrops:
     """Read one split of a Parquet like faces.parquet (256 px faces); landmarks and blendshapes may be absent."""
-    frame, metadata = read_split(path, split, ["image", "action_units", "landmarks", "blendshapes", "split"])
+    frame, metadata = read_split(path, split, ["image", "action_units", "landmarks", "blendshapes", "split", "face_id"])
     faces = [decode_picture(data, FACE_SIZE, f"{path}, row {row}") for row, data in enumerate(frame["image"])]
     pictures = np.stack([warp(face, TO_CROP_WITH_MARGIN, CROP_WITH_MARGIN, cv2.BORDER_REFLECT) for face in faces])
     landmarks = np.full((len(frame), LANDMARK_COUNT, 2), np.nan, np.float32)
@@ -99,16 +105,18 @@ def load_faces(path: Path, split: str) -> FaceCrops:
     blendshapes = np.zeros((len(frame), 0), np.float32)
     if "blendshapes" in frame and names:
         blendshapes = np.stack(frame["blendshapes"].to_list()).astype(np.float32)
-    return FaceCrops(pictures, _units(frame, path), landmarks, blendshapes, np.zeros(len(frame), bool), names)
+    plain = np.zeros(len(frame), bool)
+    return FaceCrops(pictures, _units(frame, path), landmarks, blendshapes, plain, names, _ids(frame))
 
 
 def load_warped(path: Path, split: str) -> FaceCrops:
     """Read one split of a Parquet like warped.parquet: 160 px crops and action units, no landmarks."""
-    frame, _ = read_split(path, split, ["image", "action_units", "split"])
+    frame, _ = read_split(path, split, ["image", "action_units", "split", "face_id"])
     crops = [decode_picture(data, CROP_WITH_MARGIN, f"{path}, row {row}") for row, data in enumerate(frame["image"])]
     landmarks = np.full((len(frame), LANDMARK_COUNT, 2), np.nan, np.float32)
     blendshapes = np.zeros((len(frame), 0), np.float32)
-    return FaceCrops(np.stack(crops), _units(frame, path), landmarks, blendshapes, np.ones(len(frame), bool), ())
+    warped = np.ones(len(frame), bool)
+    return FaceCrops(np.stack(crops), _units(frame, path), landmarks, blendshapes, warped, (), _ids(frame))
 
 
 def join(real: FaceCrops, warped: FaceCrops) -> FaceCrops:

@@ -18,6 +18,9 @@ UNTEACHABLE: dict[str, str] = {
 }
 """Action units that the pictures cannot teach, and why."""
 
+KNOWN_CHANGE, FEWEST_KNOWN = 0.1, 20
+"""Changes of a label that count as known, and how many of them a share needs; see ``seen_change``."""
+
 
 def correlation(estimated: np.ndarray, labels: np.ndarray) -> float | None:
     """Return Pearson's correlation of two vectors, or None where it means nothing: labels spread under 0.001."""
@@ -63,6 +66,28 @@ def score(estimator: AUEstimator, crops: np.ndarray, labels: np.ndarray, landmar
         figures["landmark_error_68"] = landmark_error(found.landmarks, landmarks, USUAL_68)
         figures["landmark_error_478"] = landmark_error(found.landmarks, landmarks, tuple(range(landmarks.shape[1])))
     return figures
+
+
+def seen_change(estimator: AUEstimator, faces: FaceCrops, warped: FaceCrops) -> dict[str, float | None]:
+    """Return by AU which share of a known change the estimator sees: how much an edit's measured change understates.
+
+    The known change is that of the labels from a photograph to the face warped from it (same ``face_ids``); the share
+    is the least-squares slope through the origin over changes of ``KNOWN_CHANGE`` and more, None where fewer than
+    ``FEWEST_KNOWN`` are known. Labels that err make it smaller, not larger.
+    """
+    places = {name: place for place, name in enumerate(faces.face_ids)}
+    chosen = [index for index, name in enumerate(warped.face_ids) if name in places]
+    if not chosen:
+        return dict.fromkeys(AU_NAMES)
+    sources = [places[warped.face_ids[index]] for index in chosen]
+    known = warped.action_units[chosen] - faces.action_units[sources]
+    seen = estimator(warped.crops()[chosen]).action_units - estimator(faces.crops()).action_units[sources]
+    shares: dict[str, float | None] = {}
+    for column, name in enumerate(AU_NAMES):
+        enough = np.abs(known[:, column]) >= KNOWN_CHANGE
+        true, judged = known[enough, column], seen[enough, column]
+        shares[name] = float((true * judged).sum() / (true**2).sum()) if enough.sum() >= FEWEST_KNOWN else None
+    return shares
 
 
 def evaluate(estimator: AUEstimator, faces: FaceCrops | None, warped: FaceCrops | None) -> dict:

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
+from singanimation.stages.action_units.data import CROP_WITH_MARGIN, FaceCrops
 from singanimation.stages.action_units.estimators import AUResult
-from singanimation.stages.action_units.evaluation import correlation, crops_per_second, landmark_error, score
+from singanimation.stages.action_units.evaluation import (
+    FEWEST_KNOWN,
+    correlation,
+    crops_per_second,
+    landmark_error,
+    score,
+    seen_change,
+)
 from singanimation.stages.action_units.framing import eye_centres
 
 
@@ -60,6 +68,38 @@ def test_only_the_named_points_count(case):
     moved[:, 7] += 50
     assert landmark_error(moved, landmarks, (0, 1, 2)) == 0
     assert landmark_error(moved, landmarks, (7,)) > 0
+
+
+class Dull:
+    """An estimator that reads a crop's brightness (0..255 for 0..1) in every unit, and sees half of it in AU20."""
+
+    name, digest = "dull", "0"
+
+    def __call__(self, crops: np.ndarray) -> AUResult:
+        units = np.repeat(crops.mean((1, 2, 3))[:, None] / 255, 17, 1).astype(np.float32)
+        units[:, AU_INDEX["AU20"]] *= 0.5
+        return AUResult(units, None)
+
+
+def faces_of(brightness: np.ndarray, ids: list[str], *, warped: bool) -> FaceCrops:
+    count = len(ids)
+    pictures = np.tile(brightness[:, None, None, None], (1, CROP_WITH_MARGIN, CROP_WITH_MARGIN, 3)).astype(np.uint8)
+    units = np.repeat(brightness[:, None] / 255, 17, 1).astype(np.float32)
+    nothing = np.zeros((count, 0), np.float32)
+    landmarks = np.zeros((count, 478, 2), np.float32)
+    return FaceCrops(pictures, units, landmarks, nothing, np.full(count, warped), (), tuple(ids))
+
+
+def test_the_share_of_a_known_change_that_is_seen_is_read_off_warped_faces():
+    faces = faces_of(np.array([51.0, 102.0]), ["a", "b"], warped=False)
+    ids = ["b", "a", "stranger"] * FEWEST_KNOWN
+    warped = faces_of(np.linspace(120, 250, len(ids)).round(), ids, warped=True)
+    shares = seen_change(Dull(), faces, warped)
+    assert shares["AU12"] == pytest.approx(1, abs=1e-3) and shares["AU20"] == pytest.approx(0.5, abs=1e-3)
+    still = faces_of(np.full(len(ids), 53.0), ["a"] * len(ids), warped=True)
+    assert set(seen_change(Dull(), faces, still).values()) == {None}
+    nameless = faces_of(np.full(1, 200.0), ["stranger"], warped=True)
+    assert set(seen_change(Dull(), faces, nameless).values()) == {None}
 
 
 def test_speed_is_measured_in_crops(case):
