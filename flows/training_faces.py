@@ -199,12 +199,10 @@ def find_chunk(sources: Iterable[Source]) -> dict[str, np.ndarray]:
 
 
 def _face(source: Source, estimator: Any, aligner: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    from singanimation.pipeline.pictures import read_picture
+    from singanimation.pipeline.pictures import read_source
     from singanimation.stages import crop
 
-    if source.problem is not None or (source.data is None and source.path is None):
-        raise PictureError("unusable", source.problem or f"{source.source_path} is not there.")
-    pixels = read_picture(source.data if source.data is not None else source.path, name=source.source_path).pixels
+    pixels = read_source(source).pixels
     face = crop.find_face(
         pixels, box=source.box, landmarks=source.landmarks, is_face_crop=source.is_face_crop, align=aligner,
         eyes_of=estimator.find_eyes,

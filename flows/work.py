@@ -18,7 +18,7 @@ from singanimation.flows.shipping import Shipping, resized
 from singanimation.flows.wanted import Attempt, EditWork, plan_work
 from singanimation.manifests.write import part_name, write_part
 from singanimation.pipeline.errors import MachineError, PictureError, SinganimationError
-from singanimation.pipeline.pictures import Picture, encode_png, read_picture
+from singanimation.pipeline.pictures import Picture, encode_png, read_source
 from singanimation.pipeline.records import Crop, Fault, Row, Source
 
 
@@ -87,7 +87,7 @@ def _make_rows(job: SourceJob, models: Models) -> tuple[list[Row], Outcome]:
     identity, source = job.identity, job.identity.source
     outcome = Outcome(source.source_id)
     try:
-        picture = _read(source)
+        picture = read_source(source)
         identity = replace(identity, sha256=picture.sha256)
         crop = models.find_face(picture.pixels, source)
         rows = _augment(identity, job, models, picture, crop, outcome)
@@ -100,15 +100,6 @@ def _make_rows(job: SourceJob, models: Models) -> tuple[list[Row], Outcome]:
             return [], outcome
         return [RowMaker(identity, job.run_id).failed(reason, str(error))], outcome
     return rows, outcome
-
-
-def _read(source: Source) -> Picture:
-    if source.problem is not None:
-        raise PictureError("unusable", source.problem)
-    data = source.data if source.data is not None else source.path
-    if data is None:
-        raise PictureError("missing", f"{source.source_id} has neither a file nor bytes.")
-    return read_picture(data, name=source.source_path)
 
 
 def _augment(

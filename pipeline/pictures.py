@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from singanimation.pipeline.errors import PictureError
+from singanimation.pipeline.records import Source
 
 MAX_PIXELS = 89_000_000
 """Larger pictures are taken for decompression bombs (Pillow's own limit, a quarter of a gigabyte decoded)."""
@@ -65,6 +66,16 @@ def read_picture(
             message = f"{title} cannot be decoded ({_short(error)}): the file is damaged, replace or remove it."
             raise PictureError("unreadable", message) from error
     return Picture(pixels=pixels, mode=mode, sha256=sha256, name=title)
+
+
+def read_source(source: Source) -> Picture:
+    """Read a data set's picture. Raises PictureError: ``unusable``, ``missing``, or as ``read_picture``."""
+    if source.problem is not None:
+        raise PictureError("unusable", source.problem)
+    data = source.data if source.data is not None else source.path
+    if data is None:
+        raise PictureError("missing", f"{source.source_id} has neither a file nor bytes.")
+    return read_picture(data, name=source.source_path)
 
 
 def picture_size(source: Path | str | bytes) -> tuple[int, int]:

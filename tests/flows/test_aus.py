@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import augment
 from PIL import Image
 from skimage.data import astronaut
 
-from singanimation.flows import cli
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.openface import read_openface
 
@@ -25,16 +25,6 @@ def pictures(tmp_path_factory) -> Path:
     Image.fromarray(np.ascontiguousarray(astronaut()[:, ::-1])).save(folder / "mirrored.png")
     Image.new("RGB", (100, 100)).save(folder / "black.png")
     return folder
-
-
-def augment(*arguments: object) -> int:
-    before, sys.argv = sys.argv, ["augment", *map(str, arguments)]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    finally:
-        sys.argv = before
-    return ended.value.code
 
 
 def units(path: Path) -> dict[str, tuple[str, np.ndarray]]:

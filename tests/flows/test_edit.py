@@ -1,14 +1,13 @@
 """`augment edit` and `augment aus` on a real face, with the shipped models."""
 
 import csv
-import sys
 
 import numpy as np
 import pytest
+from command import augment
 from PIL import Image
 from skimage.data import astronaut
 
-from singanimation.flows import cli
 from singanimation.flows.edit import Request
 from singanimation.flows.faces import picture_paths, unique_names
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
@@ -19,16 +18,6 @@ def photograph(tmp_path_factory):
     path = tmp_path_factory.mktemp("pictures") / "eileen.png"
     Image.fromarray(astronaut()).save(path)
     return path
-
-
-def augment(*arguments: object) -> int:
-    before, sys.argv = sys.argv, ["augment", *map(str, arguments)]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-    finally:
-        sys.argv = before
-    return ended.value.code
 
 
 def pixels(path) -> np.ndarray:
