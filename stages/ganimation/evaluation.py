@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
-from singanimation.stages.ganimation.face_regions import SHOWN_IN, FaceRegions, face_regions
+from singanimation.stages.ganimation.face_regions import SHOWN_IN, face_regions
 from singanimation.stages.ganimation.geometry.regions import EYE_UNITS, MOUTH_UNITS
 
 STRENGTHS = (0.0, 0.33, 0.66, 1.0)
@@ -85,74 +85,68 @@ def evaluate_units(
     edit: Edit, judges: Mapping[str, Judge], faces: EditedFaces, names: Sequence[str] = AU_NAMES
 ) -> list[UnitFigures]:
     """Ask for each AU of ``names`` on the faces that have little of it, and for none on those with much of it."""
-    regions = [face_regions(points) for points in faces.landmarks]
-    before = {name: judge(faces.crops) for name, judge in judges.items()}
+    asking = _Asking(edit, judges, faces)
     figures = []
     for name in names:
         column = faces.units[:, AU_INDEX[name]]
         chosen = np.flatnonzero(column < LITTLE)
         if len(chosen):
-            raised = _raised(name, edit, judges, faces, chosen, before, regions)
-            lowered = _lowered(name, edit, judges, faces, np.flatnonzero(column > MUCH), before)
+            raised, lowered = asking.more(name, chosen), asking.none(name, np.flatnonzero(column > MUCH))
             figures.append(UnitFigures(unit=name, faces=len(chosen), **raised, **lowered))
     return figures
 
 
-def _raised(
-    name: str,
-    edit: Edit,
-    judges: Mapping[str, Judge],
-    faces: EditedFaces,
-    chosen: np.ndarray,
-    before: Mapping[str, np.ndarray],
-    regions: Sequence[FaceRegions],
-) -> dict[str, object]:
-    column = AU_INDEX[name]
-    courses = []
-    for index in chosen:
-        targets = np.repeat(faces.units[index][None], len(STRENGTHS), 0)
-        targets[:, column] += np.array(STRENGTHS, np.float32) * (1 - faces.units[index, column])
-        courses.append(edit(int(index), targets))
-    pictures = np.stack(courses)
-    judged = {key: _by_face(judge, pictures) for key, judge in judges.items()}
-    change = {key: units[:, -1] - before[key][chosen] for key, units in judged.items()}
-    first = next(iter(change.values())).mean(0)
-    difference = np.abs(pictures[:, -1].astype(np.float32) - faces.crops[chosen]).mean(3)
-    still = np.abs(pictures[:, 0].astype(np.float32) - faces.crops[chosen]).mean()
+class _Asking:
+    """Asks an editor for one AU at a time, and has the judges say what changed."""
 
-    def within(region: str) -> float:
-        masks = [getattr(regions[index], region) for index in chosen]
+    def __init__(self, edit: Edit, judges: Mapping[str, Judge], faces: EditedFaces) -> None:
+        self._edit, self._judges, self._faces = edit, judges, faces
+        self._regions = [face_regions(points) for points in faces.landmarks]
+        self._before = {name: judge(faces.crops) for name, judge in judges.items()}
+
+    def more(self, name: str, chosen: np.ndarray) -> dict[str, object]:
+        """Raise the AU to 1 over ``STRENGTHS`` on the ``chosen`` faces; return the fields of ``UnitFigures``."""
+        column, faces = AU_INDEX[name], self._faces
+        pictures = np.stack([self._course(int(index), column) for index in chosen])
+        judged = {key: _by_face(judge, pictures) for key, judge in self._judges.items()}
+        change = {key: units[:, -1] - self._before[key][chosen] for key, units in judged.items()}
+        first = next(iter(change.values())).mean(0)
+        difference = np.abs(pictures[:, -1].astype(np.float32) - faces.crops[chosen]).mean(3)
+        return {
+            "asked": float((1 - faces.units[chosen, column]).mean()),
+            "measured": {key: float(units[:, column].mean()) for key, units in change.items()},
+            "rising": {key: _rising(units[:, :, column]) for key, units in judged.items()},
+            "others": {other: float(first[index]) for other, index in AU_INDEX.items() if other != name},
+            "eye_change": self._within("eyes", chosen, difference),
+            "mouth_change": self._within("mouth", chosen, difference),
+            "background_change": self._within("background", chosen, difference),
+            "shown": self._within(SHOWN_IN[name], chosen, difference) if name in SHOWN_IN else None,
+            "still": float(np.abs(pictures[:, 0].astype(np.float32) - faces.crops[chosen]).mean()),
+        }
+
+    def none(self, name: str, chosen: np.ndarray) -> dict[str, object]:
+        """Lower the AU to 0 on the ``chosen`` faces; return the fields of ``UnitFigures``."""
+        if not len(chosen):
+            return {"lowered_on": 0}
+        column = AU_INDEX[name]
+        targets = self._faces.units[chosen].copy()
+        targets[:, column] = 0
+        edits = [self._edit(int(index), target[None]) for index, target in zip(chosen, targets, strict=True)]
+        pictures = np.concatenate(edits)
+        change = {key: judge(pictures) - self._before[key][chosen] for key, judge in self._judges.items()}
+        lowered = {key: float(units[:, column].mean()) for key, units in change.items()}
+        return {"lowered_on": len(chosen), "lowered": lowered}
+
+    def _course(self, index: int, column: int) -> np.ndarray:
+        units = self._faces.units[index]
+        targets = np.repeat(units[None], len(STRENGTHS), 0)
+        targets[:, column] += np.array(STRENGTHS, np.float32) * (1 - units[column])
+        return self._edit(index, targets)
+
+    def _within(self, region: str, chosen: np.ndarray, difference: np.ndarray) -> float:
+        """The mean of ``difference`` (K, H, W) in a region of the ``chosen`` faces that have it."""
+        masks = [getattr(self._regions[index], region) for index in chosen]
         return float(np.mean([one[mask].mean() for one, mask in zip(difference, masks, strict=True) if mask.any()]))
-
-    return {
-        "asked": float((1 - faces.units[chosen, column]).mean()),
-        "measured": {key: float(units[:, column].mean()) for key, units in change.items()},
-        "rising": {key: _rising(units[:, :, column]) for key, units in judged.items()},
-        "others": {other: float(first[index]) for other, index in AU_INDEX.items() if other != name},
-        "eye_change": within("eyes"),
-        "mouth_change": within("mouth"),
-        "background_change": within("background"),
-        "shown": within(SHOWN_IN[name]) if name in SHOWN_IN else None,
-        "still": float(still),
-    }
-
-
-def _lowered(
-    name: str,
-    edit: Edit,
-    judges: Mapping[str, Judge],
-    faces: EditedFaces,
-    chosen: np.ndarray,
-    before: Mapping[str, np.ndarray],
-) -> dict[str, object]:
-    if not len(chosen):
-        return {"lowered_on": 0}
-    column = AU_INDEX[name]
-    targets = faces.units[chosen].copy()
-    targets[:, column] = 0
-    pictures = np.concatenate([edit(int(index), target[None]) for index, target in zip(chosen, targets, strict=True)])
-    lowered = {key: float((judge(pictures) - before[key][chosen])[:, column].mean()) for key, judge in judges.items()}
-    return {"lowered_on": len(chosen), "lowered": lowered}
 
 
 def _by_face(judge: Judge, pictures: np.ndarray) -> np.ndarray:
