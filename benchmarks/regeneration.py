@@ -153,6 +153,7 @@ def main(
     variants: Annotated[int, typer.Option(help="variants to draw and judge per edit and start")] = 10,
     reference_iterations: Annotated[int, typer.Option(help="the reference's, a scale; 0: leave it out")] = 50,
     reference_sizes: Annotated[str, typer.Option(help="pixels of the reference, with commas")] = "64,128",
+    reference_starts: Annotated[str, typer.Option(help="its start scales, with commas")] = "N-1",
     sheet: Annotated[Path | None, typer.Option(help="write the variants at 128 px here")] = None,
 ) -> None:
     """Measure engines x sizes x starts and print the tables."""
@@ -173,7 +174,7 @@ def main(
     anchor = {
         (size, start): reference_cost(edited[0], start, size, reference_iterations)
         for size in map(int, reference_sizes.split(","))
-        for start in starts.split(",")
+        for start in reference_starts.split(",")
         if reference_iterations
     }
     CONSOLE.print(engines_table(rows, anchor))
