@@ -3,7 +3,8 @@
 Against the reference: fewer scales (128 px: 32 40 72 128), 16 kernels everywhere, one generator and one critic
 step sharing a generator pass, hinge loss with a seldom R1 penalty, random crops, a pool of the previous
 scale's outputs instead of a fresh chain, generators that are told where they look (``positions``; not with starts
-at N), and later edits of a source going on from the first one's weights.
+at N), later edits of a source going on from the first one's weights, and the detail that the small generators cannot
+rebuild given back to what they draw (``FastPyramid.draw``).
 """
 
 from collections.abc import Sequence
@@ -152,4 +153,4 @@ class FittedFast:
 
     def _one(self, pyramid: FastPyramid, entry: int, upto: int, gain: float, key: tuple[object, ...]) -> torch.Tensor:
         randomness = EditRandomness([0], ":".join(map(str, key)), self._targets)
-        return pyramid.chain(entry, upto, self._targets.new_full((1, 1, 1, 1), gain), randomness)
+        return pyramid.draw(entry, upto, self._targets.new_full((1, 1, 1, 1), gain), randomness)

@@ -63,6 +63,7 @@ class FastPyramid:
         self.pictures = [resize(target, size) for size in self.sizes]
         self.scales: list[FastScale] = []
         self.optimal_noise: torch.Tensor | None = None
+        self._lost: dict[tuple[int, int], torch.Tensor] = {}
 
     @property
     def entries(self) -> range:
@@ -132,6 +133,29 @@ class FastPyramid:
         return picture
 
     @torch.no_grad()
+    def draw(self, entry: int, upto: int, gain: torch.Tensor, randomness: EditRandomness) -> torch.Tensor:
+        """Draw S variants as ``chain`` does, and give them back the detail that the generators cannot rebuild.
+
+        That detail, what the edit is more than its noise-free path, is moved like the picture that entered: at no
+        noise a variant is the edit itself, and at any noise it keeps what a small network learns last. Variants from
+        noise alone have no such counterpart and stay as drawn, and so does what no generator has touched yet.
+        """
+        if self.from_noise(entry) or upto <= entry:
+            return self.chain(entry, upto, gain, randomness)
+        net = self.start_noise.draw(gain, randomness)
+        drawn = self.chain(entry, upto, gain, randomness, net)
+        shifts = torch.cat([net[:, :, :2], torch.zeros_like(net[:, :, 2:])], 2)
+        return drawn + self.start_noise.apply(self._lost_detail(entry, upto), shifts)
+
+    def _lost_detail(self, entry: int, upto: int) -> torch.Tensor:
+        """Return what the noise-free path from ``entry`` lacks at scale ``upto - 1``: (1, B*3, h, h)."""
+        if (entry, upto) not in self._lost:
+            last = upto - 1
+            rebuilt = self.step(last, self.reconstruct(entry, last), None)
+            self._lost[entry, upto] = self.pictures[last] - rebuilt
+        return self._lost[entry, upto]
+
+    @torch.no_grad()
     def reconstruct(self, entry: int, scale: int) -> torch.Tensor:
         """Return the noise-free path from ``entry``, as ``scale`` receives it: (1, B*3, h, h)."""
         picture = self.entering(entry)
@@ -148,6 +172,7 @@ class FastPyramid:
         single.start_noise, single.sizes, single.cycles = self.start_noise, self.sizes, self.cycles
         single.pictures = [picture[:, own] for picture in self.pictures]
         single.optimal_noise = None if self.optimal_noise is None else self.optimal_noise[:, own]
+        single._lost = {}
         single.scales = [_alone(scale, index, self.edits) for scale in self.scales]
         return single
 
