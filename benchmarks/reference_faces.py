@@ -79,13 +79,14 @@ def load(path: Path, target: torch.Tensor, recipe: ReferenceRecipe, seed: int = 
     return pyramid
 
 
-def draw(pyramid: ReferencePyramid, start: str, count: int) -> np.ndarray:
-    """Return ``count`` variants uint8 (count, H, H, 3) from ``start``."""
+def draw(pyramid: ReferencePyramid, start: str, count: int, gain: float = 1.0) -> np.ndarray:
+    """Return ``count`` variants uint8 (count, H, H, 3) from ``start``, with ``gain`` times the published noise."""
     drawn = [
         pyramid.chain(
             len(pyramid.pictures),
             EditRandomness([0], f"reference:{start}:{seed}", pyramid.pictures[0]),
             start_index(start),
+            gain,
         )
         for seed in range(count)
     ]

@@ -3,9 +3,11 @@
     python benchmarks/reference_quality.py REFERENCE_FOLDER --faces ../shared/faces/faces.parquet
 
 ``REFERENCE_FOLDER`` is what ``benchmarks/reference_faces.py`` wrote; faces whose last scale is not there yet are left
-out and named. For each finished face and start the reference draws; the other engines are then asked for just the
-diversity that the reference's variants have, and SIFID is compared on two feature sets. Prints CPU-seconds and their
-ratio too: the reference's are those of its own training, as recorded there.
+out and named. For each finished face and start two comparisons of SIFID, on two feature sets, at equal diversity: the
+reference draws as published, and the other engines are asked for the diversity that came out; and the other engines
+draw at the default diversity of ``fast``, and the reference's noise is raised until it has that too. ``rejected``: the
+share that the main job's checks would turn away. Prints CPU-seconds and their ratio too: the reference's are those of
+its own training, as recorded there.
 """
 
 import json
@@ -23,11 +25,15 @@ from rich.console import Console
 from rich.table import Table
 
 from singanimation.stages.singan import make_regenerator
+from singanimation.stages.singan.diversity import calibrate_gain, diversity
 from singanimation.stages.singan.engines import to_tensor
+from singanimation.stages.singan.fast import DIVERSITY
 from singanimation.stages.singan.pyramid import pyramid_sizes
-from singanimation.stages.singan.reference_training import ReferenceRecipe
+from singanimation.stages.singan.reference_training import ReferencePyramid, ReferenceRecipe
 
 STARTS = ("N-1", "N-2")
+MOST_NOISE = 64.0
+"""Times the published noise, at the most."""
 
 
 @dataclass
@@ -51,24 +57,41 @@ def finished(folder: Path, faces: Path | None, console: Console) -> list[Face]:
     return found
 
 
+def raised(pyramid: ReferencePyramid, target: torch.Tensor, start: str, count: int) -> np.ndarray:
+    """Draw from the reference with as much of its noise as gives the default diversity of ``fast``."""
+
+    def diversity_at(gain: float) -> float:
+        return diversity(to_tensor(draw(pyramid, start, count, gain), "cpu"), target)
+
+    return draw(pyramid, start, count, calibrate_gain(diversity_at, DIVERSITY, MOST_NOISE))
+
+
 def add_rows(table: Table, face: Face, start: str, count: int, judge: Judge) -> None:
-    """Draw with every engine from one start, and add a line each."""
-    pyramid = load(face.weights, to_tensor(face.pixels[None], "cpu"), ReferenceRecipe())
+    """Draw with every engine from one start, as published and at the default diversity; add a line each."""
+    target = to_tensor(face.pixels[None], "cpu")
+    pyramid = load(face.weights, target, ReferenceRecipe())
     anchor = sum(json.loads(face.weights.with_suffix(".json").read_text()).values())
+    for published in (True, False):
+        pictures = draw(pyramid, start, count) if published else raised(pyramid, target, start, count)
+        lines = [("reference" if published else "reference, more noise", anchor, judged(judge, face, pictures))]
+        wanted = lines[0][2].diversity[0] if published else DIVERSITY
+        for engine in ("fast", "patch"):
+            regenerator = make_regenerator(engine, diversity=wanted)
+            cost, fitted = cpu_seconds(lambda regenerator=regenerator: regenerator.fit(face.pixels[None], [1], [start]))
+            lines.append((engine, cost, judged(judge, face, fitted.draw(0, start, range(count)))))
+        for engine, cost, own in lines:
+            ratio = f"{anchor / cost:,.0f}" if cost > 0.5 else "-"
+            figures = (own.random[0], own.embedded[0], own.diversity[0], own.drift[0])
+            why = ", ".join(f"{name} {number / own.judged:.0%}" for name, number in own.faults.most_common()) or "0%"
+            table.add_row(face.name, start, engine, f"{cost:,.1f}", ratio, *(f"{each:.4f}" for each in figures), why)
+        table.add_section()
+
+
+def judged(judge: Judge, face: Face, pictures: np.ndarray) -> Measured:
+    """Return what the judge says of one face's variants."""
     measured = Measured()
-    judge(face.pixels, draw(pyramid, start, count), measured)
-    wanted = measured.diversity[0]
-    lines = [("reference", anchor, measured)]
-    for engine in ("fast", "patch"):
-        own = Measured()
-        regenerator = make_regenerator(engine, diversity=wanted)
-        cost, fitted = cpu_seconds(lambda regenerator=regenerator: regenerator.fit(face.pixels[None], [1], [start]))
-        judge(face.pixels, fitted.draw(0, start, range(count)), own)
-        lines.append((engine, cost, own))
-    for engine, cost, own in lines:
-        ratio = f"{anchor / cost:,.0f}" if cost > 0.5 else "-"
-        figures = (own.random[0], own.embedded[0], own.diversity[0], own.drift[0])
-        table.add_row(face.name, start, engine, f"{cost:,.1f}", ratio, *(f"{value:.4f}" for value in figures))
+    judge(face.pixels, pictures, measured)
+    return measured
 
 
 def main(
@@ -78,9 +101,9 @@ def main(
 ) -> None:
     """Print the comparison."""
     torch.set_num_threads(1)
-    console = Console(width=130)
+    console = Console(width=160)
     table = Table("face", "start", "engine", "CPU-s an edit", "reference / it", "SIFID random-64", "SIFID embedded",
-                  "diversity", "AU drift", title="64 px, at the reference's diversity")  # fmt: skip
+                  "diversity", "AU drift", "rejected", title="64 px, at equal diversity")  # fmt: skip
     judge = Judge()
     for face in finished(folder, faces, console):
         for start in STARTS:
