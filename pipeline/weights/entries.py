@@ -70,7 +70,7 @@ _ALL = (
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
         package=("singanimation.stages.ganimation", "weights/generator.safetensors"),
-        sha256="ad400ed77ede54d4c972cec9851c62de9d81ae7fd3c62f06b1754bbc1f4c1a3f",
+        sha256="1aa804a8a27a624dddfcde0898a643bd356b2f50bc11817132118df206e00287",
     ),
     Entry(
         name="inception-v3",
