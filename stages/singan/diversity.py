@@ -1,6 +1,7 @@
 """How much variants differ, measured where grain does not count, and the noise that gives what is wanted."""
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from scipy.optimize import brentq
@@ -41,9 +42,14 @@ def calibrate_gain(
 
     Brent's method on a function that grows with the gain; ``highest`` where even that does not reach it.
     """
-    if diversity_at(highest) <= wanted:
+
+    @cache  # brentq asks for both ends once more
+    def excess(gain: float) -> float:
+        return diversity_at(gain) - wanted
+
+    if excess(highest) <= 0:
         return highest
     lowest = highest * 0.02
-    if diversity_at(lowest) >= wanted:
+    if excess(lowest) >= 0:
         return lowest
-    return float(brentq(lambda gain: diversity_at(gain) - wanted, lowest, highest, xtol=tolerance * highest))
+    return float(brentq(excess, lowest, highest, xtol=tolerance * highest))
