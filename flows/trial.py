@@ -47,13 +47,13 @@ def _first_edit_seconds() -> float:
 
     from singanimation.flows.models import load_models
     from singanimation.pipeline.datasets.sample import read_sample
-    from singanimation.pipeline.pictures import read_picture
+    from singanimation.pipeline.pictures import read_source
     from singanimation.stages.singan import make_regenerator
     from singanimation.stages.singan.fast_training import FastRecipe
 
     models = load_models(Settings(input="sample", device="cpu"))
     source = read_sample().sources[0]
-    crop = models.find_face(read_picture(source.data, name=source.source_path).pixels, source)
+    crop = models.find_face(read_source(source).pixels, source)
     units = models.action_units(crop.pixels[None])[0]
     edit = models.editor.edit(crop.pixels, units, np.clip(units + 0.3, 0, 1)[None]).pictures
     models.sifid.measure(edit[0], crop.pixels[None])

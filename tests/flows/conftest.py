@@ -7,8 +7,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from singanimation.flows import cli
-
 HERE = Path(__file__).parent
 LOADER = "fake_models:load"
 
@@ -80,14 +78,14 @@ def augmented(no_server):
 
 
 @pytest.fixture
-def augment(monkeypatch, capsys):
+def augment(capsys):
     """Return a function: arguments -> (exit code, stdout, stderr), in this process."""
+    from command import augment as run_augment
+
 
     def run(*arguments: object):
-        monkeypatch.setattr(sys, "argv", ["augment", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
+        code = run_augment(*arguments)
         captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
+        return code, captured.out, captured.err
 
     return run

@@ -1,13 +1,13 @@
 """`augment doctor`: each line true of this machine, and an exit code that says whether the main job can run."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from command import augment
 from PIL import Image
 
-from singanimation.flows import checkup, cli, doctor, trial
+from singanimation.flows import checkup, doctor, trial
 from singanimation.flows.checkup import NOTE, OK, PROBLEM, Finding
 from singanimation.pipeline.errors import WeightsError
 from singanimation.pipeline.settings import make_settings
@@ -28,19 +28,16 @@ def quick(monkeypatch):
     monkeypatch.setattr(doctor, "CHECKS", [check for check in doctor.CHECKS if check is not trial.check_speed])
 
 
-def run(capsys, monkeypatch, *arguments: object) -> tuple[int, str]:
-    monkeypatch.setattr(sys, "argv", ["augment", "doctor", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    return ended.value.code, capsys.readouterr().out
+def run(capsys, *arguments: object) -> tuple[int, str]:
+    return augment("doctor", *arguments), capsys.readouterr().out
 
 
 def lines(settings, output: Path, *checks) -> dict[str, Finding]:
     return {finding.name: finding for finding in doctor.examine(settings, output, checks)}
 
 
-def test_everything_is_looked_at_and_the_embedded_face_goes_through_every_stage(capsys, monkeypatch, tmp_path):
-    code, out = run(capsys, monkeypatch, "--json", "--input", "sample", "--output", tmp_path)
+def test_everything_is_looked_at_and_the_embedded_face_goes_through_every_stage(capsys, tmp_path):
+    code, out = run(capsys, "--json", "--input", "sample", "--output", tmp_path)
     said = json.loads(out)
     found = {check["name"]: check for check in said["checks"]}
     assert code == 0 and said["can_run"] is True
@@ -59,7 +56,7 @@ def test_the_table_ends_with_a_sentence_and_exit_1_says_that_the_main_job_cannot
 ):
     monkeypatch.setenv("COLUMNS", "400")
     (tmp_path / "file").touch()
-    code, out = run(capsys, monkeypatch, "--output", tmp_path / "file" / "out", "--input", tmp_path / "nothing")
+    code, out = run(capsys, "--output", tmp_path / "file" / "out", "--input", tmp_path / "nothing")
     assert code == 1 and "The main job cannot run: 2 problems." in out
     assert "write test" in out and "is not recognised" in out
 

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 
 from singanimation.flows import augment as flow
-from singanimation.flows import cli
 from singanimation.flows.closing import close_job
 from singanimation.flows.job import Job, open_job
 from singanimation.flows.main_job import closing_words, work_off
@@ -148,18 +147,15 @@ def test_balance_shows_its_plan_before_and_the_outcome_after_per_class_and_split
 
 
 def test_a_balanced_dry_run_shows_the_plan_and_says_that_a_set_without_splits_is_all_train(
-    tmp_path, monkeypatch, capsys
+    tmp_path, augment
 ):
     for label in ("fear", "happiness"):
         (tmp_path / "flat" / label).mkdir(parents=True)
         add_picture(tmp_path / "flat", f"{label}/a.png", 1)
     for arguments in (["--json"], []):
-        command = ["augment", "--input", str(tmp_path / "flat"), "--dry-run", "--balance", "--per-image", "6"]
-        monkeypatch.setattr(sys, "argv", command + arguments)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert ended.value.code == 0
-        out = capsys.readouterr().out
+        command = ["--input", tmp_path / "flat", "--dry-run", "--balance", "--per-image", "6"]
+        code, out, _ = augment(*command, *arguments)
+        assert code == 0
         if arguments:
             plan = json.loads(out)
             assert plan["balance"]["train"]["surprise"] == {"real": 0, "variants": 2} and plan["variants"] == 12

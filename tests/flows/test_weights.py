@@ -13,8 +13,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from singanimation.flows import cli
-
 HERE = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(HERE / "stages"), str(HERE / "pipeline")]
 from published_networks import random_state  # noqa: E402
@@ -34,7 +32,7 @@ class Runs:
 
 
 @pytest.fixture
-def augment(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def augment(augment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Return a function: words of a command line -> (exit code, stdout, stderr)."""
     monkeypatch.setenv("SINGANIMATION_WEIGHTS", str(tmp_path / "cache"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
@@ -46,14 +44,7 @@ def augment(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_
     ):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["augment", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
+    return augment
 
 
 @pytest.fixture

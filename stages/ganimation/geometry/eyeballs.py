@@ -21,7 +21,8 @@ SLIT, SQUINT, OPEN = 0.065, 0.085, 0.125
 squinting eye is lashes and lid, half as bright, against the cheeks, as in wide eyes. Up to SLIT nothing is made up."""
 
 USUAL_WHITE = (0.76, 0.90, 1.02)
-"""The white of the eye over the cheeks' colour, R G B: medians of 240 eyes that are open wide."""
+"""The white of the eye over the cheeks' colour, R G B: near the medians (0.77 0.90 1.01) of the 111 eyes
+among 438 validation ones whose lids are 0.15 face units apart and more."""
 
 
 class EyeballMap(NamedTuple):
@@ -43,13 +44,14 @@ def still_eyeballs(pictures: Tensor, before: Tensor, after: Tensor, unit: Tensor
     """
     batch, _, height, width = pictures.shape
     both = EyeballMap(*(pictures.new_zeros(batch, channels, height, width) for channels in (1, 1, 3)))
-    usual = sample_at(pictures, before[:, None, list(CHEEKS)])[:, :, 0].mean(2) * pictures.new_tensor(USUAL_WHITE)
+    cheeks = sample_at(pictures, before[:, None, list(CHEEKS)])[:, :, 0].mean(2)
+    usual = (cheeks * pictures.new_tensor(USUAL_WHITE)).clamp(max=1)
     for iris, (upper, lower) in zip((IRIS_LEFT, IRIS_RIGHT), eye_chains(mirror), strict=True):
         old, new = opening(before, upper, lower), opening(after, upper, lower)
         centre = before[:, iris]
         edge = before[:, iris + 1 : iris + 5]
         radius = (edge - centre[:, None]).norm(dim=2).mean(1)
-        part = _eyeball(pictures, (old, new), centre, radius, unit, usual.clamp(max=1))
+        part = _eyeball(pictures, (old, new), centre, radius, unit, usual)
         for total, share in zip(both, part, strict=True):
             total += share
     return both
