@@ -27,6 +27,8 @@ towards the outer corner; face units."""
 LASHES = 0.035
 """Band above the upper lid's edge, face units, that is lashes and not skin: it is not stretched."""
 
+SMOOTH = 0.12
+"""How far above the lashes, beyond 0.4 of the gap, a closed lid's smooth skin begins, face units."""
 
 LID_PAINT = 0.92
 """How much of a closed lid is smooth skin colour: the stretched skin holds the crease that the lid unfolds."""
@@ -130,7 +132,8 @@ def _slide(
     move = torch.where((v > raised) & (v < bottom + reach), below - v, move) * ends
     flow = move[:, None] * eye.across[:, :, None, None]
     # smooth skin over the eyeball, fading out into the socket above and at the corners
-    lid = ((v - skin_end + 0.06 * unit + 0.4 * gap) / (0.07 * unit)).clamp(0, 1) * (edge - v + 0.5).clamp(0, 1)
+    # (from well above: what is left of the open eye's crease would read as an upper lid)
+    lid = ((v - skin_end + SMOOTH * unit + 0.4 * gap) / (0.07 * unit)).clamp(0, 1) * (edge - v + 0.5).clamp(0, 1)
     lid = lid * ((u + 0.08) / 0.14).clamp(0, 1) * ((1.08 - u) / 0.14).clamp(0, 1)
     height = (v - top + 0.13 * unit) / (bottom - top + 0.23 * unit)
     across = torch.stack([u * 2 - 1, height * 2 - 1], 3).clamp(-1, 1)
@@ -155,6 +158,8 @@ def _lash_line(outward: Tensor, below_edge: Tensor, amount: Tensor, unit: Tensor
     taper = ((outward + 0.05) / 0.15).clamp(0, 1) * ((1.16 - outward) / 0.15).clamp(0, 1)
     thick = (0.022 + 0.012 * outward.clamp(0, 1)) * unit
     line = -1.0 * torch.exp(-((below_edge / thick) ** 2) / 2)
+    # lashes point downwards
+    line = line - 0.15 * torch.exp(-((below_edge / (0.04 * unit)) ** 2) / 2) * (below_edge > 0)
     middle = torch.exp(-(((outward - 0.5) / 0.25) ** 2) / 2)
     curve = 0.05 * middle * torch.exp(-(((below_edge + 0.055 * unit) / (0.03 * unit)) ** 2) / 2)
     return taper * amount * (line + curve)

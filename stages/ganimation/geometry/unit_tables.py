@@ -60,8 +60,8 @@ class LidShift:
 
 
 PUSHES = (
-    Push("AU01", "brow", (0.22, -0.01), (0.24, 0.21), (0, -0.34), "forehead"),
-    Push("AU02", "brow", (0.72, -0.02), (0.29, 0.23), (0, -0.31), "forehead"),
+    Push("AU01", "brow", (0.22, -0.01), (0.24, 0.21), (0, -0.36), "forehead"),
+    Push("AU02", "brow", (0.72, -0.02), (0.29, 0.23), (0, -0.36), "forehead"),
     Push("AU04", "brow", (0.50, 0), (0.55, 0.19), (-0.04, 0.22), "brow_skin"),
     Push("AU04", "brow", (0.22, 0), (0.18, 0.16), (-0.07, 0.02), "forehead"),
     Push("AU04", "brow", (0.40, 0), (0.30, 0.18), (0, 0.11), "upper_lids"),
@@ -88,6 +88,8 @@ JOINT_SHIFTS: tuple[tuple[tuple[str, str], Push | LidShift], ...] = (
     # grief: the inner brows rise and draw together, the frown does not lower them
     (("AU01", "AU04"), Push("AU01", "brow", (0.20, 0), (0.20, 0.20), (0, -0.14), "forehead")),
     (("AU15", "AU17"), Push("AU17", "mouth", (0, 0.05), (0.26, 0.30), (0, 0.10), "not_eyes")),
+    # lips stretched by fear open like a box, not like a laugh
+    (("AU20", "AU26"), Push("AU20", "mouth", (0.44, 0.02), (0.17, 0.14), (-0.03, 0.20), "not_eyes")),
     # a brow that is up rises little more, and wide eyes use up the lid's skin
     (("AU01", "AU02"), Push("AU01", "brow", (0.46, -0.02), (0.34, 0.24), (0, 0.14), "forehead")),
     (("AU01", "AU02"), LidShift("AU01", "upper_socket", 0.110)),
@@ -101,8 +103,8 @@ CORNER_PULLS = (
     CornerPull("AU10", (0.030, -0.050), skin=0.6),
     CornerPull("AU12", (0.150, -0.175), middle=0.035),
     CornerPull("AU14", (0.115, -0.025)),
-    CornerPull("AU15", (0.055, 0.185), middle=-0.075, skin=0.9),
-    CornerPull("AU20", (0.240, 0.050), middle=0.045),
+    CornerPull("AU15", (0.055, 0.195), middle=-0.078, skin=0.9),
+    CornerPull("AU20", (0.275, 0.055), middle=0.050),
     CornerPull("AU23", (0.055, 0), middle=0.035, skin=0.6),
 )
 
@@ -112,7 +114,7 @@ LIP_SHIFTS = (
     LipShift("AU15", "upper", -0.03, 0.0, 0.14),
     LipShift("AU17", "lower", -0.20, 0.0, 0.30),
     LipShift("AU17", "upper", -0.11, 0.0, 0.25),
-    LipShift("AU20", "lower", 0.065, 0.12, 0.30),
+    LipShift("AU20", "lower", 0.075, 0.12, 0.30),
 )
 
 LID_SHIFTS = (
@@ -120,12 +122,12 @@ LID_SHIFTS = (
     LidShift("AU01", "upper_skin", -0.040, 0.6),
     LidShift("AU01", "upper_socket", -0.090, 0.6),
     LidShift("AU02", "upper_lid", -0.020, 0.45),
-    LidShift("AU02", "upper_skin", -0.060, 0.5),
-    LidShift("AU02", "upper_socket", -0.150, 0.5),
+    LidShift("AU02", "upper_skin", -0.070, 0.5),
+    LidShift("AU02", "upper_socket", -0.170, 0.5),
     LidShift("AU04", "upper_skin", 0.020, 0.6),
     LidShift("AU04", "upper_socket", 0.040),
-    LidShift("AU05", "upper_lid", -0.115, 0.5),
-    LidShift("AU05", "upper_skin", -0.090, 0.5),
+    LidShift("AU05", "upper_lid", -0.130, 0.5),
+    LidShift("AU05", "upper_skin", -0.100, 0.5),
     LidShift("AU05", "upper_socket", -0.040),
     LidShift("AU05", "lower_lid", 0.045, 0.5),
     LidShift("AU05", "lower_skin", 0.025),
