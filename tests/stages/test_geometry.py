@@ -15,7 +15,7 @@ from singanimation.stages.ganimation.geometry import (
 )
 from singanimation.stages.ganimation.geometry import landmarks as mesh
 from singanimation.stages.ganimation.geometry.changes import NO_CHANGE
-from singanimation.stages.ganimation.geometry.curves import opening
+from singanimation.stages.ganimation.geometry.curves import lookup, opening
 from singanimation.stages.ganimation.geometry.flow import warp
 from singanimation.stages.ganimation.geometry.lids import eye_chains
 from singanimation.stages.ganimation.geometry.mean_face import mean_landmarks
@@ -215,6 +215,28 @@ def test_closed_eyes_hide_the_eyeball_under_skin_and_leave_a_line_of_lashes(teac
         assert plain[0, 0, ball, column] == 0 and closed[0, 0, ball - 1, column] > 0.35
         below = closed[0, 1, ball : ball + int(eye.gap) + 2, column]
         assert below.min() < 0.4
+
+
+def test_a_closed_lid_is_smooth_where_the_open_eye_had_its_crease(teacher: Teacher, points: Tensor) -> None:
+    plain = torch.full((1, 3, SIZE, SIZE), 0.6)
+    eyes = [opening(points, *chain) for chain in eye_chains(mesh.mirror_of(load_mean_landmarks()))]
+    lines = []
+    for eye in eyes:
+        u, v = eye.coordinates(SIZE, SIZE)
+        crease = lookup(eye.upper, u) - 0.10 * UNIT
+        lines.append((v[0] - crease[0]).abs().lt(0.8) & (u[0] > 0.3) & (u[0] < 0.7))
+        plain[:, :, lines[-1]] = 0.2
+    closed = teacher.edit(plain, points, change_of(AU45=1.0)).picture
+    for line in lines:
+        assert line.sum() > 8 and closed[0, 1][line].mean() > 0.5
+
+
+def test_lips_that_fear_stretches_open_like_a_box(teacher: Teacher, points: Tensor) -> None:
+    def lowered(**units: float) -> Tensor:
+        return teacher.moves(points, change_of(**units)).sum(1)[0, list(mesh.MOUTH_CORNERS), 1].mean() / UNIT
+
+    together = lowered(AU20=1.0, AU26=1.0)
+    assert together > lowered(AU20=1.0) + lowered(AU26=1.0) + 0.1
 
 
 def test_wide_eyes_keep_a_round_iris_in_its_place(teacher: Teacher, picture: Tensor, points: Tensor) -> None:
