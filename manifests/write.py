@@ -1,26 +1,24 @@
 """Writing parts: a part is whole or absent, whatever happens to the process, and never loses rows silently."""
 
-import errno
 import os
 import re
-import socket
 import time
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from singanimation.manifests.schema import rows_to_table
-from singanimation.pipeline.errors import MachineError, ManifestError
+from singanimation.pipeline.atomic import atomic_file as atomic_file
+from singanimation.pipeline.atomic import disk_fault as disk_fault
+from singanimation.pipeline.atomic import host as _host
+from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.identity import digest
 from singanimation.pipeline.records import Row
 
 COMPRESSION = "zstd"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 LEFTOVER = re.compile(r"^\..+\.parquet\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]+\.tmp$")
 _STALE_SECONDS = 3600.0
 
@@ -51,39 +49,6 @@ def write_table(target: Path, table: pa.Table, *, row_group_size: int | None = N
     """Write a table of SCHEMA as ``target`` by a temporary file, fsync and os.replace. Raises MachineError."""
     with atomic_file(target) as file:
         pq.write_table(table, file, compression=COMPRESSION, row_group_size=row_group_size)
-
-
-@contextmanager
-def atomic_file(target: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside ``target``; when the block ends well it takes the target's place, synced.
-
-    On any error the temporary file is removed and the target is as before. Raises MachineError for disk faults.
-    """
-    temporary = target.parent / f".{target.name}.{_host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}.tmp"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        _sync_folder(target.parent)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise disk_fault(target, error) from error
-        raise
-
-
-def disk_fault(target: Path, error: OSError) -> MachineError:
-    """Return the MachineError that says in one sentence what the disk refused, and what to do."""
-    if error.errno in _FULL:
-        return MachineError(
-            f"{target} could not be written: the disk is full ({error.strerror}); "
-            "nothing half-written was left, free some space and run again to go on."
-        )
-    return MachineError(f"{target} could not be written ({error.strerror or error}); nothing half-written was left.")
 
 
 def existing_part_ids(path: Path) -> set[str]:
@@ -132,19 +97,3 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:32] or "host"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself durable; file systems that cannot sync a folder are left as they are."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)

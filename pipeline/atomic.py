@@ -1,0 +1,65 @@
+"""Files that appear whole or not at all, whatever happens to the process or the power."""
+
+import errno
+import os
+import re
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from singanimation.pipeline.errors import MachineError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside ``target``; when the block ends well it takes the target's place, synced.
+
+    On any error the temporary file is removed and the target is as before. Raises MachineError for disk faults.
+    """
+    temporary = target.parent / f".{target.name}.{host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        _sync_folder(target.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise disk_fault(target, error) from error
+        raise
+
+
+def disk_fault(target: Path, error: OSError) -> MachineError:
+    """Return the MachineError that says in one sentence what the disk refused, and what to do."""
+    if error.errno in _FULL:
+        return MachineError(
+            f"{target} could not be written: the disk is full ({error.strerror}); "
+            "nothing half-written was left, free some space and run again to go on."
+        )
+    return MachineError(f"{target} could not be written ({error.strerror or error}); nothing half-written was left.")
+
+
+def host() -> str:
+    """Return this machine's name as it stands in the names of temporary files."""
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:32] or "host"
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name itself durable; file systems that cannot sync a folder are left as they are."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
