@@ -1,16 +1,22 @@
 """Faces for training and evaluation: a Parquet like faces.parquet, in memory as crops with a margin."""
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.stages.action_units.framing import CROP_SIZE, LANDMARK_COUNT, apply, warp
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FACE_SIZE = 256
 MARGIN = 16
@@ -53,15 +59,36 @@ class FaceCrops:
 
 def decode_picture(data: bytes, size: int, where: str) -> np.ndarray:
     """Return uint8 (size, size, 3) RGB; raises DatasetError when the bytes are no such picture."""
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    found, picture = "no picture", None
+    try:
+        with Image.open(io.BytesIO(data)) as opened:  # its head alone, so that nothing huge is decoded
+            found = f"a picture of {opened.width}x{opened.height}"
+            right = opened.size == (size, size)
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if right else None
+    except (TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError, cv2.error):
+        pass
     if picture is None or picture.shape != (size, size, 3):
-        found = "no picture" if picture is None else f"a picture of {picture.shape[1]}x{picture.shape[0]}"
         raise DatasetError(f"{where}: the column image holds {found}, expected one of {size}x{size}.")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def read_split(path: Path, split: str, columns: list[str]) -> tuple[pd.DataFrame, dict]:
     """Return one split's rows of a Parquet of faces, and the file's metadata (names of the blendshapes)."""
+    import pyarrow as pa
+
+    schema = _schema(path)
+    wanted = [column for column in columns if column in schema.names]
+    try:
+        frame = pd.read_parquet(path, columns=wanted)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read as Parquet ({error}); is it complete?") from error
+    frame = frame[frame["split"] == split].reset_index(drop=True)
+    if frame.empty:
+        raise DatasetError(f"{path} has no rows whose split is {split!r}.")
+    return frame, schema.metadata or {}
+
+
+def _schema(path: Path) -> "pa.Schema":
     import pyarrow.parquet as pq
 
     if not path.is_file():
@@ -73,17 +100,29 @@ def read_split(path: Path, split: str, columns: list[str]) -> tuple[pd.DataFrame
     missing = sorted({"image", "action_units", "split"} - set(schema.names))
     if missing:
         raise DatasetError(f"{path} lacks the column(s) {', '.join(missing)}, which a Parquet of faces needs.")
-    wanted = [column for column in columns if column in schema.names]
-    frame = pd.read_parquet(path, columns=wanted)
-    frame = frame[frame["split"] == split].reset_index(drop=True)
-    if frame.empty:
-        raise DatasetError(f"{path} has no rows whose split is {split!r}.")
-    return frame, schema.metadata or {}
+    return schema
+
+
+def check_landmarks(path: Path) -> None:
+    """Raise DatasetError where a Parquet of faces has no column landmarks."""
+    if "landmarks" not in _schema(path).names:
+        raise DatasetError(f"{path} lacks the column landmarks, which the aligner learns from.")
+
+
+def _column(frame: pd.DataFrame, name: str, width: int, path: Path) -> np.ndarray:
+    """Return a column of lists as float32 (N, width)."""
+    try:
+        values = np.stack(frame[name].to_list()).astype(np.float32)
+    except (TypeError, ValueError):
+        values = np.empty((0, 0), np.float32)
+    if values.shape != (len(frame), width):
+        raise DatasetError(f"{path}: {name} must be {width} numbers in every row.")
+    return values
 
 
 def _units(frame: pd.DataFrame, path: Path) -> np.ndarray:
-    units = np.stack(frame["action_units"].to_list()).astype(np.float32)
-    if units.shape[1] != len(AU_NAMES) or not np.isfinite(units).all() or units.min() < 0 or units.max() > 1:
+    units = _column(frame, "action_units", len(AU_NAMES), path)
+    if not np.isfinite(units).all() or units.min() < 0 or units.max() > 1:
         raise DatasetError(f"{path}: action_units must be {len(AU_NAMES)} numbers in 0..1 in every row.")
     return units
 
@@ -99,12 +138,12 @@ def load_faces(path: Path, split: str) -> FaceCrops:
     pictures = np.stack([warp(face, TO_CROP_WITH_MARGIN, CROP_WITH_MARGIN, cv2.BORDER_REFLECT) for face in faces])
     landmarks = np.full((len(frame), LANDMARK_COUNT, 2), np.nan, np.float32)
     if "landmarks" in frame:
-        flat = np.stack(frame["landmarks"].to_list()).astype(np.float32)
+        flat = _column(frame, "landmarks", 2 * LANDMARK_COUNT, path)
         landmarks = apply(TO_CROP_WITH_MARGIN, flat.reshape(-1, LANDMARK_COUNT, 2) * FACE_SIZE)
     names = tuple(json.loads(metadata[b"blendshapes"])) if b"blendshapes" in metadata else ()
     blendshapes = np.zeros((len(frame), 0), np.float32)
     if "blendshapes" in frame and names:
-        blendshapes = np.stack(frame["blendshapes"].to_list()).astype(np.float32)
+        blendshapes = _column(frame, "blendshapes", len(names), path)
     plain = np.zeros(len(frame), bool)
     return FaceCrops(pictures, _units(frame, path), landmarks, blendshapes, plain, names, _ids(frame))
 
@@ -135,9 +174,8 @@ def load_training_faces(faces: Path, warped: Path | None, split: str) -> FaceCro
 
 def load_wide_faces(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Return whole pictures uint8 (N, 192, 192, 3) and their landmarks float32 (N, 478, 2) in its pixels."""
+    check_landmarks(path)
     frame, _ = read_split(path, split, ["image", "action_units", "landmarks", "split"])
-    if "landmarks" not in frame:
-        raise DatasetError(f"{path} lacks the column landmarks, which the aligner learns from.")
     pictures = np.stack(
         [
             cv2.resize(decode_picture(data, FACE_SIZE, f"{path}, row {row}"), (WIDE_SIZE, WIDE_SIZE),
@@ -145,5 +183,7 @@ def load_wide_faces(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
             for row, data in enumerate(frame["image"])
         ]
     )  # fmt: skip
-    landmarks = np.stack(frame["landmarks"].to_list()).astype(np.float32).reshape(-1, LANDMARK_COUNT, 2)
+    landmarks = _column(frame, "landmarks", 2 * LANDMARK_COUNT, path).reshape(-1, LANDMARK_COUNT, 2)
+    if not np.isfinite(landmarks).all():
+        raise DatasetError(f"{path}: the aligner learns from landmarks that are known in every row.")
     return pictures, landmarks * WIDE_SIZE

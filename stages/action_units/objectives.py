@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from singanimation.pipeline.errors import DatasetError
 from singanimation.stages.action_units.augmentation import MILD, degrade, jittered_frame
 from singanimation.stages.action_units.data import CROP_WITH_MARGIN, MARGIN, FaceCrops
 from singanimation.stages.action_units.framing import (
@@ -66,7 +67,10 @@ def concordance(predicted: Tensor, wanted: Tensor) -> Tensor:
 
 
 class AUObjective:
-    """Action units, landmarks and blendshapes of mildly jittered crops, real and warped ones mixed."""
+    """Action units, landmarks and blendshapes of mildly jittered crops, real and warped ones mixed.
+
+    Raises DatasetError where no action unit varies.
+    """
 
     def __init__(self, faces: FaceCrops, real_share: float, device: torch.device, rng: np.random.Generator) -> None:
         self.faces, self.device = faces, device
@@ -88,6 +92,8 @@ class AUObjective:
             self.network.units[-1].bias[: len(start)] = torch.from_numpy(np.log(start / (1 - start)))
         self._mirror_shapes = mirrored_names(faces.blendshape_names)
         spread = faces.action_units.std(0)
+        if not (spread > 0.01).any():
+            raise DatasetError("All faces to train on have the same action units, from which nothing can be learned.")
         weights = np.where(spread < 1e-3, 0.5, np.clip(0.15 / np.maximum(spread, 0.06), 0.5, 2))
         self._varying = torch.from_numpy(spread > 0.01).to(device)
         self._unit_weights = torch.from_numpy(weights.astype(np.float32)).to(device)

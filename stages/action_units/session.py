@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.errors import TrainingError, UsageError, WeightsError
 from singanimation.stages.action_units.network import AlignerNetwork, AUNetwork
 
@@ -70,7 +71,10 @@ class TrainSettings:
 
 @dataclass
 class Session:
-    """A training's state: what a checkpoint holds, and the networks trained so far."""
+    """A training's state: what a checkpoint holds, and the networks trained so far.
+
+    ``data`` digests the files that are trained on.
+    """
 
     settings: TrainSettings
     phase: str = ""
@@ -78,23 +82,27 @@ class Session:
     averages: dict[str, nn.Module] = field(default_factory=dict)
     network: nn.Module | None = None
     optimizer: torch.optim.Optimizer | None = None
+    data: str = ""
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint that ``TrainSettings.resume`` takes (and a later torch loads with weights_only)."""
+        """Write a checkpoint that ``TrainSettings.resume`` takes (and a later torch loads with weights_only).
+
+        It appears whole or not at all. Raises TrainingError before the first step, MachineError for the disk.
+        """
         if self.network is None or self.optimizer is None:
             raise TrainingError("a training that has not begun has no checkpoint.")
         state = {
             "version": CHECKPOINT_VERSION,
             "recipe": json.dumps(self.settings.recipe(), sort_keys=True),
+            "data": self.data,
             "phase": self.phase,
             "step": self.step,
             "averages": {name: network.state_dict() for name, network in self.averages.items()},
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        partial = path.with_name(path.name + ".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        with atomic_file(path) as file:
+            torch.save(state, file)
 
 
 @dataclass(frozen=True)
@@ -121,8 +129,8 @@ def new_network(phase: str) -> nn.Module:
     return AUNetwork() if phase == "action_units" else AlignerNetwork()
 
 
-def load_checkpoint(path: Path, settings: TrainSettings) -> dict:
-    """Read a checkpoint; raises WeightsError when it is none, or one of another recipe."""
+def load_checkpoint(path: Path, settings: TrainSettings, data: str) -> dict:
+    """Read a checkpoint; raises WeightsError when it is none, or one of another recipe, or of other ``data``."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         version, recipe = state["version"], state["recipe"]
@@ -131,5 +139,11 @@ def load_checkpoint(path: Path, settings: TrainSettings) -> dict:
     if version != CHECKPOINT_VERSION:
         raise WeightsError(f"{path} is a checkpoint of version {version}, this program writes {CHECKPOINT_VERSION}.")
     if recipe != json.dumps(settings.recipe(), sort_keys=True):
-        raise WeightsError(f"{path} was written with other settings; resume with the same ones: {recipe}.")
+        raise WeightsError(
+            f"{path} was written with other settings; resume with the same ones, or delete it to start anew: {recipe}."
+        )
+    if state.get("data", data) != data:
+        raise WeightsError(
+            f"{path} is of a training on other faces; give the same --input and --warped, or delete it to start anew."
+        )
     return state

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from singanimation.pipeline.errors import DatasetError, TrainingError
+from singanimation.pipeline.weights import file_sha256
 from singanimation.stages.action_units.aligner_objective import AlignerObjective
 from singanimation.stages.action_units.alignment import calibrate
-from singanimation.stages.action_units.data import load_training_faces, load_wide_faces
+from singanimation.stages.action_units.data import check_landmarks, load_training_faces, load_wide_faces
 from singanimation.stages.action_units.objectives import AUObjective, Objective
 from singanimation.stages.action_units.session import (
     PHASES,
@@ -74,7 +75,9 @@ def _one_step(objective: Objective, session: Session, total: int) -> tuple[float
     update_average(session.averages[phase], objective.network, decay)
     value = float(loss.detach())
     if not np.isfinite(value):
-        raise TrainingError(f"the loss of {phase} is {value} at step {session.step}; try a lower learning rate.")
+        raise TrainingError(
+            f"The loss of {phase} is {value} at step {session.step}: check the faces' AUs and landmarks."
+        )
     return value, parts
 
 
@@ -132,19 +135,28 @@ def _train_phase(session: Session, phase: str, state: dict | None, validate: Val
             losses, sums = [], {}
 
 
+def _digest(settings: TrainSettings) -> str:
+    """Digest the files that are trained on; missing ones are told where they are read."""
+    paths = [path for path in (settings.faces, settings.warped) if path is not None and path.is_file()]
+    return " ".join(file_sha256(path)[:16] for path in paths)
+
+
 def train_action_units(settings: TrainSettings, validate: Validate | None = None) -> Iterator[Progress]:
     """Train the AU network, then the aligner, and yield progress every ``report_every`` steps.
 
     The trained networks are ``progress.session.averages["action_units"]`` and ``["aligner"]``;
     ``weights.save_weights`` takes them. ``validate(phase, network)`` is called every ``validate_every`` steps,
     its result handed on in the progress. The same settings, data and library versions give the same weights,
-    whether or not the training was interrupted and resumed. Raises TrainingError when the loss is not finite.
+    whether or not the training was interrupted and resumed. Raises TrainingError when the loss is not finite,
+    DatasetError for faces that cannot teach what is asked, WeightsError for a checkpoint of another training.
     """
-    session = Session(settings)
+    if "aligner" in settings.phases:
+        check_landmarks(settings.faces)  # now, not when the first network is done
+    session = Session(settings, data=_digest(settings))
     phases = list(dict.fromkeys(phase for phase in PHASES if phase in settings.phases))
     state = None
     if settings.resume is not None:
-        state = load_checkpoint(settings.resume, settings)
+        state = load_checkpoint(settings.resume, settings, session.data)
         done = phases[: phases.index(state["phase"])]
         for phase in done:
             session.averages[phase] = new_network(phase).eval().requires_grad_(False)

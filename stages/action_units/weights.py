@@ -10,9 +10,10 @@ from typing import Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.stages.action_units.network import AlignerNetwork, AUNetwork
 
@@ -66,7 +67,8 @@ def write_weights(
     """Write both networks to a safetensors file and return its digest (16 hex digits).
 
     ``recipe`` (``TrainSettings.recipe()``) goes into the metadata, with its own digest. The same tensors and
-    recipe give the same bytes. Raises WeightsError when a weight does not fit half precision.
+    recipe give the same bytes. Raises WeightsError when a weight does not fit half precision, MachineError for the
+    disk.
     """
     tensors = _packed(action_units, "action_units")
     if aligner is not None:
@@ -83,9 +85,8 @@ def write_weights(
     }
     # One entry only: safetensors writes several in an order that changes from run to run.
     metadata = {_METADATA: json.dumps(about, sort_keys=True)}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata)
-    partial.replace(path)
+    with atomic_file(path) as file:
+        file.write(save(tensors, metadata))  # save_file's own files only their owner may read
     return file_digest(path)
 
 
@@ -132,7 +133,10 @@ def _fill(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: 
             raise WeightsError(f"{path} has no tensor {prefix}.{name} of shape {tuple(value.shape)}; it is damaged.")
         state[name] = stored.to(value.dtype)
         if name.endswith(_IN_BYTES):
-            state[name] *= tensors[f"{prefix}.{name}.scale"]
+            scale = tensors.get(f"{prefix}.{name}.scale")
+            if scale is None or scale.shape != (len(value), 1):
+                raise WeightsError(f"{path} has no scale for its tensor {prefix}.{name}; it is damaged.")
+            state[name] *= scale
     network.load_state_dict(state)
     network.eval().requires_grad_(False)
 
@@ -151,7 +155,7 @@ def load_weights(path: Path | None = None, device: str | torch.device = "cpu") -
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read as safetensors ({error}).") from error
-    if about.get("format") != FORMAT or about.get("version") != VERSION:
+    if not isinstance(about, dict) or about.get("format") != FORMAT or about.get("version") != VERSION:
         raise WeightsError(f"{path} is no weights file of the embedded AU estimator, version {VERSION}.")
     action_units, aligner = AUNetwork(), None
     _fill(action_units, tensors, "action_units", path)
@@ -160,7 +164,7 @@ def load_weights(path: Path | None = None, device: str | torch.device = "cpu") -
         _fill(aligner, tensors, "aligner", path)
         aligner.to(device=device, memory_format=torch.channels_last)
     action_units.to(device=device, memory_format=torch.channels_last)
-    return EmbeddedWeights(action_units, aligner, about["recipe"], file_digest(path))
+    return EmbeddedWeights(action_units, aligner, about.get("recipe", {}), file_digest(path))
 
 
 def load_network(device: str | torch.device = "cpu", path: Path | None = None) -> AUNetwork:

@@ -8,7 +8,12 @@ import pytest
 import torch
 
 from singanimation.pipeline.errors import DatasetError, UsageError, WeightsError
-from singanimation.stages.action_units.data import TO_CROP_WITH_MARGIN, load_faces, load_training_faces
+from singanimation.stages.action_units.data import (
+    TO_CROP_WITH_MARGIN,
+    decode_picture,
+    load_faces,
+    load_training_faces,
+)
 from singanimation.stages.action_units.framing import apply
 from singanimation.stages.action_units.objectives import concordance, mirrored_names
 from singanimation.stages.action_units.training import TrainSettings, train_action_units
@@ -53,6 +58,11 @@ def warped(tmp_path_factory):
     path = tmp_path_factory.mktemp("warped") / "warped.parquet"
     pq.write_table(table, path)
     return path
+
+
+def _with_column(path, name: str, values: list) -> pa.Table:
+    table = pq.read_table(path)
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(values, pa.list_(pa.float32())))
 
 
 def _settings(faces, warped=None, **changes) -> TrainSettings:
@@ -169,11 +179,47 @@ def test_a_missing_column_is_named(tmp_path):
         load_faces(tmp_path / "bad.parquet", "train")
 
 
-def test_a_damaged_picture_is_named_by_its_row(tmp_path):
-    table = pa.table({"image": [b"x"], "split": ["train"], "action_units": [np.zeros(17, np.float32)]})
+@pytest.mark.parametrize("picture", [b"x", b"", None, {"bytes": b"x", "path": "x.png"}])
+def test_a_damaged_picture_is_named_by_its_row(tmp_path, picture):
+    table = pa.table({"image": [picture], "split": ["train"], "action_units": [np.zeros(17, np.float32)]})
     pq.write_table(table, tmp_path / "bad.parquet")
     with pytest.raises(DatasetError, match="row 0.*no picture"):
         load_faces(tmp_path / "bad.parquet", "train")
+
+
+def test_a_picture_of_another_size_is_refused_by_its_head_alone(monkeypatch):
+    data = _picture(np.random.default_rng(0), 300)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(DatasetError, match="a picture of 300x300, expected one of 256x256"):
+        decode_picture(data, 256, "faces.parquet, row 3")
+
+
+@pytest.mark.parametrize(("column", "width"), [("action_units", 17), ("landmarks", 956)])
+@pytest.mark.parametrize("values", [[[0.1] * 5] * 12, [None] * 12])
+def test_rows_without_the_right_count_of_numbers_are_refused(faces, tmp_path, column, width, values):
+    pq.write_table(_with_column(faces, column, values), tmp_path / "bad.parquet")
+    with pytest.raises(DatasetError, match=f"{column} must be {width} numbers in every row"):
+        load_faces(tmp_path / "bad.parquet", "train")
+
+
+def test_landmarks_that_the_aligner_lacks_are_missed_before_the_first_step(faces, tmp_path):
+    pq.write_table(pq.read_table(faces).drop(["landmarks"]), tmp_path / "bare.parquet")
+    with pytest.raises(DatasetError, match="lacks the column landmarks"):
+        next(train_action_units(_settings(tmp_path / "bare.parquet")))
+
+
+def test_faces_that_all_have_the_same_action_units_are_refused(faces, tmp_path):
+    pq.write_table(_with_column(faces, "action_units", [[0.1] * 17] * 12), tmp_path / "same.parquet")
+    with pytest.raises(DatasetError, match="the same action units"):
+        next(train_action_units(_settings(tmp_path / "same.parquet")))
+
+
+def test_a_checkpoint_of_other_faces_is_refused(faces, warped, trained, tmp_path):
+    _, folder = trained
+    pq.write_table(pq.read_table(faces).slice(1), tmp_path / "fewer.parquet")
+    for data in ((tmp_path / "fewer.parquet", warped), (faces, None)):
+        with pytest.raises(WeightsError, match="on other faces"):
+            next(train_action_units(_settings(*data, resume=folder / "aligner.ckpt")))
 
 
 def test_an_absent_split_is_named(faces):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from singanimation.pipeline.errors import WeightsError
@@ -34,6 +35,25 @@ def test_the_same_networks_give_the_same_bytes(networks, tmp_path):
     digests = [write_weights(tmp_path / name, *networks, {"seed": 3}) for name in ("a", "b")]
     assert digests[0] == digests[1]
     assert digests[0] != write_weights(tmp_path / "c", *networks, {"seed": 4})
+
+
+def test_whoever_may_read_other_files_may_read_the_weights(networks, tmp_path):
+    (tmp_path / "other").write_bytes(b"")
+    write_weights(tmp_path / "w.safetensors", networks[0], None, {})
+    assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_file_without_a_scale_or_with_a_strange_card_is_refused(networks, tmp_path):
+    write_weights(tmp_path / "w.safetensors", networks[0], None, {})
+    with safe_open(tmp_path / "w.safetensors", "pt") as file:
+        card, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file({k: v for k, v in tensors.items() if not k.endswith(".scale")}, tmp_path / "scale.safetensors", card)
+    with pytest.raises(WeightsError, match="no scale"):
+        load_weights(tmp_path / "scale.safetensors")
+    save_file(tensors, tmp_path / "card.safetensors", {"singanimation": "[]"})
+    with pytest.raises(WeightsError, match="no weights file of the embedded"):
+        load_weights(tmp_path / "card.safetensors")
 
 
 def test_an_au_network_alone_can_be_saved(networks, tmp_path):
