@@ -11,7 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from singanimation.pipeline.errors import WeightsError
+from singanimation.pipeline.atomic import atomic_file
+from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.pipeline.untrusted import shown
 from singanimation.pipeline.weights import file_sha256
 from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
@@ -44,10 +45,11 @@ def save_generator(
     card: Mapping[str, str],
     dtype: torch.dtype = torch.float16,
 ) -> None:
-    """Write ``network``'s weights as safetensors of ``dtype`` to ``path`` (temporary name, then renamed).
+    """Write ``network``'s weights as safetensors of ``dtype`` to ``path``, whole or not at all.
 
     ``options`` are the constructor's arguments; ``card`` is free text (recipe, command, data, licences). The same
-    network, options and card give the same bytes.
+    network, options and card give the same bytes. Raises TrainingError for weights that are no numbers in ``dtype``,
+    MachineError for the disk.
     """
     name = next((key for key, kind in _ARCHITECTURES.items() if type(network) is kind), None)
     if name is None:
@@ -55,10 +57,12 @@ def save_generator(
     about = {**card, "format": FORMAT, "architecture": name, "options": json.dumps(dict(options), sort_keys=True)}
     # One entry only: safetensors writes several in an order that changes from run to run.
     metadata = {_METADATA: json.dumps(about, sort_keys=True)}
-    temporary = path.with_name(path.name + ".tmp")
     weights = {key: _stored(value, dtype) for key, value in network.state_dict().items()}
-    temporary.write_bytes(save(weights, metadata))  # save_file's own files only their owner may read
-    temporary.replace(path)
+    unfit = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if unfit:
+        raise TrainingError(f"The generator's {unfit[0]} is no number any more; {path} was not written.")
+    with atomic_file(path) as file:
+        file.write(save(weights, metadata))  # save_file's own files only their owner may read
 
 
 def load_generator(path: Path | None = None, device: str = "cpu") -> LoadedGenerator:
@@ -87,12 +91,14 @@ def _load(path: Path, device: str) -> LoadedGenerator:
 
 
 def _build(path: Path, about: Mapping[str, str], state: Mapping[str, Tensor]) -> nn.Module:
-    kind = _ARCHITECTURES.get(about.get("architecture", ""))
+    kind = _ARCHITECTURES.get(str(about.get("architecture")))
     if about.get("format") != FORMAT or kind is None:
         raise WeightsError(f"{path} is a safetensors file, but not a generator written by `augment train ganimation`.")
     weights = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     try:
-        options = json.loads(about["options"])
+        options = dict(json.loads(about["options"]))
+        if options.get("blocks", 0) > len(weights):  # even without weights, so many modules would fill the memory
+            raise ValueError("it claims more blocks than it has tensors")
         with torch.device("meta"):  # shapes alone: nothing is allocated before the weights are known to fit
             wanted = {key: value.shape for key, value in kind(**options).state_dict().items()}
         unfit = sorted(key for key in wanted.keys() | weights.keys() if wanted.get(key) != _shape(weights.get(key)))
@@ -114,7 +120,7 @@ def read_about(path: Path) -> dict[str, str]:
         return metadata if "architecture" in metadata else {}  # files of earlier versions: one entry a word
     try:
         about = json.loads(metadata[_METADATA])
-    except ValueError:
+    except (ValueError, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise WeightsError(f"{path} has a card that cannot be read; is it one of ours?")

@@ -104,16 +104,19 @@ def learning_rate_at(done: float, step: int, peak: float) -> float:
 def train(settings: TrainSettings, objective: Objective, resume: Mapping[str, Any] | None = None) -> Iterator[Progress]:
     """Train and yield after every step. Raises TrainingError on NaN or saturated attention.
 
-    ``resume`` is a former ``Progress.state``: the training goes on exactly there.
+    ``resume`` is a former ``Progress.state``: the training goes on exactly there. Raises WeightsError when it is none.
     """
     average = copy.deepcopy(objective.generator).requires_grad_(False).eval()
     random = torch.Generator().manual_seed(settings.seed)
     first, losses, saturated = 0, {}, 0
     if resume is not None:
-        objective.load_state_dict(resume["objective"])
-        average.load_state_dict(resume["average"])
-        random.set_state(resume["random"])
-        first, losses = int(resume["step"]), dict(resume["losses"])
+        try:
+            objective.load_state_dict(resume["objective"])
+            average.load_state_dict(resume["average"])
+            random.set_state(resume["random"])
+            first, losses = int(resume["step"]), dict(resume["losses"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
+            raise WeightsError("The checkpoint is not of such a training; delete it, or give --no-resume.") from None
     began = time.monotonic()
     for step in range(first, settings.steps):
         done = step / settings.steps
@@ -159,5 +162,7 @@ def initial_weights(network: nn.Module, path: Path | None) -> None:
         return
     try:
         network.load_state_dict(load_generator(path).network.state_dict())
-    except RuntimeError as error:
-        raise WeightsError(f"--init {path} has another shape than this recipe: {str(error).splitlines()[0]}") from None
+    except RuntimeError:
+        raise WeightsError(
+            f"--init {path} is another generator than --recipe and --width make; give those it was trained with."
+        ) from None

@@ -167,6 +167,24 @@ def test_a_saved_generator_edits_as_before_and_carries_its_card(tmp_path: Path) 
     assert np.array_equal(first, ExpressionEditor.load(path).edit(crop, source, target).pictures)
 
 
+@pytest.mark.parametrize("value", [float("nan"), 1e9])
+def test_a_generator_that_is_no_number_is_not_saved_over_the_last_good_one(value: float, tmp_path: Path) -> None:
+    network, path = GeometryGenerator((8, 8, 8), blocks=1), tmp_path / "generator.safetensors"
+    save_generator(path, network, {"widths": [8, 8, 8], "blocks": 1}, {})
+    before = path.read_bytes()
+    with torch.no_grad():
+        network.stem.weight[0, 0] = value
+    with pytest.raises(TrainingError, match="stem.weight is no number"):
+        save_generator(path, network, {"widths": [8, 8, 8], "blocks": 1}, {})
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_state_of_another_training_is_refused(faces: TrainingFaces) -> None:
+    for state in ({"step": 1}, {"step": 1, "objective": {"generator": {}}}):
+        with pytest.raises(WeightsError, match="--no-resume"):
+            next(train(SMALL, _objective(SMALL, faces), state))
+
+
 def test_an_edit_to_the_sources_own_units_returns_its_bytes() -> None:
     crop = np.random.default_rng(1).integers(0, 255, (128, 128, 3), np.uint8)
     source = np.random.default_rng(2).uniform(0, 1, 17).astype(np.float32)
@@ -185,6 +203,9 @@ def test_damaged_and_foreign_checkpoints_are_refused_by_name(tmp_path: Path) -> 
         load_generator(path)
     save_generator(path, GeometryGenerator((8, 8, 8), blocks=1), {"widths": [16, 8, 8], "blocks": 1}, {})
     with pytest.raises(WeightsError, match="does not fit"):
+        load_generator(path)
+    save_generator(path, GeometryGenerator((8, 8, 8), blocks=1), {"widths": [8, 8, 8], "blocks": 10**12}, {})
+    with pytest.raises(WeightsError, match="more blocks than it has tensors"):
         load_generator(path)
     path.write_bytes(b"\x80\x04\x95not a tensor")
     with pytest.raises(WeightsError, match="no readable safetensors"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
-from singanimation.pipeline.errors import OutputError, UsageError
+from singanimation.pipeline.errors import MachineError, OutputError, UsageError
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.framing import CROP_SIZE
 from singanimation.pipeline.weights import file_sha256
@@ -33,6 +33,8 @@ def import_generator(path: Path, output: Path, *, picture_statistics: bool = Fal
         output.parent.mkdir(parents=True, exist_ok=True)
         save_generator(output, converted.network, converted.options, card, torch.float32)
         output.with_suffix(".md").write_text(_markdown(output, card), encoding="utf-8")
+    except MachineError as error:
+        raise OutputError(str(error)) from error
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{output} could not be written ({error}).") from error
     return card
