@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from singanimation.manifests.write import atomic_file
 from singanimation.pipeline.expressions import AU_INDEX, EMOTIONS, NOT_EXPRESSIVE, PROTOTYPES
 
 MAGNIFIED = 1.5
@@ -93,8 +94,8 @@ def _write(path: Path, headings: Sequence[str], rows: Sequence[Sequence[np.ndarr
 
 def _save(path: Path, sheet: np.ndarray, magnified: float) -> None:
     sheet = cv2.resize(sheet, None, fx=magnified, fy=magnified, interpolation=cv2.INTER_CUBIC)
-    path.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
     if not done:
         raise ValueError(f"{path.name} could not be encoded.")
-    path.write_bytes(data.tobytes())
+    with atomic_file(path) as file:
+        file.write(data.tobytes())

@@ -1,12 +1,14 @@
 """The losses of a training as it goes: CSV, a chart (PNG), and TensorBoard where it is installed."""
 
 import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from singanimation.manifests.write import atomic_file, disk_fault
 from singanimation.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,14 +20,16 @@ _LEFT_OUT = ("step", "seconds")
 
 
 class TrainingLog:
-    """Appends to ``output`` with the suffix .csv; rows after ``step`` (where a training resumes) are dropped."""
+    """Appends to ``output`` with the suffix .csv; rows after ``step`` (where a training resumes) are dropped.
+
+    Raises UsageError where a table of that name is no log, MachineError for the disk.
+    """
 
     def __init__(self, output: Path, step: int) -> None:
         self.path = output.with_suffix(".csv")
         self.chart = output.with_name(output.stem + ".losses.png")
-        self._rows: list[dict[str, str]] = []
-        if step and self.path.is_file():
-            self._rows = _rows_up_to(self.path, step)
+        # read even where nothing of it is kept: a table that is no log is not written over
+        self._rows = _rows_up_to(self.path, step) if self.path.is_file() else []
         self._write("w", self._rows)
         self._board = _tensorboard(output.with_name(output.stem + ".tensorboard"), step)
 
@@ -45,23 +49,34 @@ class TrainingLog:
         if self._rows:
             done, data = cv2.imencode(".png", _chart(self._rows))
             if done:
-                self.chart.write_bytes(data.tobytes())
+                with atomic_file(self.chart) as file:
+                    file.write(data.tobytes())
 
     def _write(self, mode: str, rows: list[dict[str, str]]) -> None:
         names = list(dict.fromkeys(name for row in self._rows for name in row))
-        with self.path.open(mode, newline="") as file:
-            writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
-            if mode == "w" and names:
-                writer.writeheader()
-            writer.writerows(rows)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+        if mode == "w" and names:
+            writer.writeheader()
+        writer.writerows(rows)
+        if mode == "w":
+            with atomic_file(self.path) as file:
+                file.write(text.getvalue().encode())
+            return
+        try:
+            with self.path.open("a", newline="") as log:
+                log.write(text.getvalue())
+        except OSError as error:
+            raise disk_fault(self.path, error) from error
 
 
 def _rows_up_to(path: Path, step: int) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         try:
+            # a kill while a row was written leaves it short: its values are None
             return [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)
-                    if int(row["step"]) <= step]  # fmt: skip
-        except (KeyError, TypeError, ValueError):
+                    if int(row["step"]) <= step and None not in row.values()]  # fmt: skip
+        except (KeyError, TypeError, ValueError, csv.Error):
             raise UsageError(f"{path} is no log of a training; move it away, or give another --output.") from None
 
 

@@ -53,13 +53,13 @@ def open_run(settings: Settings) -> Iterator[Run]:
     Raises OutputError when the folder cannot be written, or another run holds it (and says which).
     """
     output = settings.output_folder.absolute()
-    _make_folder(output)
+    make_folder(output)
     with hold_output(output):
         started = datetime.now(UTC)
         run_id = make_run_id(settings, started)
         folder = output / "runs" / run_id
-        _make_folder(folder)
-        _make_folder(output / "manifest")
+        make_folder(folder)
+        make_folder(output / "manifest")
         try:
             _write_json(folder / "settings.json", settings.model_dump(mode="json"))
             handler = logging.FileHandler(folder / "log", encoding="utf-8")
@@ -119,7 +119,7 @@ def human_bytes(count: float) -> str:
 def hold_output(output: Path) -> Iterator[None]:
     """Hold the folder's lock; the file beside it says who holds it (only a note: the lock is the truth)."""
     note = output / "runs" / "holder.json"
-    _make_folder(note.parent)
+    make_folder(note.parent)
     lock = FileLock(output / "runs" / ".lock", timeout=0)
     try:
         lock.acquire()
@@ -147,7 +147,8 @@ def _holder(note: Path) -> str:
         return "another run"
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder to write into. Raises OutputError where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

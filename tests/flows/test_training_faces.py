@@ -4,13 +4,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from skimage import data
 from typer.testing import CliRunner
 
-from singanimation.flows import training_faces
+from singanimation.flows import training_faces, training_search
 from singanimation.flows.train import app, run_training
 from singanimation.flows.training_faces import FEWEST_FACES, PreparedFaces, prepare_faces
 from singanimation.flows.training_log import TrainingLog
@@ -59,7 +62,7 @@ def test_faces_are_found_framed_and_measured(prepared: tuple) -> None:
 
 def test_a_second_start_finds_nothing_anew(prepared: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
     faces, _, folder, kept = prepared
-    monkeypatch.setattr(training_faces, "find_chunk", lambda sources: pytest.fail("sought again"))
+    monkeypatch.setattr(training_search, "find_chunk", lambda sources: pytest.fail("sought again"))
     again = prepare_faces(str(folder), kept, 1, lambda text: None)
     np.testing.assert_array_equal(again.train.pictures, faces.train.pictures)
 
@@ -67,7 +70,7 @@ def test_a_second_start_finds_nothing_anew(prepared: tuple, monkeypatch: pytest.
 def test_an_interrupted_search_goes_on_with_the_next_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = portraits(tmp_path / "pictures", FEWEST_FACES)
     monkeypatch.setattr(training_faces, "_CHUNK", 4)
-    real, calls = training_faces.find_chunk, []
+    real, calls = training_search.find_chunk, []
 
     def interrupted(sources: list) -> dict:
         calls.append(len(sources))
@@ -75,7 +78,7 @@ def test_an_interrupted_search_goes_on_with_the_next_chunk(tmp_path: Path, monke
             raise KeyboardInterrupt
         return real(sources)
 
-    monkeypatch.setattr(training_faces, "find_chunk", interrupted)
+    monkeypatch.setattr(training_search, "find_chunk", interrupted)
     with pytest.raises(KeyboardInterrupt):
         prepare_faces(str(folder), tmp_path / "faces", 1, lambda text: None)
     said: list[str] = []
@@ -92,6 +95,21 @@ def test_too_few_faces_are_refused_in_a_sentence(tmp_path: Path) -> None:
         prepare_faces(str(folder), tmp_path / "faces", 1, lambda text: None)
 
 
+@pytest.mark.parametrize(("count", "landmark", "words"), [(7, 0.5, "7 usable faces"), (8, np.nan, "no numbers")])
+def test_a_parquet_that_cannot_be_trained_on_is_refused(
+    count: int, landmark: float, words: str, tmp_path: Path
+) -> None:
+    grey = cv2.imencode(".png", np.full((256, 256, 3), 90, np.uint8))[1].tobytes()
+    table = pa.table({
+        "image": [grey] * count, "split": ["train"] * count, "face_id": [str(n) for n in range(count)],
+        "landmarks": [np.full(956, landmark, np.float32)] * count,
+        "action_units": [np.zeros(17, np.float32)] * count,
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "faces.parquet")
+    with pytest.raises(DatasetError, match=words):
+        prepare_faces(str(tmp_path / "faces.parquet"), tmp_path / "faces", 1, lambda text: None)
+
+
 def test_a_training_writes_what_it_says_and_resumes_only_as_itself(prepared: tuple, tmp_path: Path) -> None:
     output = tmp_path / "own.safetensors"
     for _ in run_training(SMALL, prepared[0], output, minutes=0, name="pictures"):
@@ -103,9 +121,9 @@ def test_a_training_writes_what_it_says_and_resumes_only_as_itself(prepared: tup
     for name in ("own.csv", "own.png", "own.losses.png", "own.checkpoint.pt"):
         assert (tmp_path / name).stat().st_size > 0
     with pytest.raises(UsageError, match="batch_size 2 .now 3.*--no-resume"):
-        next(run_training(replace(SMALL, batch_size=3), prepared[0], output))
+        next(run_training(replace(SMALL, batch_size=3), prepared[0], output, name="pictures"))
     with pytest.raises(UsageError, match="all 3 steps are done"):
-        next(run_training(SMALL, prepared[0], output))
+        next(run_training(SMALL, prepared[0], output, name="pictures"))
 
 
 def test_the_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
@@ -124,14 +142,40 @@ def test_the_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "g.losses.png").size == (3 * 380, 170)
 
 
+def test_the_log_is_not_written_over_another_table_and_drops_a_half_written_row(tmp_path: Path) -> None:
+    table = tmp_path / "g.csv"
+    table.write_text("image,label\na.png,happiness\n")
+    with pytest.raises(UsageError, match="no log of a training"):
+        TrainingLog(tmp_path / "g.safetensors", 0)
+    assert table.read_text().endswith("a.png,happiness\n")
+    table.write_text("step,seconds,pixels\n100,1.0,0.5\n20")
+    TrainingLog(tmp_path / "g.safetensors", 100)
+    assert table.read_text() == "step,seconds,pixels\n100,1.0,0.5\n"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [(["--recipe", "magic"], "geometry or paper"), (["--output", "g.pt"], ".safetensors"),
-     (["--input", "nowhere"], "no such file or folder")],
+     (["--input", "nowhere"], "no such file or folder"), (["--output", f"{__file__}/g.safetensors"], "Cannot write"),
+     (["--init", "nowhere.safetensors"], "nowhere.safetensors does not exist"),
+     (["--recipe", "paper", "--regression", "2"], "are geometry's")],
 )  # fmt: skip
 def test_mistakes_are_told_before_anything_is_written(options: list[str], words: str, tmp_path: Path) -> None:
     defaults = {"--input": "sample", "--output": str(tmp_path / "g.safetensors"), "--recipe": "geometry"}
     given = defaults | dict(zip(options[::2], options[1::2], strict=True))
     result = CliRunner().invoke(app, ["ganimation", *(part for pair in given.items() for part in pair)])
     assert isinstance(result.exception, UsageError) and words in str(result.exception)
-    assert not list(tmp_path.glob("*.safetensors"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("command", "output"), [("ganimation", ""), ("au", ""), ("au", "a.pt")])
+def test_a_place_that_cannot_be_written_is_told_before_the_training(command: str, output: str, tmp_path: Path) -> None:
+    (tmp_path / "g.safetensors").mkdir()
+    place = tmp_path / (output or "g.safetensors")
+    result = CliRunner().invoke(app, [command, "--input", "sample", "--output", str(place)])
+    assert isinstance(result.exception, UsageError) and f"--output {place}" in str(result.exception)
+
+
+def test_widths_beyond_reason_are_refused_by_the_parser() -> None:
+    assert CliRunner().invoke(app, ["ganimation", "--input", "sample", "--width", "inf"]).exit_code == 2
+    assert CliRunner().invoke(app, ["ganimation", "--input", "sample", "--minutes", "-1"]).exit_code == 2

@@ -1,0 +1,55 @@
+"""A training's checkpoint on disk: whole or absent, read as data, and resumed only by the training that wrote it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from singanimation.manifests.write import atomic_file
+from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.untrusted import shown
+
+if TYPE_CHECKING:
+    from singanimation.flows.training_faces import PreparedFaces
+    from singanimation.stages.ganimation.training import TrainSettings
+
+_SAME = ("recipe", "width", "batch_size", "seed", "steps", "adversarial", "regression")
+
+
+def identity(settings: "TrainSettings", faces: "PreparedFaces", name: str) -> dict[str, str]:
+    """What a checkpoint and the training that resumes it must have in common; ``name`` is the data's.
+
+    The learning rate is not of it: a training that went wrong goes on with a lower one. Nor are device and precision.
+    """
+    same = {field: str(getattr(settings, field)) for field in _SAME}
+    same["init"] = settings.init.name if settings.init else "none"
+    return same | {"faces": f"{len(faces.train.pictures)} of {Path(name).name}"}
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any], same: Mapping[str, str]) -> None:
+    """Write a ``Progress.state`` with its ``identity``. Raises MachineError for the disk."""
+    import torch
+
+    with atomic_file(path) as file:
+        torch.save({**state, "settings": dict(same)}, file)
+
+
+def load_checkpoint(path: Path, same: Mapping[str, str]) -> dict[str, Any]:
+    """Return what ``save_checkpoint`` wrote. Raises WeightsError for what is no checkpoint, UsageError for another's.
+
+    What an older checkpoint does not say is taken to be the same.
+    """
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        step, theirs = int(state["step"]), {**state["settings"]}
+    except Exception as error:  # strange bytes fail in many ways, and so do checkpoints of other trainings
+        reason = shown(f"{type(error).__name__}: {error}".partition("\n")[0])
+        raise WeightsError(f"{path} cannot be resumed from ({reason}); delete it or give --no-resume.") from None
+    differing = [f"{name} {shown(theirs[name])} (now {new})" for name, new in same.items()
+                 if theirs.get(name, new) != new]  # fmt: skip
+    if differing:
+        raise UsageError(f"{path} is of a training with {', '.join(differing)}; give the same options, or --no-resume.")
+    if step >= int(same["steps"]):
+        raise UsageError(f"{path}: all {same['steps']} steps are done; give another --output, or --no-resume.")
+    return state
