@@ -18,7 +18,7 @@ COMMANDS: dict[str, str] = {
     "aus": "Estimate the action units of faces, as CSV.",
     "serve": "Augment on a schedule.",
     "train": "Train the models: `augment train au|ganimation --input FACES`.",
-    "evaluate": "Measure the models, or a finished data set.",
+    "evaluate": "Measure the models: `augment evaluate models --input FACES`.",
     "study": "Ask people: prepare and read a rating study.",
     "verify": "Check a manifest.",
     "compact": "Join a manifest's many parts into few.",

@@ -1,5 +1,7 @@
 """`augment evaluate models`: the figures of the shipped (or other) models on labelled faces."""
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,7 +13,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from singanimation.manifests.write import atomic_file
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.runs import make_folder
 
 if TYPE_CHECKING:
     from singanimation.stages.action_units.data import FaceCrops
@@ -43,13 +47,14 @@ def evaluate_models(
     ] = None,
 ) -> None:
     """Measure the AU estimator against the labels, and the generator's edits by an AU estimator."""
+    _check_files({"--judge": judge, "--ganimation": ganimation})
+    _check_outputs(output, sheets)
     from singanimation.stages.action_units.data import MARGIN, load_warped
     from singanimation.stages.action_units.estimators import EmbeddedEstimator
     from singanimation.stages.action_units.evaluation import evaluate, seen_change
     from singanimation.stages.ganimation.edit import ExpressionEditor
     from singanimation.stages.ganimation.evaluation import EditedFaces, evaluate_units
 
-    _check_files({"--judge": judge, "--ganimation": ganimation})
     data = _labelled(faces, split)
     estimator = EmbeddedEstimator.load()
     bent = load_warped(warped, split) if warped else None
@@ -65,13 +70,17 @@ def evaluate_models(
     figures["edits"] = {"judge": judging.digest, "judge_sees": sees, "generator": editor.digest,
                         "units": [asdict(one) for one in units]}  # fmt: skip
     _show_estimator(figures["estimator"])
-    whose = "another AU network than the generator's" if judge else "the generator's own AU network (optimistic)"
+    whose = (
+        "another AU network than the generator's"
+        if judging.digest != estimator.digest
+        else "the generator's own AU network (optimistic)"
+    )
     _console().print(table_of_edits(units, f"Edits to strength 1 of {len(crops)} faces, judged by {whose}", sees))
     if sheets:
         _write_sheets(sheets, edit, edited)
     if output:
-        output.write_text(json.dumps(figures, indent=2, default=float))
-        _write_csv(output.with_suffix(".csv"), units, sees)
+        _write(output, json.dumps(figures, indent=2, default=float))
+        _write(output.with_suffix(".csv"), _as_csv(units, sees))
 
 
 def _labelled(path: Path, split: str) -> "FaceCrops":
@@ -92,6 +101,16 @@ def _check_files(given: dict[str, Path | None]) -> None:
     for option, path in given.items():
         if path is not None and not path.is_file():
             raise UsageError(f"{option} {path}: no such file.")
+
+
+def _check_outputs(output: Path | None, sheets: Path | None) -> None:
+    """Find out before the work whether there is a place for its outcome. Raises UsageError, OutputError."""
+    if output is not None:
+        if output.suffix.lower() == ".csv" or output.is_dir():
+            raise UsageError(f"--output {output}: name a JSON file; the table goes beside it, as CSV.")
+        make_folder(output.parent)
+    if sheets is not None:
+        make_folder(sheets)
 
 
 def editor_edit(editor: "ExpressionEditor", faces: "EditedFaces") -> "Edit":
@@ -151,13 +170,18 @@ def _cells(one: "UnitFigures", sees: Mapping[str, float | None] | None) -> dict[
     return cells
 
 
-def _write_csv(path: Path, figures: "Sequence[UnitFigures]", sees: Mapping[str, float | None]) -> None:
-    import csv
+def _as_csv(figures: "Sequence[UnitFigures]", sees: Mapping[str, float | None]) -> str:
+    rows = [_cells(one, sees) for one in figures]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["AU"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(_cells(figures[0], sees)), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(_cells(one, sees) for one in figures)
+
+def _write(path: Path, text: str) -> None:
+    with atomic_file(path) as file:
+        file.write(text.encode())
 
 
 def _console() -> Console:
