@@ -1,8 +1,8 @@
 """`augment edit`: expression edits of pictures, one PNG each, and a sheet of all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import typer
@@ -15,11 +15,14 @@ from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES, EMOTIONS, canonical_au, canonical_emotion
 from singanimation.pipeline.pictures import encode_png
 from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, single_target
+from singanimation.pipeline.runs import make_folder
 
 app = typer.Typer(add_completion=False)
 
 AU_STRENGTHS = (0.0, 0.33, 0.66, 1.0)
 _MOST_STEPS = 101
+
+_Item = TypeVar("_Item")
 
 Aim = tuple[str, float, np.ndarray]
 """Name, strength and AU vector (17,) of one edit."""
@@ -37,6 +40,10 @@ class Request:
         self._strengths = strengths
         if not (units or fixed or emotions or to):
             raise UsageError("Say which edits: --aus AU12,AU4|all, --set AU12=0.5, --emotions fear|all, or --to fear.")
+        if to and to in emotions:
+            raise UsageError(f"--emotions and --to both name {to}, and their pictures would have one name; ask twice.")
+        if strengths and not (units or fixed or emotions):
+            raise UsageError("--strengths are those of --aus, --set and --emotions; --to goes by --steps.")
 
     def targets(self, action_units: np.ndarray) -> list[Aim]:
         """Return (name, strength, AU vector (17,)) of each edit, in the order asked for."""
@@ -81,7 +88,8 @@ def edit(
         _units(aus), _settings(fixed), _emotions(emotions), _emotion("--to", to) if to else None, steps,
         _numbers(strengths),
     )  # fmt: skip
-    paths = picture_paths(pictures)
+    paths = picture_paths(pictures, output)
+    make_folder(output)
     from singanimation.flows.models import choose_device, load_face_models
 
     models = load_face_models("auto", ganimation, choose_device(device))
@@ -142,6 +150,11 @@ def _write(path: Path, pixels: np.ndarray, mode: str) -> None:
         file.write(encode_png(pixels, mode))
 
 
+def _once(items: Iterable[_Item]) -> list[_Item]:
+    """What is named twice is made once: the pictures would have one name."""
+    return list(dict.fromkeys(items))
+
+
 def _words(text: str | None) -> list[str]:
     return [word.strip() for word in (text or "").split(",") if word.strip()]
 
@@ -161,11 +174,11 @@ def _emotion(option: str, word: str) -> str:
 
 
 def _units(text: str | None) -> list[str]:
-    return list(AU_NAMES) if _words(text) == ["all"] else [_unit("--aus", word) for word in _words(text)]
+    return list(AU_NAMES) if _words(text) == ["all"] else _once(_unit("--aus", word) for word in _words(text))
 
 
 def _emotions(text: str | None) -> list[str]:
-    return list(EMOTIONS) if _words(text) == ["all"] else [_emotion("--emotions", word) for word in _words(text)]
+    return list(EMOTIONS) if _words(text) == ["all"] else _once(_emotion("--emotions", word) for word in _words(text))
 
 
 def _number(option: str, word: str) -> float:
@@ -179,9 +192,12 @@ def _number(option: str, word: str) -> float:
 
 
 def _numbers(text: str | None) -> list[float] | None:
-    return [_number("--strengths", word) for word in _words(text)] or None
+    return _once(_number("--strengths", word) for word in _words(text)) or None
 
 
 def _settings(text: str | None) -> dict[str, float]:
     pairs = [word.partition("=") for word in _words(text)]
-    return {_unit("--set", name): _number("--set", value) for name, _, value in pairs}
+    names = [_unit("--set", name) for name, _, _ in pairs]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--set {text} names an action unit twice.")
+    return {name: _number("--set", value) for name, (_, _, value) in zip(names, pairs, strict=True)}

@@ -30,12 +30,17 @@ class Face:
     estimator: str = ""
 
 
-def picture_paths(inputs: Sequence[Path]) -> list[Path]:
-    """Return the pictures named, and those below the folders named, sorted within each. Raises UsageError."""
+def picture_paths(inputs: Sequence[Path], output: Path | None = None) -> list[Path]:
+    """Return the pictures named, and those below the folders named, sorted within each. Raises UsageError.
+
+    Where ``output`` lies in one of the folders, what is in it is left out: it is of an earlier run.
+    """
     found: list[Path] = []
     for path in inputs:
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if output is not None and path.resolve() in output.resolve().parents:
+                inside = [p for p in inside if not p.resolve().is_relative_to(output.resolve())]
             if not inside:
                 raise UsageError(f"{path} holds no pictures ({', '.join(sorted(SUFFIXES))}).")
             found += inside

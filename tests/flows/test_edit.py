@@ -69,10 +69,28 @@ def test_action_units_as_csv_and_in_openfaces_names_and_scale(photograph, tmp_pa
 
 def test_set_fixes_units_and_leaves_the_others():
     y = np.full(17, 0.5, np.float32)
-    (name, strength, vector), = Request([], {"AU12": 0.0, "AU25": 1.0}, [], None, 7, None).targets(y)
+    ((name, strength, vector),) = Request([], {"AU12": 0.0, "AU25": 1.0}, [], None, 7, None).targets(y)
     assert (name, strength) == ("AU12=0,AU25=1", 1.0)
     assert vector[AU_INDEX["AU12"]] == 0 and vector[AU_INDEX["AU25"]] == 1
     assert (np.delete(vector, [AU_INDEX["AU12"], AU_INDEX["AU25"]]) == 0.5).all()
+
+
+def test_what_would_write_one_file_twice_is_made_once_or_refused(photograph, tmp_path, capsys):
+    assert augment("edit", photograph, "--output", tmp_path, "--aus", "AU12,au12", "--strengths", "1,1.0") == 0
+    assert "1 edits in" in capsys.readouterr().out
+    for options, words in (
+        (["--emotions", "all", "--to", "fear"], "both name fear"),
+        (["--to", "fear", "--strengths", "0.5"], "--to goes by --steps"),
+        (["--set", "AU12=0,au12=1"], "twice"),
+    ):
+        assert augment("edit", photograph, "--output", tmp_path, *options) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(photograph, tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    assert augment("edit", photograph, "--output", tmp_path / "file", "--emotions", "fear") == 2
+    assert "Cannot write to the output folder" in capsys.readouterr().err
 
 
 def test_pictures_of_the_same_name_do_not_overwrite_each_other(tmp_path):
@@ -81,3 +99,12 @@ def test_pictures_of_the_same_name_do_not_overwrite_each_other(tmp_path):
         Image.new("L", (20, 20)).save(tmp_path / folder / "x.png")
     paths = picture_paths([tmp_path, tmp_path / "a" / "x.png"])
     assert len(paths) == 2 and len(set(unique_names(paths))) == 2
+
+
+def test_an_earlier_runs_edits_below_the_input_are_not_edited_again(tmp_path):
+    for folder in ("a", "edits"):
+        (tmp_path / folder).mkdir()
+        Image.new("L", (20, 20)).save(tmp_path / folder / "x.png")
+    assert picture_paths([tmp_path], tmp_path / "edits") == [tmp_path / "a" / "x.png"]
+    assert picture_paths([tmp_path / "edits" / "x.png"], tmp_path / "edits") == [tmp_path / "edits" / "x.png"]
+    assert picture_paths([tmp_path / "a"], tmp_path) == picture_paths([tmp_path / "a"], tmp_path / "a")
