@@ -59,16 +59,24 @@ def prepare_faces(text: str, folder: Path, workers: int, say: Say) -> PreparedFa
     place = folder / _digest(dataset, estimator)
     if not (place / "faces.json").is_file():
         _find_all(dataset, place, workers, say)
-    about = json.loads((place / "faces.json").read_text())
-    arrays = [np.load(place / f"{name}.npy", mmap_mode="c") for name in _PARTS]
-    train = _training_faces(arrays, slice(0, about["train"]))
+    arrays, count = _kept(place)
+    train = _training_faces(arrays, slice(0, count))
     _check_count(text, len(train.pictures))
-    held_out = arrays[0][about["train"] :]
+    held_out = arrays[0][count:]
     if not len(held_out):
         say(f"{text} has no validation split: the contact sheet shows faces that are trained on.")
     own = any(source.action_units is not None for source in dataset.sources)
     shown = _middle(held_out if len(held_out) else train.pictures)
     return PreparedFaces(train, shown, "openface" if own else estimator, dataset.licence)
+
+
+def _kept(place: Path) -> tuple[list[np.ndarray], int]:
+    """Return the arrays of ``_PARTS`` that were kept, mapped from disk, and how many faces are trained on."""
+    try:
+        count = int(json.loads((place / "faces.json").read_text())["train"])
+        return [np.load(place / f"{name}.npy", mmap_mode="c") for name in _PARTS], count
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{place} is damaged ({error}); delete it, and its faces are found again.") from None
 
 
 def _has_everything(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Faces for training from a user's own folder: found once, kept, told apart by split, and trained on."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,15 @@ def test_a_second_start_finds_nothing_anew(prepared: tuple, monkeypatch: pytest.
     monkeypatch.setattr(training_search, "find_chunk", lambda sources: pytest.fail("sought again"))
     again = prepare_faces(str(folder), kept, 1, lambda text: None)
     np.testing.assert_array_equal(again.train.pictures, faces.train.pictures)
+
+
+def test_faces_that_were_kept_and_are_damaged_are_told_by_their_folder(prepared: tuple, tmp_path: Path) -> None:
+    _, _, folder, kept = prepared
+    shutil.copytree(kept, tmp_path / "faces")
+    (array,) = (tmp_path / "faces").glob("*/landmarks.npy")
+    array.write_bytes(array.read_bytes()[:1000])
+    with pytest.raises(DatasetError, match=f"{array.parent} is damaged .*delete it"):
+        prepare_faces(str(folder), tmp_path / "faces", 1, lambda text: None)
 
 
 def test_an_interrupted_search_goes_on_with_the_next_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
