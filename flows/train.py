@@ -26,13 +26,15 @@ def train_ganimation(
     faces: Annotated[str, typer.Option("--input", help="Faces: anything that `augment --input` takes.")],
     output: OutputOption = Path("ganimation.safetensors"),
     recipe: Annotated[str, typer.Option(help="geometry (what ships) or paper.")] = "geometry",
-    steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = 6000,
-    batch_size: Annotated[int, typer.Option(min=1)] = 12,
+    steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = 7400,
+    batch_size: Annotated[int, typer.Option(min=1)] = 8,
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-8, help="Default: 1e-3 (geometry), 1e-4 (paper).")
     ] = None,
     adversarial: Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")] = 0.0,
-    regression: Annotated[float, typer.Option(min=0, help="Weight of geometry's AU regression.")] = 0.0,
+    regression: Annotated[
+        float | None, typer.Option(min=0, help="Weight of geometry's AU regression (default: 6).")
+    ] = None,
     width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = 1.0,
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -64,6 +66,8 @@ def train_ganimation(
         torch.set_num_threads(threads)
     device = choose_device(device)
     rate = learning_rate if learning_rate is not None else 1e-3 if recipe == "geometry" else 1e-4
+    if regression is None:
+        regression = TrainSettings.regression if recipe == "geometry" else 0.0
     mixed = _gains_from_bfloat16(device) if mixed_precision is None else mixed_precision
     settings = TrainSettings(
         recipe=recipe, steps=steps, batch_size=batch_size, learning_rate=rate, width=width, adversarial=adversarial,
@@ -76,7 +80,7 @@ def train_ganimation(
             typer.echo(_line(progress))
 
 
-def _check_recipe(recipe: str, adversarial: float, regression: float) -> None:
+def _check_recipe(recipe: str, adversarial: float, regression: float | None) -> None:
     if recipe not in ("geometry", "paper"):
         raise UsageError(f"--recipe must be geometry or paper (got {recipe!r}).")
     if recipe == "paper" and (adversarial or regression):

@@ -70,7 +70,7 @@ _ALL = (
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
         package=("singanimation.stages.ganimation", "weights/generator.safetensors"),
-        sha256="1aa804a8a27a624dddfcde0898a643bd356b2f50bc11817132118df206e00287",
+        sha256="6d07aab7f6deb5050e4b830f16b29f8a899ba7d8eeabfff81a677a0f088bb598",
     ),
     Entry(
         name="inception-v3",

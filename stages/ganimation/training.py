@@ -35,19 +35,20 @@ class TrainingFaces(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a generator is trained. ``steps`` are generator steps; the learning rate falls to 0 over them.
+    """How a generator is trained; the defaults are the recipe of the shipped one.
 
-    ``regression`` (geometry recipe) weighs the AU network's reading of what was asked, beyond the teacher's.
+    ``steps`` are generator steps; the learning rate falls to 0 over them. ``regression`` (geometry recipe) weighs the
+    AU network's reading of what was asked, beyond the teacher's picture.
     """
 
     recipe: Literal["geometry", "paper"] = "geometry"
-    steps: int = 6000
-    batch_size: int = 12
+    steps: int = 7400
+    batch_size: int = 8
     learning_rate: float = 1e-3
     width: float = 1.0
     average: float = 0.998
     adversarial: float = 0.0
-    regression: float = 0.0
+    regression: float = 6.0
     seed: int = 0
     device: str = "cpu"
     mixed_precision: bool = False
