@@ -60,7 +60,7 @@ _ALL = (
         size="3.8 MiB",
         file="embedded.safetensors",
         package=("singanimation.stages.action_units", "weights/embedded.safetensors"),
-        sha256="e4d221166966b90b6115d2e44364414e3714fb4a8a57bb0a0c7f4577d9f41203",
+        sha256="a244ac0c1ec4e2e209c57ee11746b82fc686072195327876ac8e516d9850e448",
     ),
     Entry(
         name="generator",
