@@ -113,6 +113,17 @@ def test_au_regression_asks_for_more_where_more_was_asked_and_the_teacher_falls_
     assert _asked_loss(read, torch.full((3, 17), 0.9), start, pairs) == pytest.approx(0.8**2 / 51)
 
 
+def test_au_regression_moves_skin_and_never_paints(faces: TrainingFaces) -> None:
+    objective = _objective(SMALL, faces)
+    pairs = PairSampler(faces, Teacher(), "cpu").draw(6, torch.Generator().manual_seed(3))
+    output = objective.generator(pairs.source, pairs.change)
+    for map_ in (output.attention, output.colour, output.flow):
+        map_.retain_grad()
+    objective._asked_term(pairs, output, torch.zeros(6, 17)).backward()
+    assert output.flow.grad is not None and output.flow.grad.abs().max() > 0
+    assert output.attention.grad is None and output.colour.grad is None
+
+
 def test_the_regression_term_is_logged_where_it_is_on(faces: TrainingFaces) -> None:
     assert "regression" not in _run(replace(SMALL, regression=0.0), faces)[-1].losses
     assert _run(replace(SMALL, regression=2.0), faces)[-1].losses["regression"] > 0
