@@ -70,7 +70,7 @@ _ALL = (
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
         package=("singanimation.stages.ganimation", "weights/generator.safetensors"),
-        sha256="6d07aab7f6deb5050e4b830f16b29f8a899ba7d8eeabfff81a677a0f088bb598",
+        sha256="ced857a2bcda24b3c30f93a664e1acfb91f10144c68adcd2159702c42153f9b9",
     ),
     Entry(
         name="inception-v3",
