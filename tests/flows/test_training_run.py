@@ -59,6 +59,14 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return steps
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_interrupts() -> Iterator[None]:
+    """As at a terminal: a shell that starts the tests in the background has Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def weight(progress: Progress) -> float:
     return float(progress.generator.weight.detach())
 
@@ -79,13 +87,17 @@ def test_ctrl_c_ends_the_step_saves_it_and_the_next_start_goes_on_there(tmp_path
     assert weight(rest[-1]) == weight(whole)
 
 
-def test_a_second_ctrl_c_interrupts_at_once_and_other_threads_are_left_alone() -> None:
+def test_a_second_ctrl_c_interrupts_at_once_and_who_ignores_it_and_other_threads_are_left_alone() -> None:
     with hold_interrupt() as interrupted:
         assert not interrupted()
         signal.raise_signal(signal.SIGINT)
         assert interrupted()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with hold_interrupt() as interrupted:
+        signal.raise_signal(signal.SIGINT)
+        assert not interrupted()
     answers = []
 
     def elsewhere() -> None:
