@@ -15,7 +15,7 @@ from singanimation.flows.identity import Allotment
 from singanimation.flows.wanted import canonical_label
 from singanimation.manifests.scan import ManifestScan
 from singanimation.manifests.summary import summarize
-from singanimation.manifests.write import atomic_file
+from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.balance import Share, balance
 from singanimation.pipeline.choices import plan_choices
 from singanimation.pipeline.errors import OutputError, UsageError

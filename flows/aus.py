@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from singanimation.flows.faces import Face, find_faces, picture_paths, picture_sources, unique_names, warn
-from singanimation.manifests.write import atomic_file
+from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.datasets.openface import attach, nothing_found, read_tables
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
 from singanimation.pipeline.expressions import AU_NAMES

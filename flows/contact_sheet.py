@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from singanimation.manifests.reading import iter_tables
-from singanimation.manifests.write import atomic_file
+from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.pictures import read_picture
 from singanimation.pipeline.records import Source

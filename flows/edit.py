@@ -10,7 +10,7 @@ from PIL import Image
 
 from singanimation.flows.contact_sheet import Block, Tile, write_sheet
 from singanimation.flows.faces import Face, find_faces, picture_paths, warn
-from singanimation.manifests.write import atomic_file
+from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES, EMOTIONS, canonical_au, canonical_emotion
 from singanimation.pipeline.pictures import encode_png

@@ -14,7 +14,7 @@ from singanimation.flows.identity import Identity
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.wanted import State, canonical_label, state_of
 from singanimation.manifests.scan import ManifestScan
-from singanimation.manifests.write import atomic_file
+from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.errors import MachineError
 from singanimation.pipeline.identity import code_version, digest
 from singanimation.pipeline.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from singanimation.manifests.write import atomic_file
+from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.expressions import AU_INDEX, EMOTIONS, NOT_EXPRESSIVE, PROTOTYPES
 
 MAGNIFIED = 1.5

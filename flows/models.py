@@ -123,8 +123,10 @@ def choose_device(device: str) -> str:
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    known = ["cpu", "cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-    if device not in known or (device != "cpu" and not torch.cuda.is_available()):
+    known = ["cpu"]
+    if torch.cuda.is_available():
+        known += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if device not in known:
         raise UsageError(f"--device {device} is not available here; use cpu, or auto.")
     return device
 

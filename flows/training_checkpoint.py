@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from singanimation.manifests.write import atomic_file
+from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.untrusted import shown
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from singanimation.flows.training_search import MARGIN, SIDE, find_all
-from singanimation.manifests.write import atomic_file, disk_fault
+from singanimation.pipeline.atomic import atomic_file, disk_fault
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.runs import make_folder
 

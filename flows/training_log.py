@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from singanimation.manifests.write import atomic_file, disk_fault
+from singanimation.pipeline.atomic import atomic_file, disk_fault
 from singanimation.pipeline.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from singanimation.flows.interrupts import hold_interrupt
-from singanimation.manifests.write import atomic_file
+from singanimation.pipeline.atomic import atomic_file
 
 if TYPE_CHECKING:
     from singanimation.flows.training_faces import PreparedFaces

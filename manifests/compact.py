@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, part_paths
 from singanimation.manifests.schema import SCHEMA
-from singanimation.manifests.write import COMPRESSION, atomic_file, disk_fault, part_name, remove_leftovers
+from singanimation.manifests.write import COMPRESSION, part_name, remove_leftovers
+from singanimation.pipeline.atomic import atomic_file, disk_fault
 from singanimation.pipeline.errors import ManifestError
 
 PLAN = ".compaction.json"

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from singanimation.manifests.reading import iter_tables
 from singanimation.manifests.schema import SCHEMA
-from singanimation.manifests.write import COMPRESSION, atomic_file
+from singanimation.manifests.write import COMPRESSION
+from singanimation.pipeline.atomic import atomic_file
 
 _COLUMNS = ("variant_id", "sifid", "sifid_features", "reason", "image_sha256")
 

@@ -11,9 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from singanimation.manifests.schema import rows_to_table
-from singanimation.pipeline.atomic import atomic_file as atomic_file
-from singanimation.pipeline.atomic import disk_fault as disk_fault
-from singanimation.pipeline.atomic import host as _host
+from singanimation.pipeline.atomic import atomic_file, host
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.identity import digest
 from singanimation.pipeline.records import Row
@@ -74,7 +72,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
             continue
         with suppress(FileNotFoundError):
             stale = time.time() - path.stat().st_mtime > _STALE_SECONDS
-            if stale or (match["host"] == _host() and not being_written(path)):
+            if stale or (match["host"] == host() and not being_written(path)):
                 path.unlink()
                 removed.append(path)
     return removed
@@ -83,7 +81,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
 def being_written(path: Path) -> bool:
     """Return whether a temporary file belongs to another process of this machine that is still there."""
     match = LEFTOVER.match(path.name)
-    return match is not None and match["host"] == _host() and _runs(int(match["pid"]))
+    return match is not None and match["host"] == host() and _runs(int(match["pid"]))
 
 
 def _runs(pid: int) -> bool:

@@ -14,7 +14,7 @@ from singanimation.manifests.exports.image_folder import export_image_folder
 from singanimation.manifests.exports.raf_db import export_raf_db
 from singanimation.manifests.exports.records import Exporter, ExportOptions, ExportReport, records, run_settings
 from singanimation.manifests.exports.webdataset import export_webdataset
-from singanimation.manifests.write import disk_fault
+from singanimation.pipeline.atomic import disk_fault
 from singanimation.pipeline.errors import ManifestError, OutputError, UsageError
 
 EXPORTERS: Mapping[str, Exporter] = {

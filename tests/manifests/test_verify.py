@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from singanimation.manifests import write
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
+from singanimation.pipeline.atomic import host
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.records import Row
 
@@ -121,5 +121,5 @@ def test_leftovers_are_told(output: Path) -> None:
 
 
 def test_a_part_that_a_run_is_writing_right_now_is_no_fault(output: Path) -> None:
-    (output / "manifest" / f".part-a.parquet.{write._host()}~{os.getppid()}~0a.tmp").write_text("half")
+    (output / "manifest" / f".part-a.parquet.{host()}~{os.getppid()}~0a.tmp").write_text("half")
     assert _faults(output) == {}

@@ -12,6 +12,7 @@ import pytest
 
 from singanimation.manifests import write
 from singanimation.manifests.write import part_name, remove_leftovers, write_part
+from singanimation.pipeline.atomic import host
 from singanimation.pipeline.errors import MachineError, ManifestError
 from singanimation.pipeline.records import Row
 
@@ -73,7 +74,7 @@ def test_a_folder_that_cannot_be_made_is_a_fault_of_the_machine(tmp_path: Path, 
 
 def test_a_process_killed_while_writing_leaves_a_file_that_is_cleaned(tmp_path: Path, source_rows: Rows) -> None:
     code = (
-        "import os, signal, pathlib; from singanimation.manifests.write import atomic_file;"
+        "import os, signal, pathlib; from singanimation.pipeline.atomic import atomic_file;"
         f"manager = atomic_file(pathlib.Path({str(tmp_path)!r}) / 'part-a.parquet'); file = manager.__enter__();"
         "file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -88,7 +89,7 @@ def test_a_process_killed_while_writing_leaves_a_file_that_is_cleaned(tmp_path: 
 
 
 def test_a_live_writers_file_and_strangers_files_are_left(tmp_path: Path) -> None:
-    live = tmp_path / f".part-a.parquet.{write._host()}~{os.getppid()}~0a.tmp"
+    live = tmp_path / f".part-a.parquet.{host()}~{os.getppid()}~0a.tmp"
     stranger = tmp_path / ".notes.tmp"
     elsewhere = tmp_path / ".part-a.parquet.another-host~1~0a.tmp"
     for path in (live, stranger, elsewhere):
