@@ -63,7 +63,7 @@ class PairSampler:
         source, target, flow, fill, lids, paint = maps
         back = (torch.rand(count, 1, 1, 1, generator=random) < REVERSED).to(self._device)
         source, target = torch.where(back, target, source), torch.where(back, source, target)
-        change = torch.where(back.view(-1, 1), -change, change)
+        change = torch.where(back.view(-1, 1), self._teacher.undoing(change), change)
         return Pairs(source, target, change, flow, fill, lids, paint, (~back).float())
 
     def _jitter(self, pictures: Tensor, landmarks: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:

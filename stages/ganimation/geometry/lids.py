@@ -11,8 +11,12 @@ from singanimation.stages.ganimation.geometry import landmarks as mesh
 from singanimation.stages.ganimation.geometry.curves import Opening, lookup, opening
 from singanimation.stages.ganimation.geometry.flow import sample_at
 
-WIDE_OPEN = 0.16
-"""Gap between the lids of a wide open eye, face units."""
+OPEN = 0.16
+"""Gap between the lids of an open eye (the median of neutral faces), face units."""
+
+RESTING = (0.05, 0.09, 0.13, 0.145, 0.13, 0.085, 0.035)
+"""Gap that a squint relaxes to, along the lids' ring, face units: of 29 people photographed neutral and with a broad
+smile the same eyes are 0.147 and 0.122 open in the middle."""
 
 WIDEST = 0.28
 """Gap between the lids that nothing opens beyond, face units."""
@@ -58,12 +62,13 @@ def keep_lids_apart(points: Tensor, moves: Tensor, change: Tensor, mirror: Tenso
         rings = {name: _indices(ring, side, points.device) for name, ring in mesh.LID_RINGS.items()}
         upper, lower = rings["upper_lid"], rings["lower_lid"]
         gap = (points[:, lower, 1] - points[:, upper, 1]).clamp(min=0)
-        raised = 0.9 * opening_ * (WIDE_OPEN - gap).clamp(min=0)
+        raised = 0.9 * opening_ * (OPEN - gap).clamp(min=0)
         up = moves[:, upper, 1] * (1 - 0.8 * closing) + raised
         down = moves[:, lower, 1] * (1 - 0.5 * closing)
-        # narrow eyes open less far
-        widening = torch.minimum((WIDEST - gap).clamp(min=0), 0.05 + 0.5 * gap)
-        beyond = (down - up - widening).clamp(min=0)
+        # narrow eyes open less far, and wide only when asked to: there is no iris in the picture for more
+        widening = torch.minimum((WIDEST - gap).clamp(min=0), 0.01 + 0.75 * gap)
+        relaxing = torch.minimum((gap.new_tensor(RESTING) - gap).clamp(min=0.015), widening)
+        beyond = (down - up - torch.lerp(relaxing, widening, _wide(change))).clamp(min=0)
         up, down = up + 0.75 * beyond, down - 0.25 * beyond
         crossing = (up - down - 0.95 * gap).clamp(min=0)
         moves[:, upper, 1] = up - 0.6 * crossing
@@ -71,6 +76,13 @@ def keep_lids_apart(points: Tensor, moves: Tensor, change: Tensor, mirror: Tenso
         moves[:, rings["upper_skin"], 1] += 0.55 * raised
         moves[:, rings["upper_socket"], 1] += 0.2 * raised
     return moves
+
+
+def _wide(change: Tensor) -> Tensor:
+    """How far ``change`` (B, 17) asks for wide eyes rather than for relaxed ones: (B, 1) in 0..1."""
+    raised = change.clamp(min=0)
+    brows = torch.maximum(raised[:, AU_INDEX["AU01"]], raised[:, AU_INDEX["AU02"]])
+    return (2 * raised[:, AU_INDEX["AU05"]] + 0.5 * brows).clamp(max=1)[:, None]
 
 
 def close_lids(pictures: Tensor, landmarks: Tensor, change: Tensor, unit: Tensor, mirror: Tensor) -> LidMap:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
+from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.stages.ganimation.geometry.displacements import joint_displacements, unit_displacements
 from singanimation.stages.ganimation.geometry.eyeballs import still_eyeballs
 from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp
@@ -21,8 +21,9 @@ from singanimation.stages.ganimation.geometry.shading import Shading
 HIGHEST, BEYOND = 0.31, 0.15
 """How far brows rise freely (face units), and what share of more than that: several AUs may ask for it together."""
 
-RELEASE = 0.7
-"""Share of AU04's displacements that its going takes back."""
+RELEASE = {"AU04": 0.7, "AU06": 0.5, "AU07": 0.45}
+"""Share of an AU's displacements that its going takes back (others: all): brows that a frown lets go of rise less than
+a frown lowers them, and what a squint hid of an eye is in no picture."""
 
 PAINTED = 0.08
 """A pixel that differs by this much (of 0..1) from what the flow gives counts as fully painted."""
@@ -68,7 +69,7 @@ class Teacher:
         self._pairs = torch.tensor(pairs, device=device)
         groups = group_members("cpu")[:, self._pairs[:, 0].cpu()]
         self._joint_tables = (groups[:, :, None, None] * joint).to(device)
-        self._frown = torch.arange(len(AU_NAMES), device=device) == AU_INDEX["AU04"]
+        self._release = torch.tensor([RELEASE.get(name, 1.0) for name in AU_NAMES], device=device)
         points, self._mirror = points.to(device), mirror.to(device)
         self._lips = LipRules(points)
         self._flow = DenseFlow(points)
@@ -110,6 +111,10 @@ class Teacher:
         moving = (F.max_pool2d(flow.abs().amax(1, keepdim=True), 3, 1, 1) / 0.25).clamp(0, 1)
         return TeacherEdit(edited, flow, fill, region * moving, F.avg_pool2d(painted, 3, 1, 1), after)
 
+    def undoing(self, change: Tensor) -> Tensor:
+        """Return the change (B, 17) in -1..1 that takes an edit by ``change`` back, as far as one can."""
+        return torch.where(change > 0, -change / self._release, -change * self._release).clamp(-1, 1)
+
     def moves(self, landmarks: Tensor, change: Tensor, frame: FaceFrame | None = None) -> Tensor:
         """Return how each group of AUs (eyes, mouth, free) moves the landmarks: (B, 3, 478, 2) pixels.
 
@@ -119,8 +124,7 @@ class Teacher:
         points = frame.to_face(landmarks)
         both = change[:, self._pairs].clamp(min=0).prod(2)
         joint = torch.einsum("bp,gpnc->gbnc", both, self._joint_tables)
-        # brows that a frown lets go of rise less than a frown lowers them
-        relaxed = torch.where((change < 0) & self._frown, RELEASE * change, change)
+        relaxed = torch.where(change < 0, self._release * change, change)
         eyes, mouth, free = torch.einsum("ba,ganc->gbnc", relaxed, self._tables) + joint
         mouth = mouth + self._lips.moves(points, change, mouth + free)
         eyes = keep_lids_apart(points, _limited(eyes + free), change, self._mirror) - free
