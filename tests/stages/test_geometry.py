@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from drawn_face import SIZE, UNIT, change_of
 from torch import Tensor
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
@@ -15,42 +16,12 @@ from singanimation.stages.ganimation.geometry import (
 )
 from singanimation.stages.ganimation.geometry import landmarks as mesh
 from singanimation.stages.ganimation.geometry.changes import NO_CHANGE
-from singanimation.stages.ganimation.geometry.curves import lookup, opening
+from singanimation.stages.ganimation.geometry.curves import opening
 from singanimation.stages.ganimation.geometry.flow import warp
-from singanimation.stages.ganimation.geometry.lids import eye_chains
 from singanimation.stages.ganimation.geometry.mean_face import mean_landmarks
 from singanimation.stages.ganimation.geometry.regions import EYE_UNITS, MOUTH_UNITS
 
-SIZE = 128
-UNIT = 43.6
 EVERY_UNIT = torch.eye(len(AU_NAMES))
-
-
-@pytest.fixture(scope="module")
-def points() -> Tensor:
-    """The packaged mean face where a crop has it: eye centres at (42.2, 45.1) and (85.8, 45.1), mouth ajar."""
-    return load_mean_landmarks()[None] * UNIT + torch.tensor([64.0, 45.1])
-
-
-@pytest.fixture(scope="module")
-def picture() -> Tensor:
-    """Smooth texture all over, symmetric: every displacement changes it."""
-    x = (torch.arange(SIZE) + 0.5 - SIZE / 2).abs()
-    y = torch.arange(SIZE)[:, None] + 0.5
-    channels = [0.5 + 0.4 * torch.sin(x / 3 + phase) * torch.cos(y / 3.5 + phase) for phase in (0.0, 1.0, 2.0)]
-    return torch.stack(channels)[None]
-
-
-@pytest.fixture(scope="module")
-def teacher() -> Teacher:
-    return Teacher()
-
-
-def change_of(**units: float) -> Tensor:
-    change = torch.zeros(1, len(AU_NAMES))
-    for name, value in units.items():
-        change[0, AU_INDEX[name]] = value
-    return change
 
 
 def near(indices: tuple[int, ...], points: Tensor) -> Tensor:
@@ -113,17 +84,6 @@ def test_the_flow_of_a_mirrored_face_is_the_mirrored_flow(teacher: Teacher, pict
         other = teacher.edit(picture.flip(3), reflected, change).flow.flip(3)
         other[:, 0] *= -1
         assert torch.allclose(flow, other, atol=0.02), name
-
-
-def test_lids_never_cross_whatever_is_asked(teacher: Teacher, points: Tensor) -> None:
-    generator = torch.Generator().manual_seed(0)
-    changes = torch.rand(200, len(AU_NAMES), generator=generator) * 2 - 1
-    changes[0] = change_of(AU07=1.0, AU06=1.0, AU09=1.0, AU04=1.0)
-    moved = points + teacher.moves(points.expand(200, -1, -1), changes).sum(1)
-    mirror = mesh.mirror_of(load_mean_landmarks())
-    for side in (torch.arange(mesh.POINTS), mirror):
-        gap = moved[:, side[list(mesh.LOWER_LID)], 1] - moved[:, side[list(mesh.UPPER_LID)], 1]
-        assert gap.min() > -1e-3
 
 
 def test_inner_lips_never_cross_whatever_is_asked(teacher: Teacher, points: Tensor) -> None:
@@ -201,85 +161,12 @@ def test_a_new_mouth_shows_bright_teeth_over_a_dark_cavity_on_any_skin(teacher: 
         assert 0.3 < teeth < 0.95 and cavity < 0.6 * teeth and cavity < skin
 
 
-def test_closed_eyes_hide_the_eyeball_under_skin_and_leave_a_line_of_lashes(teacher: Teacher, points: Tensor) -> None:
-    plain = torch.full((1, 3, SIZE, SIZE), 0.6)
-    eyes = [opening(points, *chain) for chain in eye_chains(mesh.mirror_of(load_mean_landmarks()))]
-    x, y = torch.meshgrid(torch.arange(SIZE) + 0.5, torch.arange(SIZE) + 0.5, indexing="xy")
-    for iris in (mesh.IRIS_LEFT, mesh.IRIS_RIGHT):
-        centre = points[0, iris]
-        plain[:, 0, ((x - centre[0]) ** 2 + (y - centre[1]) ** 2) < 5**2] = 0.0
-    closed = teacher.edit(plain, points, change_of(AU45=1.0)).picture
-    for eye, iris in zip(eyes, (mesh.IRIS_LEFT, mesh.IRIS_RIGHT), strict=True):
-        column = int(points[0, iris, 0])
-        ball = int(points[0, iris, 1])
-        assert plain[0, 0, ball, column] == 0 and closed[0, 0, ball - 1, column] > 0.35
-        below = closed[0, 1, ball : ball + int(eye.gap) + 2, column]
-        assert below.min() < 0.4
-
-
-def test_a_closed_lid_is_smooth_where_the_open_eye_had_its_crease(teacher: Teacher, points: Tensor) -> None:
-    plain = torch.full((1, 3, SIZE, SIZE), 0.6)
-    eyes = [opening(points, *chain) for chain in eye_chains(mesh.mirror_of(load_mean_landmarks()))]
-    lines = []
-    for eye in eyes:
-        u, v = eye.coordinates(SIZE, SIZE)
-        crease = lookup(eye.upper, u) - 0.10 * UNIT
-        lines.append((v[0] - crease[0]).abs().lt(0.8) & (u[0] > 0.3) & (u[0] < 0.7))
-        plain[:, :, lines[-1]] = 0.2
-    closed = teacher.edit(plain, points, change_of(AU45=1.0)).picture
-    for line in lines:
-        assert line.sum() > 8 and closed[0, 1][line].mean() > 0.5
-
-
 def test_lips_that_fear_stretches_open_like_a_box(teacher: Teacher, points: Tensor) -> None:
     def lowered(**units: float) -> Tensor:
         return teacher.moves(points, change_of(**units)).sum(1)[0, list(mesh.MOUTH_CORNERS), 1].mean() / UNIT
 
     together = lowered(AU20=1.0, AU26=1.0)
     assert together > lowered(AU20=1.0) + lowered(AU26=1.0) + 0.1
-
-
-def test_wide_eyes_keep_a_round_iris_in_its_place(teacher: Teacher, picture: Tensor, points: Tensor) -> None:
-    edit = teacher.edit(picture, points, change_of(AU05=1.0))
-    for iris in (mesh.IRIS_LEFT, mesh.IRIS_RIGHT):
-        x, y = (int(value) for value in points[0, iris])
-        assert edit.flow[0, :, y : y + 2, x - 2 : x + 2].abs().max() < 0.05
-    assert edit.lids.sum() > 50 and edit.painted.sum() > 10
-
-
-def test_brows_rise_less_together_than_apart_and_never_out_of_the_face(teacher: Teacher, points: Tensor) -> None:
-    def highest(**units: float) -> Tensor:
-        return -teacher.moves(points, change_of(**units)).sum(1)[0, list(mesh.BROW), 1].min() / UNIT
-
-    apart = highest(AU01=1.0) + highest(AU02=1.0)
-    assert 0.25 < highest(AU01=1.0, AU02=1.0) < 0.75 * apart
-    assert highest(AU01=1.0, AU02=1.0, AU05=1.0, AU04=-1.0) < 0.42
-
-
-def test_narrow_eyes_open_less_far_than_wide_ones(teacher: Teacher, points: Tensor) -> None:
-    upper, lower = list(mesh.UPPER_LID), list(mesh.LOWER_LID)
-    narrow = points.clone()
-    narrow[:, lower, 1] -= 0.6 * (points[:, lower, 1] - points[:, upper, 1])
-
-    def opened(start: Tensor) -> Tensor:
-        moved = teacher.moves(start, change_of(AU01=1.0, AU02=1.0, AU05=1.0)).sum(1)[0, :, 1]
-        return (moved[lower] - moved[upper]).max() / UNIT
-
-    assert 0.05 < opened(narrow) < opened(points) - 0.02 < 0.15
-
-
-def test_a_squinting_eye_that_opens_shows_the_white_that_the_slit_does_not(teacher: Teacher, points: Tensor) -> None:
-    upper, lower = list(mesh.UPPER_LID), list(mesh.LOWER_LID)
-    narrow = points.clone()
-    narrow[:, lower, 1] -= 0.6 * (points[:, lower, 1] - points[:, upper, 1])
-    dark = torch.full((1, 3, SIZE, SIZE), 0.6)
-    left, right = (narrow[0, index] for index in mesh.EYE_CORNERS)
-    dark[..., int(left[1]) - 4 : int(left[1]) + 4, int(left[0]) : int(right[0])] = 0.15
-    edit = teacher.edit(dark, narrow, change_of(AU01=1.0, AU02=1.0, AU05=1.0))
-    slit = opening(edit.landmarks, *eye_chains(mesh.mirror_of(load_mean_landmarks()))[0])
-    row = int(slit.corner[0, 1] + (slit.upper + slit.lower)[0, 8] / 2)
-    beside = edit.picture[0, :, row, int(left[0] + 0.25 * (right[0] - left[0]))]
-    assert beside.mean() > 0.4 and beside[2] > beside[0]
 
 
 def test_the_warp_reads_where_the_flow_points() -> None:

@@ -1,0 +1,128 @@
+"""Eyes under the geometry teacher, on a drawn mean face: lids, lashes, irises and brows."""
+
+import torch
+from drawn_face import SIZE, UNIT, change_of
+from torch import Tensor
+
+from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
+from singanimation.stages.ganimation.geometry import landmarks as mesh
+from singanimation.stages.ganimation.geometry.curves import lookup, opening
+from singanimation.stages.ganimation.geometry.lids import OPEN, RESTING, eye_chains
+
+UPPER, LOWER = list(mesh.UPPER_LID), list(mesh.LOWER_LID)
+
+
+def squinting(points: Tensor) -> Tensor:
+    """The same face with its lids 40% as far apart."""
+    narrow = points.clone()
+    narrow[:, LOWER, 1] -= 0.6 * (points[:, LOWER, 1] - points[:, UPPER, 1])
+    return narrow
+
+
+def gap(landmarks: Tensor) -> float:
+    """How far the lids are apart in their middle, face units."""
+    return ((landmarks[0, LOWER, 1] - landmarks[0, UPPER, 1]).max() / UNIT).item()
+
+
+def test_lids_never_cross_whatever_is_asked(teacher: Teacher, points: Tensor) -> None:
+    generator = torch.Generator().manual_seed(0)
+    changes = torch.rand(200, len(AU_NAMES), generator=generator) * 2 - 1
+    changes[0] = change_of(AU07=1.0, AU06=1.0, AU09=1.0, AU04=1.0)
+    moved = points + teacher.moves(points.expand(200, -1, -1), changes).sum(1)
+    mirror = mesh.mirror_of(load_mean_landmarks())
+    for side in (torch.arange(mesh.POINTS), mirror):
+        gap = moved[:, side[list(mesh.LOWER_LID)], 1] - moved[:, side[list(mesh.UPPER_LID)], 1]
+        assert gap.min() > -1e-3
+
+
+def test_closed_eyes_hide_the_eyeball_under_skin_and_leave_a_line_of_lashes(teacher: Teacher, points: Tensor) -> None:
+    plain = torch.full((1, 3, SIZE, SIZE), 0.6)
+    eyes = [opening(points, *chain) for chain in eye_chains(mesh.mirror_of(load_mean_landmarks()))]
+    x, y = torch.meshgrid(torch.arange(SIZE) + 0.5, torch.arange(SIZE) + 0.5, indexing="xy")
+    for iris in (mesh.IRIS_LEFT, mesh.IRIS_RIGHT):
+        centre = points[0, iris]
+        plain[:, 0, ((x - centre[0]) ** 2 + (y - centre[1]) ** 2) < 5**2] = 0.0
+    closed = teacher.edit(plain, points, change_of(AU45=1.0)).picture
+    for eye, iris in zip(eyes, (mesh.IRIS_LEFT, mesh.IRIS_RIGHT), strict=True):
+        column = int(points[0, iris, 0])
+        ball = int(points[0, iris, 1])
+        assert plain[0, 0, ball, column] == 0 and closed[0, 0, ball - 1, column] > 0.35
+        below = closed[0, 1, ball : ball + int(eye.gap) + 2, column]
+        assert below.min() < 0.4
+
+
+def test_a_closed_lid_is_smooth_where_the_open_eye_had_its_crease(teacher: Teacher, points: Tensor) -> None:
+    plain = torch.full((1, 3, SIZE, SIZE), 0.6)
+    eyes = [opening(points, *chain) for chain in eye_chains(mesh.mirror_of(load_mean_landmarks()))]
+    lines = []
+    for eye in eyes:
+        u, v = eye.coordinates(SIZE, SIZE)
+        crease = lookup(eye.upper, u) - 0.10 * UNIT
+        lines.append((v[0] - crease[0]).abs().lt(0.8) & (u[0] > 0.3) & (u[0] < 0.7))
+        plain[:, :, lines[-1]] = 0.2
+    closed = teacher.edit(plain, points, change_of(AU45=1.0)).picture
+    for line in lines:
+        assert line.sum() > 8 and closed[0, 1][line].mean() > 0.5
+
+
+def test_wide_eyes_keep_a_round_iris_in_its_place(teacher: Teacher, picture: Tensor, points: Tensor) -> None:
+    edit = teacher.edit(picture, points, change_of(AU05=1.0))
+    for iris in (mesh.IRIS_LEFT, mesh.IRIS_RIGHT):
+        x, y = (int(value) for value in points[0, iris])
+        assert edit.flow[0, :, y : y + 2, x - 2 : x + 2].abs().max() < 0.05
+    assert edit.lids.sum() > 50 and edit.painted.sum() > 10
+
+
+def test_brows_rise_less_together_than_apart_and_never_out_of_the_face(teacher: Teacher, points: Tensor) -> None:
+    def highest(**units: float) -> Tensor:
+        return -teacher.moves(points, change_of(**units)).sum(1)[0, list(mesh.BROW), 1].min() / UNIT
+
+    apart = highest(AU01=1.0) + highest(AU02=1.0)
+    assert 0.25 < highest(AU01=1.0, AU02=1.0) < 0.75 * apart
+    assert highest(AU01=1.0, AU02=1.0, AU05=1.0, AU04=-1.0) < 0.42
+
+
+def test_narrow_eyes_open_less_far_than_wide_ones(teacher: Teacher, points: Tensor) -> None:
+    def opened(start: Tensor) -> float:
+        return gap(start + teacher.moves(start, change_of(AU01=1.0, AU02=1.0, AU05=1.0)).sum(1)) - gap(start)
+
+    assert 0.04 < opened(squinting(points)) < opened(points) - 0.02 < 0.15
+
+
+def test_a_squint_relaxes_to_a_resting_eye_and_no_further(teacher: Teacher, points: Tensor) -> None:
+    narrow, released = squinting(points), change_of(AU04=-1.0, AU06=-1.0, AU07=-1.0, AU45=-1.0)
+    rested = gap(narrow + teacher.moves(narrow, released).sum(1))
+    assert gap(narrow) + 0.04 < rested < max(RESTING) + 0.002
+    wide = gap(narrow + teacher.moves(narrow, released + change_of(AU05=1.0)).sum(1))
+    assert wide > gap(narrow) + 0.05
+    # an eye that is open already hardly opens further for want of a squint
+    assert gap(points) < gap(points + teacher.moves(points, released).sum(1)) < max(OPEN, gap(points)) + 0.03
+
+
+def test_a_change_is_undone_by_more_where_its_going_moves_less(teacher: Teacher, points: Tensor) -> None:
+    for name in AU_NAMES:
+        if name in ("AU25", "AU26", "AU45"):
+            # lips and lids that part or meet follow rules of their own
+            continue
+        raised = change_of(**{name: 0.3})
+        there = teacher.moves(points, raised).sum(1)
+        back = teacher.moves(points + there, teacher.undoing(raised)).sum(1)
+        # an eye wider than a resting one stays half squinted
+        assert (there + back).norm(dim=2).max() < 0.55 * there.norm(dim=2).max(), name
+        assert torch.allclose(teacher.undoing(teacher.undoing(raised)), raised)
+    assert teacher.undoing(change_of(AU07=1.0)).min() == -1
+
+
+def test_a_squinting_eye_that_opens_shows_the_white_that_the_slit_does_not(teacher: Teacher, points: Tensor) -> None:
+    narrow = squinting(points)
+    dark = torch.full((1, 3, SIZE, SIZE), 0.6)
+    left, right = (narrow[0, index] for index in mesh.EYE_CORNERS)
+    dark[..., int(left[1]) - 4 : int(left[1]) + 4, int(left[0]) : int(right[0])] = 0.15
+    edit = teacher.edit(dark, narrow, change_of(AU01=1.0, AU02=1.0, AU05=1.0))
+    slit = opening(edit.landmarks, *eye_chains(mesh.mirror_of(load_mean_landmarks()))[0])
+    row = int(slit.corner[0, 1] + (slit.upper + slit.lower)[0, 8] / 2)
+    beside = edit.picture[0, :, row, int(left[0] + 0.25 * (right[0] - left[0]))]
+    assert beside.mean() > 0.4 and beside[2] > beside[0]
+
+
