@@ -20,7 +20,8 @@ from rich.console import Console
 from singanimation.flows.evaluate import table_of_edits
 from singanimation.flows.model_sheets import write_emotions, write_path, write_units
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.stages.action_units.data import MARGIN, FaceCrops, load_faces
+from singanimation.pipeline.framing import MARGIN
+from singanimation.stages.action_units.data import FaceCrops, load_faces
 from singanimation.stages.action_units.estimators import EmbeddedEstimator
 from singanimation.stages.ganimation.evaluation import Edit, EditedFaces, Judge, evaluate_units
 from singanimation.stages.ganimation.geometry import Teacher

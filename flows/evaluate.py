@@ -49,7 +49,8 @@ def evaluate_models(
     """Measure the AU estimator against the labels, and the generator's edits by an AU estimator."""
     _check_files({"--judge": judge, "--ganimation": ganimation})
     _check_outputs(output, sheets)
-    from singanimation.stages.action_units.data import MARGIN, load_warped
+    from singanimation.pipeline.framing import MARGIN
+    from singanimation.stages.action_units.data import load_warped
     from singanimation.stages.action_units.estimators import EmbeddedEstimator
     from singanimation.stages.action_units.evaluation import evaluate, seen_change
     from singanimation.stages.ganimation.edit import ExpressionEditor

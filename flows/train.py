@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from singanimation.flows.interrupts import hold_interrupt
+from singanimation.flows.training_checkpoint import hold_training
 from singanimation.flows.training_run import LOG_EVERY, run_training
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.runs import make_folder, usable_cores
+from singanimation.stages.ganimation.settings import PAPER_RATE, TrainSettings
 
 if TYPE_CHECKING:
     from singanimation.flows.training_faces import PreparedFaces
@@ -25,17 +28,21 @@ OutputOption = Annotated[Path, typer.Option("--output", help="The .safetensors f
 def train_ganimation(
     faces: Annotated[str, typer.Option("--input", help="Faces: anything that `augment --input` takes.")],
     output: OutputOption = Path("ganimation.safetensors"),
-    recipe: Annotated[str, typer.Option(help="geometry (what ships) or paper.")] = "geometry",
-    steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = 7400,
-    batch_size: Annotated[int, typer.Option(min=1)] = 8,
+    recipe: Annotated[str, typer.Option(help="geometry (what ships) or paper.")] = TrainSettings.recipe,
+    steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = TrainSettings.steps,
+    batch_size: Annotated[int, typer.Option(min=1)] = TrainSettings.batch_size,
     learning_rate: Annotated[
-        float | None, typer.Option(min=1e-8, help="Default: 1e-3 (geometry), 1e-4 (paper).")
+        float | None,
+        typer.Option(min=1e-8, help=f"Default: {TrainSettings.learning_rate} (geometry), {PAPER_RATE} (paper)."),
     ] = None,
-    adversarial: Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")] = 0.0,
+    adversarial: Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")] = (
+        TrainSettings.adversarial
+    ),
     regression: Annotated[
-        float | None, typer.Option(min=0, help="Weight of geometry's AU regression (default: 6).")
+        float | None,
+        typer.Option(min=0, help=f"Weight of geometry's AU regression (default: {TrainSettings.regression:g})."),
     ] = None,
-    width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = 1.0,
+    width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = TrainSettings.width,
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -56,7 +63,6 @@ def train_ganimation(
 
     from singanimation.flows.models import choose_device
     from singanimation.stages.ganimation.published.reading import check_kind
-    from singanimation.stages.ganimation.training import TrainSettings
 
     _check_recipe(recipe, adversarial, regression)
     _check_output(output)
@@ -65,19 +71,21 @@ def train_ganimation(
     if threads:
         torch.set_num_threads(threads)
     device = choose_device(device)
-    rate = learning_rate if learning_rate is not None else 1e-3 if recipe == "geometry" else 1e-4
+    if learning_rate is None:
+        learning_rate = TrainSettings.learning_rate if recipe == "geometry" else PAPER_RATE
     if regression is None:
         regression = TrainSettings.regression if recipe == "geometry" else 0.0
     mixed = _gains_from_bfloat16(device) if mixed_precision is None else mixed_precision
     settings = TrainSettings(
-        recipe=recipe, steps=steps, batch_size=batch_size, learning_rate=rate, width=width, adversarial=adversarial,
-        regression=regression, seed=seed, device=device, mixed_precision=mixed, init=init,
+        recipe=recipe, steps=steps, batch_size=batch_size, learning_rate=learning_rate, width=width,
+        adversarial=adversarial, regression=regression, seed=seed, device=device, mixed_precision=mixed, init=init,
     )  # fmt: skip
     prepared = _prepare(faces, output, workers)
     typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {device}, {'bfloat16' if mixed else 'float32'}.")
-    for progress in run_training(settings, prepared, output, minutes=minutes, resume=resume, name=faces):
-        if progress.step % LOG_EVERY == 0 or progress.step == progress.steps:
-            typer.echo(_line(progress))
+    with hold_training(output):
+        for progress in run_training(settings, prepared, output, minutes=minutes, resume=resume, name=faces):
+            if progress.step % LOG_EVERY == 0 or progress.step == progress.steps:
+                typer.echo(_line(progress))
 
 
 def _check_recipe(recipe: str, adversarial: float, regression: float | None) -> None:
@@ -125,7 +133,8 @@ def train_au(
 ) -> None:
     """Train the AU estimator, the landmarks and the aligner; writes one safetensors file.
 
-    The same command goes on where it stopped, from the checkpoint beside --output.
+    The same command goes on where it stopped, from the checkpoint beside --output; Ctrl-C ends it after the step at
+    hand.
     """
     import torch
 
@@ -141,11 +150,14 @@ def train_au(
     checkpoint = output.with_suffix(".checkpoint.pt")
     if checkpoint.is_file():
         settings = replace(settings, resume=checkpoint)
-    for progress in train_action_units(settings):
-        if math.isnan(progress.loss):
-            typer.echo(f"{progress.phase}: all {progress.steps} steps were done before.")
-        else:
-            typer.echo(f"{progress.phase} {progress.step}/{progress.steps} loss {progress.loss:.4f}")
-            progress.session.save(checkpoint)
-    save_weights(progress.session, output)
+    with hold_training(output), hold_interrupt() as interrupted:
+        for progress in train_action_units(settings, interrupted=interrupted):
+            if math.isnan(progress.loss):
+                typer.echo(f"{progress.phase}: all {progress.steps} steps were done before.")
+            else:
+                typer.echo(f"{progress.phase} {progress.step}/{progress.steps} loss {progress.loss:.4f}")
+                progress.session.save(checkpoint)
+            if interrupted():
+                raise KeyboardInterrupt
+        save_weights(progress.session, output)
     typer.echo(f"{output} written.")

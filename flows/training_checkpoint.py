@@ -1,18 +1,42 @@
-"""A training's checkpoint on disk: whole or absent, read as data, and resumed only by the training that wrote it."""
+"""A training's checkpoint on disk: whole or absent, read as data, one writer at a time, resumed by its own training."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from singanimation.pipeline.atomic import atomic_file
-from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.errors import OutputError, UsageError, WeightsError
 from singanimation.pipeline.untrusted import shown
 
 if TYPE_CHECKING:
     from singanimation.flows.training_faces import PreparedFaces
-    from singanimation.stages.ganimation.training import TrainSettings
+    from singanimation.stages.ganimation.settings import TrainSettings
 
 _SAME = ("recipe", "width", "batch_size", "seed", "steps", "adversarial", "regression")
+
+
+@contextmanager
+def hold_training(output: Path) -> Iterator[None]:
+    """Hold ``output`` for one training: two at a time would take turns in each other's checkpoint.
+
+    Raises OutputError where another process holds it, or the folder does not let itself be locked.
+    """
+    lock = FileLock(output.with_name(f".{output.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OutputError(
+            f"--output {output} is being trained by another process; wait for it, or give another --output."
+        ) from None
+    except OSError as error:
+        raise OutputError(f"--output {output} cannot be held for a training ({error.strerror or error}).") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def identity(settings: "TrainSettings", faces: "PreparedFaces", name: str) -> dict[str, str]:
@@ -25,8 +49,16 @@ def identity(settings: "TrainSettings", faces: "PreparedFaces", name: str) -> di
     return same | {"faces": f"{len(faces.train.pictures)} of {Path(name).name}"}
 
 
+def learning_rates(state: Mapping[str, Any] | None, rate: float) -> list[list[float]]:
+    """Return each learning rate of a training with the step it began at, the one that begins now included."""
+    rates = list(state.get("rates", [])) if state else []
+    if not rates or rates[-1][1] != rate:
+        rates.append([int(state["step"]) if state else 0, rate])
+    return rates
+
+
 def save_checkpoint(path: Path, state: Mapping[str, Any], same: Mapping[str, str]) -> None:
-    """Write a ``Progress.state`` with its ``identity``. Raises MachineError for the disk."""
+    """Write a ``Progress.state`` (with ``rates``) and its ``identity``. Raises MachineError for the disk."""
     import torch
 
     with atomic_file(path) as file:
@@ -43,6 +75,7 @@ def load_checkpoint(path: Path, same: Mapping[str, str]) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         step, theirs = int(state["step"]), {**state["settings"]}
+        state["rates"] = [[int(begun), float(rate)] for begun, rate in state.get("rates", [])]
     except Exception as error:  # strange bytes fail in many ways, and so do checkpoints of other trainings
         reason = shown(f"{type(error).__name__}: {error}".partition("\n")[0])
         raise WeightsError(f"{path} cannot be resumed from ({reason}); delete it or give --no-resume.") from None

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from singanimation.flows.training_search import MARGIN, SIDE, find_all
+from singanimation.flows.training_search import find_all
 from singanimation.pipeline.atomic import atomic_file, disk_fault
 from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.framing import CROP_WITH_MARGIN, MARGIN
 from singanimation.pipeline.runs import make_folder
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _put_together(parts: Sequence[Path], place: Path, say: Say) -> None:
     total, train = sum(counts), 0
     if not total:
         raise DatasetError(f"No face was found in any of the {len(reasons):,} pictures ({', '.join(set(reasons))}).")
-    shapes = {"pictures": ((SIDE, SIDE, 3), np.uint8), "landmarks": ((478, 2), np.float32),
+    shapes = {"pictures": ((CROP_WITH_MARGIN, CROP_WITH_MARGIN, 3), np.uint8), "landmarks": ((478, 2), np.float32),
               "action_units": ((17,), np.float32)}  # fmt: skip
     whole = {name: np.lib.format.open_memmap(place / f"{name}.npy", "w+", kind, (total, *shape))
              for name, (shape, kind) in shapes.items()}  # fmt: skip

@@ -12,7 +12,8 @@ from singanimation.pipeline.atomic import atomic_file
 
 if TYPE_CHECKING:
     from singanimation.flows.training_faces import PreparedFaces
-    from singanimation.stages.ganimation.training import Objective, Progress, TrainingFaces, TrainSettings
+    from singanimation.stages.ganimation.settings import TrainSettings
+    from singanimation.stages.ganimation.training import Objective, Progress, TrainingFaces
 
 LOG_EVERY = 100
 _SHOWN = 8
@@ -32,13 +33,14 @@ def run_training(
     ``name`` is what the model card calls the data. Raises TrainingError, WeightsError, UsageError for a checkpoint of
     another training, MachineError for the disk, and KeyboardInterrupt when Ctrl-C came.
     """
-    from singanimation.flows.training_checkpoint import identity, load_checkpoint, save_checkpoint
+    from singanimation.flows.training_checkpoint import identity, learning_rates, load_checkpoint, save_checkpoint
     from singanimation.flows.training_log import TrainingLog
     from singanimation.stages.ganimation.training import train
 
     checkpoint = output.with_suffix(".checkpoint.pt")
     same = identity(settings, faces, name)
     state = load_checkpoint(checkpoint, same) if resume and checkpoint.is_file() else None
+    rates = learning_rates(state, settings.learning_rate)
     log = TrainingLog(output, int(state["step"]) if state else 0)
     objective = _objective(settings, faces.train)
     saved = time.monotonic()
@@ -50,17 +52,22 @@ def run_training(
                 log.add(progress)
             due = last or time.monotonic() - saved > 60 * minutes
             if due:
-                _write_outputs(settings, faces, output, name, progress)
+                _write_outputs(settings, faces, output, name, rates, progress)
                 log.draw()
             if due or interrupted():  # last, so that a training counts as done only when all of it is there
-                save_checkpoint(checkpoint, progress.state, same)
+                save_checkpoint(checkpoint, progress.state | {"rates": rates}, same)
                 saved = time.monotonic()
             if interrupted():
                 raise KeyboardInterrupt
 
 
 def _write_outputs(
-    settings: "TrainSettings", faces: "PreparedFaces", output: Path, name: str, progress: "Progress"
+    settings: "TrainSettings",
+    faces: "PreparedFaces",
+    output: Path,
+    name: str,
+    rates: list[list[float]],
+    progress: "Progress",
 ) -> None:
     """Write the generator, its card and its contact sheet."""
     from singanimation.flows.training_sheet import write_sheet
@@ -68,6 +75,8 @@ def _write_outputs(
 
     card = settings.card() | {"trained_steps": str(progress.step), "faces": Path(name).name,
                               "au_estimator": faces.au_estimator}  # fmt: skip
+    if len(rates) > 1 or rates[0][0]:
+        card["train_learning_rate"] = ", ".join(f"{rate:g} from step {begun:g} on" for begun, rate in rates)
     save_generator(output, progress.generator, progress.options, card)
     _write_card(output, card, faces, progress)
     write_sheet(output, faces.shown[:_SHOWN], output.with_suffix(".png"))

@@ -10,13 +10,8 @@ import numpy as np
 
 from singanimation.flows.pool import prepare_worker
 from singanimation.pipeline.errors import MachineError, PictureError
-from singanimation.pipeline.framing import CROP_SIZE
+from singanimation.pipeline.framing import CROP_WITH_MARGIN, MARGIN
 from singanimation.pipeline.records import Source
-
-MARGIN = 16
-"""Pixels around the crop that a training's jitter may move into it."""
-
-SIDE = CROP_SIZE + 2 * MARGIN
 
 
 def find_all(chunks: list[list[Source]], workers: int) -> Iterator[dict[str, np.ndarray]]:
@@ -71,7 +66,7 @@ def find_chunk(sources: Iterable[Source]) -> dict[str, np.ndarray]:
         units.append(found)
         trained.append(source.split == "train")
     return {
-        "pictures": np.array(pictures, np.uint8).reshape(-1, SIDE, SIDE, 3),
+        "pictures": np.array(pictures, np.uint8).reshape(-1, CROP_WITH_MARGIN, CROP_WITH_MARGIN, 3),
         "landmarks": np.array(landmarks, np.float32).reshape(-1, 478, 2),
         "action_units": np.array(units, np.float32).reshape(-1, 17),
         "train": np.array(trained, bool),
@@ -92,4 +87,4 @@ def _face(source: Source, estimator: Any, aligner: Any) -> tuple[np.ndarray, np.
     wider[:, 2] += MARGIN
     units = source.action_units
     found = estimator(face.pixels[None]).action_units[0] if units is None else np.array(units, np.float32)
-    return crop.cut(pixels, wider, SIDE), face.landmarks + MARGIN, found
+    return crop.cut(pixels, wider, CROP_WITH_MARGIN), face.landmarks + MARGIN, found

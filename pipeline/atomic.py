@@ -26,16 +26,21 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        _sync_folder(target.parent)
+        _sync_and_replace(temporary, target)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise disk_fault(target, error) from error
         raise
+
+
+def replace_synced(made: Path, target: Path) -> None:
+    """Give the file ``made`` the name ``target``, its bytes and its name synced. Raises MachineError for the disk."""
+    try:
+        _sync_and_replace(made, target)
+    except OSError as error:
+        raise disk_fault(target, error) from error
 
 
 def disk_fault(target: Path, error: OSError) -> MachineError:
@@ -51,6 +56,13 @@ def disk_fault(target: Path, error: OSError) -> MachineError:
 def host() -> str:
     """Return this machine's name as it stands in the names of temporary files."""
     return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:32] or "host"
+
+
+def _sync_and_replace(made: Path, target: Path) -> None:
+    with made.open("rb+") as file:
+        os.fsync(file.fileno())
+    made.replace(target)
+    _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:

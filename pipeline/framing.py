@@ -7,6 +7,11 @@ import numpy as np
 
 CROP_SIZE = 128
 
+MARGIN = 16
+"""Pixels around a crop that a training's jitter may move into it."""
+
+CROP_WITH_MARGIN = CROP_SIZE + 2 * MARGIN
+
 EYES = np.array([[42.2, 45.1], [85.8, 45.1]])
 """Where the eye centres of every crop lie, in its pixels (x, y): the eye at the picture's left first."""
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from singanimation.pipeline.errors import OutputError, SinganimationError
+from singanimation.pipeline.atomic import atomic_file
+from singanimation.pipeline.errors import MachineError, OutputError, SinganimationError
 from singanimation.pipeline.identity import digest
 from singanimation.pipeline.settings import Settings
 
@@ -40,7 +41,7 @@ class Run:
         return self.output / "manifest"
 
     def write_summary(self, summary: Mapping[str, Any]) -> Path:
-        """Write ``summary.json`` (atomically) and return its path."""
+        """Write ``summary.json`` and return its path. Raises MachineError for the disk."""
         path = self.folder / "summary.json"
         _write_json(path, {"run_id": self.run_id, "started": self.started.isoformat(), **summary})
         return path
@@ -63,7 +64,7 @@ def open_run(settings: Settings) -> Iterator[Run]:
         try:
             _write_json(folder / "settings.json", settings.model_dump(mode="json"))
             handler = logging.FileHandler(folder / "log", encoding="utf-8")
-        except OSError as error:
+        except (OSError, MachineError) as error:
             raise OutputError(_cannot_write(folder, error)) from None
         handler.setFormatter(logging.Formatter(_FORMAT))
         level, propagate = LOGGER.level, LOGGER.propagate
@@ -131,7 +132,7 @@ def hold_output(output: Path) -> Iterator[None]:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         try:
             _write_json(note, {"pid": os.getpid(), "host": socket.gethostname(), "since": since})
-        except OSError as error:
+        except MachineError as error:
             raise OutputError(_cannot_write(output, error)) from None
         yield
     finally:
@@ -157,12 +158,11 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"The output folder {folder} is not writable; choose another --output.")
 
 
-def _cannot_write(folder: Path, error: OSError) -> str:
-    why = error.strerror or type(error).__name__
+def _cannot_write(folder: Path, error: Exception) -> str:
+    why = getattr(error.__cause__ or error, "strerror", None) or type(error).__name__
     return f"Cannot write to the output folder {folder}: {why}; choose another --output."
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with atomic_file(path) as file:
+        file.write((json.dumps(content, indent=2, sort_keys=True, default=str) + "\n").encode())

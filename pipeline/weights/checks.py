@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from singanimation.pipeline.errors import WeightsError
+from singanimation.pipeline.atomic import atomic_file
+from singanimation.pipeline.errors import MachineError, WeightsError
 from singanimation.pipeline.untrusted import shown
 from singanimation.pipeline.weights.entries import Entry
 
@@ -53,12 +53,10 @@ def read_pin(path: Path) -> dict[str, Any]:
 
 
 def write_pin(path: Path, sha256: str, size: int, origin: str) -> None:
-    """Pin the cached file ``path``: its hash, size and origin, written whole or not at all."""
+    """Pin the cached file ``path``: its hash, size and origin. Raises MachineError for the disk."""
     content = {"sha256": sha256, "size": size, "from": origin, "pinned": datetime.now(UTC).isoformat("T", "seconds")}
-    record = record_path(path)
-    temporary = record.with_name(f".{record.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(record)
+    with atomic_file(record_path(path)) as file:
+        file.write((json.dumps(content, indent=2) + "\n").encode())
 
 
 def verify(entry: Entry, path: Path, pin: dict[str, Any] | None = None) -> Verdict:
@@ -113,5 +111,5 @@ def adopt(entry: Entry, path: Path) -> None:
         )
     try:
         write_pin(path, verdict.sha256, size, "put there by hand")
-    except OSError:
+    except MachineError:
         return  # a folder that may only be read: the file is then hashed at each use

@@ -1,14 +1,14 @@
 """Bring a weights file into the cache: locked, checked before it gets its name, pinned."""
 
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from singanimation.pipeline.atomic import replace_synced
 from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.weights.checks import adopt, read_pin, record_path, verify, write_pin
 from singanimation.pipeline.weights.entries import Entry, get_entry
@@ -78,18 +78,6 @@ def _check_and_name(entry: Entry, partial: Path, target: Path, origin: str) -> N
         partial.unlink()
         hint = f"; delete {record_path(target)} if you trust the new file" if "pinned" in verdict.sentence else ""
         raise WeightsError(f"{origin} is not the file it should be, and was removed: {verdict.sentence}{hint}.")
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
     size = partial.stat().st_size
-    partial.replace(target)
-    _sync_folder(target.parent)
+    replace_synced(partial, target)
     write_pin(target, verdict.sha256, size, origin)
-
-
-def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):  # some file systems do not let folders be synced
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -8,8 +8,9 @@ import skimage
 import torch
 from torch import Tensor, nn
 
+from singanimation.pipeline.framing import CROP_SIZE
 from singanimation.stages.action_units.augmentation import STRONG, degrade, jittered_frame
-from singanimation.stages.action_units.framing import CROP_SIZE, apply, five_points, mirror_permutation, warp
+from singanimation.stages.action_units.framing import apply, five_points, mirror_permutation, warp
 from singanimation.stages.action_units.network import ALIGNER_SIZE, AlignerNetwork, to_network_input
 
 # Those of scikit-image's own pictures without a face whose documentation states that they are free to use.

@@ -3,13 +3,12 @@
 import numpy as np
 import torch
 
-from singanimation.pipeline.framing import chain
+from singanimation.pipeline.framing import CROP_SIZE, chain
 from singanimation.stages.action_units.aligner_objective import FACE_SHARE, no_face_here, random_square
 from singanimation.stages.action_units.augmentation import STRONG, jittered_frame
 from singanimation.stages.action_units.estimators import FACE_THRESHOLD, EmbeddedAligner
 from singanimation.stages.action_units.framing import (
     CANONICAL_EYES,
-    CROP_SIZE,
     INTEROCULAR,
     apply,
     canonical_transform,

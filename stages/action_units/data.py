@@ -13,14 +13,13 @@ from PIL import Image
 
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.stages.action_units.framing import CROP_SIZE, LANDMARK_COUNT, apply, warp
+from singanimation.pipeline.framing import CROP_SIZE, CROP_WITH_MARGIN, MARGIN
+from singanimation.stages.action_units.framing import LANDMARK_COUNT, apply, warp
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FACE_SIZE = 256
-MARGIN = 16
-CROP_WITH_MARGIN = CROP_SIZE + 2 * MARGIN
 WIDE_SIZE = 192
 
 _SCALE = CROP_SIZE / 176

@@ -5,9 +5,10 @@ import time
 import numpy as np
 
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.stages.action_units.data import MARGIN, FaceCrops
+from singanimation.pipeline.framing import CROP_SIZE, MARGIN
+from singanimation.stages.action_units.data import FaceCrops
 from singanimation.stages.action_units.estimators import AUEstimator
-from singanimation.stages.action_units.framing import CROP_SIZE, USUAL_68, apply, canonical_transform, eye_centres, warp
+from singanimation.stages.action_units.framing import USUAL_68, apply, canonical_transform, eye_centres, warp
 
 UNTEACHABLE: dict[str, str] = {
     "AU09": "its label (noseSneer) is 0 in every picture of faces.parquet",

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.stages.action_units.framing import CROP_SIZE, INTEROCULAR, LANDMARK_COUNT
+from singanimation.pipeline.framing import CROP_SIZE
+from singanimation.stages.action_units.framing import INTEROCULAR, LANDMARK_COUNT
 
 ALIGNER_SIZE = 64
 ALIGNER_POINTS = 5

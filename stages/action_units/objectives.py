@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.framing import CROP_SIZE, CROP_WITH_MARGIN, MARGIN
 from singanimation.stages.action_units.augmentation import MILD, degrade, jittered_frame
-from singanimation.stages.action_units.data import CROP_WITH_MARGIN, MARGIN, FaceCrops
+from singanimation.stages.action_units.data import FaceCrops
 from singanimation.stages.action_units.framing import (
-    CROP_SIZE,
     INTEROCULAR,
     LANDMARK_COUNT,
     USUAL_68,

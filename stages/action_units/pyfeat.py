@@ -17,9 +17,9 @@ import numpy as np
 
 from singanimation.pipeline.errors import MachineError, UsageError, WeightsError
 from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.pipeline.framing import CROP_SIZE
 from singanimation.pipeline.weights import file_sha256
 from singanimation.stages.action_units.estimators import AUResult
-from singanimation.stages.action_units.framing import CROP_SIZE
 from singanimation.stages.action_units.pyfeat_process import PyFeatProcess
 
 STANDS_IN = {"AU45": "AU43"}

@@ -109,7 +109,13 @@ def _calibrated(session: Session, phase: str) -> Mapping[str, float] | None:
     return calibrate(session.averages[phase], *faces, np.random.default_rng([settings.seed, len(PHASES)]))
 
 
-def _train_phase(session: Session, phase: str, state: dict | None, validate: Validate | None) -> Iterator[Progress]:
+def _train_phase(
+    session: Session,
+    phase: str,
+    state: dict | None,
+    validate: Validate | None,
+    interrupted: Callable[[], bool],
+) -> Iterator[Progress]:
     settings = session.settings
     objective = _begin_phase(session, phase, state)
     total, size = settings.plan(phase)
@@ -125,7 +131,7 @@ def _train_phase(session: Session, phase: str, state: dict | None, validate: Val
             sums[name] = sums.get(name, 0.0) + part
         last = session.step == total
         due = bool(settings.validate_every) and (session.step % settings.validate_every == 0 or last)
-        if due or last or session.step % settings.report_every == 0:
+        if due or last or session.step % settings.report_every == 0 or interrupted():
             calibration = _calibrated(session, phase) if last else None
             speed = (session.step - first) * size / max(time.monotonic() - began, 1e-9)
             means = {name: part / len(losses) for name, part in sums.items()}
@@ -141,8 +147,10 @@ def _digest(settings: TrainSettings) -> str:
     return " ".join(file_sha256(path)[:16] for path in paths)
 
 
-def train_action_units(settings: TrainSettings, validate: Validate | None = None) -> Iterator[Progress]:
-    """Train the AU network, then the aligner, and yield progress every ``report_every`` steps.
+def train_action_units(
+    settings: TrainSettings, validate: Validate | None = None, interrupted: Callable[[], bool] = lambda: False
+) -> Iterator[Progress]:
+    """Train the AU network, then the aligner, and yield progress every ``report_every`` steps and once ``interrupted``.
 
     The trained networks are ``progress.session.averages["action_units"]`` and ``["aligner"]``;
     ``weights.save_weights`` takes them. ``validate(phase, network)`` is called every ``validate_every`` steps,
@@ -163,5 +171,5 @@ def train_action_units(settings: TrainSettings, validate: Validate | None = None
             session.averages[phase].load_state_dict(state["averages"][phase])
         phases = phases[len(done) :]
     for phase in phases:
-        yield from _train_phase(session, phase, state, validate)
+        yield from _train_phase(session, phase, state, validate, interrupted)
         state = None

@@ -23,7 +23,8 @@ from singanimation.stages.ganimation.losses import (
 )
 from singanimation.stages.ganimation.networks import GeneratorOutput, compose
 from singanimation.stages.ganimation.pairs import Pairs, PairSampler
-from singanimation.stages.ganimation.training import TrainingFaces, TrainSettings, initial_weights
+from singanimation.stages.ganimation.settings import TrainSettings
+from singanimation.stages.ganimation.training import TrainingFaces, initial_weights
 
 AUNetworkLike = Callable[[Tensor], tuple[Tensor, list[Tensor]]]
 """(B, 3, 128, 128) in -1..1 -> AUs (B, 17) in 0..1 and feature maps, differentiable; handed in by the caller."""

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from singanimation.stages.ganimation.losses import gradient_penalty, total_variation
 from singanimation.stages.ganimation.networks import PaperDiscriminator, PaperGenerator, initialise
-from singanimation.stages.ganimation.training import TrainingFaces, TrainSettings, initial_weights
+from singanimation.stages.ganimation.settings import TrainSettings
+from singanimation.stages.ganimation.training import TrainingFaces, initial_weights
 
 CRITIC_STEPS = 5
 WEIGHTS = {"penalty": 10.0, "units": 160.0, "attention": 0.1, "variation": 1e-4, "cycle": 10.0}

@@ -4,9 +4,9 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import nn
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.stages.ganimation.checkpoints import load_generator
+from singanimation.stages.ganimation.settings import TrainSettings
 
 ATTENTION_BOUNDS = (0.05, 0.995)
 """Outside these, for SATURATION_STEPS steps on end, A has saturated: all is repainted, or nothing is edited."""
@@ -31,35 +32,6 @@ class TrainingFaces(NamedTuple):
     pictures: np.ndarray
     landmarks: np.ndarray
     action_units: np.ndarray
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How a generator is trained; the defaults are the recipe of the shipped one.
-
-    ``steps`` are generator steps; the learning rate falls to 0 over them. ``regression`` (geometry recipe) weighs the
-    AU network's reading of what was asked, beyond the teacher's picture.
-    """
-
-    recipe: Literal["geometry", "paper"] = "geometry"
-    steps: int = 7400
-    batch_size: int = 8
-    learning_rate: float = 1e-3
-    width: float = 1.0
-    average: float = 0.998
-    adversarial: float = 0.0
-    regression: float = 6.0
-    seed: int = 0
-    device: str = "cpu"
-    mixed_precision: bool = False
-    init: Path | None = None
-
-    def card(self) -> dict[str, str]:
-        """Return the settings as text, for the checkpoint's metadata; of a file its name alone, not where it lay."""
-        fields = {name: value for name, value in asdict(self).items() if name != "device"}
-        return {
-            f"train_{name}": value.name if isinstance(value, Path) else str(value) for name, value in fields.items()
-        }
 
 
 class Objective(Protocol):

@@ -20,7 +20,8 @@ from singanimation.flows.training_faces import FEWEST_FACES, PreparedFaces, prep
 from singanimation.flows.training_log import TrainingLog
 from singanimation.pipeline.errors import DatasetError, UsageError
 from singanimation.stages.ganimation.checkpoints import load_generator
-from singanimation.stages.ganimation.training import Progress, TrainSettings
+from singanimation.stages.ganimation.settings import TrainSettings
+from singanimation.stages.ganimation.training import Progress
 
 SMALL = TrainSettings(steps=3, batch_size=2, width=0.13, seed=1)
 

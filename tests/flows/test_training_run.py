@@ -15,11 +15,12 @@ from torch import nn
 
 from singanimation.flows import training_run
 from singanimation.flows.interrupts import hold_interrupt
-from singanimation.flows.training_checkpoint import identity, load_checkpoint, save_checkpoint
+from singanimation.flows.training_checkpoint import hold_training, identity, load_checkpoint, save_checkpoint
 from singanimation.flows.training_faces import PreparedFaces
 from singanimation.flows.training_run import run_training
-from singanimation.pipeline.errors import MachineError, UsageError, WeightsError
-from singanimation.stages.ganimation.training import Progress, TrainingFaces, TrainSettings
+from singanimation.pipeline.errors import MachineError, OutputError, UsageError, WeightsError
+from singanimation.stages.ganimation.settings import TrainSettings
+from singanimation.stages.ganimation.training import Progress, TrainingFaces
 
 SETTINGS = TrainSettings(steps=5, batch_size=2, seed=4)
 
@@ -85,6 +86,30 @@ def test_ctrl_c_ends_the_step_saves_it_and_the_next_start_goes_on_there(tmp_path
     rest = list(run_training(SETTINGS, faces(), tmp_path / "g.safetensors"))
     assert [progress.step for progress in rest] == [3, 4, 5]
     assert weight(rest[-1]) == weight(whole)
+
+
+def test_a_training_with_several_learning_rates_names_them_all(tmp_path: Path, written: list[int]) -> None:
+    output = tmp_path / "g.safetensors"
+    first = run_training(SETTINGS, faces(), output, minutes=0)
+    for _ in range(3):  # the third step is asked for when the second is saved
+        next(first)
+    first.close()
+    slower = replace(SETTINGS, learning_rate=SETTINGS.learning_rate / 2)
+    assert next(run_training(slower, faces(), output, minutes=0)).step == 3
+    list(run_training(slower, faces(), output, minutes=0))
+    rates = torch.load(output.with_suffix(".checkpoint.pt"), weights_only=True)["rates"]
+    assert rates == [[0, SETTINGS.learning_rate], [2, slower.learning_rate]]
+
+
+def test_two_trainings_never_share_an_output(tmp_path: Path) -> None:
+    output = tmp_path / "g.safetensors"
+    with hold_training(output):
+        with pytest.raises(OutputError, match="is being trained by another process"), hold_training(output):
+            pass
+        with hold_training(tmp_path / "h.safetensors"):
+            pass
+    with hold_training(output):
+        pass
 
 
 def test_a_second_ctrl_c_interrupts_at_once_and_who_ignores_it_and_other_threads_are_left_alone() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
-from singanimation.stages.action_units.data import CROP_WITH_MARGIN, FaceCrops
+from singanimation.pipeline.framing import CROP_WITH_MARGIN
+from singanimation.stages.action_units.data import FaceCrops
 from singanimation.stages.action_units.estimators import AUResult
 from singanimation.stages.action_units.evaluation import (
     FEWEST_KNOWN,

@@ -104,6 +104,13 @@ def test_a_resumed_training_ends_with_the_weights_of_an_undisturbed_one(faces, w
         assert _same(network, last.session.averages[name]), name
 
 
+def test_an_interrupted_training_reports_the_step_at_hand(faces, warped):
+    came = iter([False, True, False])
+    reports = train_action_units(_settings(faces, warped, report_every=50), interrupted=lambda: next(came))
+    report = next(reports)
+    assert (report.phase, report.step) == ("action_units", 2)
+
+
 def test_a_training_can_be_saved_and_read_back(trained, tmp_path):
     reports, _ = trained
     save_weights(reports[-1].session, tmp_path / "w.safetensors")
