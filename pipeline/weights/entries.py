@@ -70,7 +70,7 @@ _ALL = (
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
         package=("singanimation.stages.ganimation", "weights/generator.safetensors"),
-        sha256="ced857a2bcda24b3c30f93a664e1acfb91f10144c68adcd2159702c42153f9b9",
+        sha256="5a5d4920cd71ca24a0adfff427e41156a0ed8b2aa05f44459f0bb972a278fc1c",
     ),
     Entry(
         name="inception-v3",
