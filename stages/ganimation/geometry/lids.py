@@ -18,6 +18,9 @@ RESTING = (0.05, 0.09, 0.13, 0.145, 0.13, 0.085, 0.035)
 """Gap that a squint relaxes to, along the lids' ring, face units: of 29 people photographed neutral and with a broad
 smile the same eyes are 0.147 and 0.122 open in the middle."""
 
+A_LITTLE = 0.015
+"""By how much an eye that is open as a resting one, or further, still opens for want of a squint, face units."""
+
 WIDEST = 0.28
 """Gap between the lids that nothing opens beyond, face units."""
 
@@ -67,7 +70,7 @@ def keep_lids_apart(points: Tensor, moves: Tensor, change: Tensor, mirror: Tenso
         down = moves[:, lower, 1] * (1 - 0.5 * closing)
         # narrow eyes open less far, and wide only when asked to: there is no iris in the picture for more
         widening = torch.minimum((WIDEST - gap).clamp(min=0), 0.01 + 0.75 * gap)
-        relaxing = torch.minimum((gap.new_tensor(RESTING) - gap).clamp(min=0.015), widening)
+        relaxing = torch.minimum((gap.new_tensor(RESTING) - gap).clamp(min=A_LITTLE), widening)
         beyond = (down - up - torch.lerp(relaxing, widening, _wide(change))).clamp(min=0)
         up, down = up + 0.75 * beyond, down - 0.25 * beyond
         crossing = (up - down - 0.95 * gap).clamp(min=0)
