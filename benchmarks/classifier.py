@@ -78,11 +78,11 @@ def folds_of(rows: Rows, count: int, random: np.random.Generator) -> np.ndarray:
 
 
 def network() -> nn.Module:
-    """Four convolutions, 64 to 4 pixels, then the mean: 0.1 million parameters."""
-    widths = (3, 16, 32, 64, 96)
+    """Four strided convolutions, 64 to 4 pixels: 0.15 million parameters, small enough for a CPU to train many."""
+    widths = (3, 24, 48, 96, 96)
     layers: list[nn.Module] = []
     for before, after in zip(widths[:-1], widths[1:], strict=True):
-        layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
     return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(widths[-1] * 16, len(EMOTIONS)))
 
 
