@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from singanimation.pipeline.atomic import atomic_file
-from singanimation.pipeline.errors import OutputError, UsageError, WeightsError
+from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.runs import hold_lock
 from singanimation.pipeline.untrusted import shown
 
 if TYPE_CHECKING:
@@ -22,21 +21,14 @@ _SAME = ("recipe", "width", "batch_size", "seed", "steps", "adversarial", "regre
 def hold_training(output: Path) -> Iterator[None]:
     """Hold ``output`` for one training: two at a time would take turns in each other's checkpoint.
 
-    Raises OutputError where another process holds it, or the folder does not let itself be locked.
+    Raises OutputError where another process holds it, or the folder cannot be written.
     """
-    lock = FileLock(output.with_name(f".{output.name}.lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise OutputError(
-            f"--output {output} is being trained by another process; wait for it, or give another --output."
-        ) from None
-    except OSError as error:
-        raise OutputError(f"--output {output} cannot be held for a training ({error.strerror or error}).") from None
-    try:
+
+    def taken() -> str:
+        return f"--output {output} is being trained by another process; wait for it, or give another --output."
+
+    with hold_lock(output.with_name(f".{output.name}.lock"), output.parent, taken):
         yield
-    finally:
-        lock.release()
 
 
 def identity(settings: "TrainSettings", faces: "PreparedFaces", name: str) -> dict[str, str]:

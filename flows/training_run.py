@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from singanimation.flows.interrupts import hold_interrupt
+from singanimation.flows.training_checkpoint import identity, learning_rates, load_checkpoint, save_checkpoint
 from singanimation.pipeline.atomic import atomic_file
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def run_training(
     ``name`` is what the model card calls the data. Raises TrainingError, WeightsError, UsageError for a checkpoint of
     another training, MachineError for the disk, and KeyboardInterrupt when Ctrl-C came.
     """
-    from singanimation.flows.training_checkpoint import identity, learning_rates, load_checkpoint, save_checkpoint
     from singanimation.flows.training_log import TrainingLog
     from singanimation.stages.ganimation.training import train
 

@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -121,22 +121,39 @@ def hold_output(output: Path) -> Iterator[None]:
     """Hold the folder's lock; the file beside it says who holds it (only a note: the lock is the truth)."""
     note = output / "runs" / "holder.json"
     make_folder(note.parent)
-    lock = FileLock(output / "runs" / ".lock", timeout=0)
+
+    def taken() -> str:
+        return f"{output} is in use by {_holder(note)}; wait for it or choose another --output."
+
+    with hold_lock(output / "runs" / ".lock", output, taken):
+        try:
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            try:
+                _write_json(note, {"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+            except MachineError as error:
+                raise OutputError(_cannot_write(output, error)) from None
+            yield
+        finally:
+            note.unlink(missing_ok=True)
+
+
+@contextmanager
+def hold_lock(path: Path, folder: Path, taken: Callable[[], str]) -> Iterator[None]:
+    """Hold the lock file ``path`` of the output ``folder``, without waiting.
+
+    Raises OutputError where another process holds it (in the words of ``taken``), or where the folder cannot be
+    written.
+    """
+    lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise OutputError(f"{output} is in use by {_holder(note)}; wait for it or choose another --output.") from None
+        raise OutputError(taken()) from None
     except OSError as error:
-        raise OutputError(_cannot_write(output, error)) from None
+        raise OutputError(_cannot_write(folder, error)) from None
     try:
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        try:
-            _write_json(note, {"pid": os.getpid(), "host": socket.gethostname(), "since": since})
-        except MachineError as error:
-            raise OutputError(_cannot_write(output, error)) from None
         yield
     finally:
-        note.unlink(missing_ok=True)
         lock.release()
 
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from singanimation.stages.ganimation.geometry import Teacher
+from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
 
 sys.path.insert(0, str(Path(__file__).parent))
-from drawn_face import SIZE, mean_face
+from drawn_face import SIZE, UNIT
 
 
 @pytest.fixture(scope="module")
 def points() -> Tensor:
     """The packaged mean face where a crop has it: eye centres at (42.2, 45.1) and (85.8, 45.1), mouth ajar."""
-    return mean_face()
+    return load_mean_landmarks()[None] * UNIT + torch.tensor([64.0, 45.1])
 
 
 @pytest.fixture(scope="module")
