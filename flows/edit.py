@@ -74,7 +74,7 @@ def edit(
     fixed: Annotated[str | None, typer.Option("--set", help="Action units to set, such as AU12=0,AU25=0.5.")] = None,
     emotions: Annotated[str | None, typer.Option(help="Emotions, such as fear,happiness, or all.")] = None,
     to: Annotated[str | None, typer.Option(help="An emotion to go to step by step.")] = None,
-    steps: Annotated[int, typer.Option(help="Steps of --to, the first being the source.")] = 7,
+    steps: Annotated[int, typer.Option(min=2, max=_MOST_STEPS, help="Steps of --to, the first being the source.")] = 7,
     crop: Annotated[bool, typer.Option("--crop", help="Write the 128 px crops alone.")] = False,
     masks: Annotated[bool, typer.Option("--masks", help="Write the attention and colour masks too.")] = False,
     ganimation: Annotated[Path | None, typer.Option(help="Another generator checkpoint; default: shipped.")] = None,
@@ -82,8 +82,6 @@ def edit(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
     """Edit the expression of faces: one PNG per edit, `<stem>__<edit>@<strength>.png`, and `<stem>__sheet.png`."""
-    if not 2 <= steps <= _MOST_STEPS:
-        raise UsageError(f"--steps {steps}: use 2 to {_MOST_STEPS}.")
     request = Request(
         _units(aus), _settings(fixed), _emotions(emotions), _emotion("--to", to) if to else None, steps,
         _numbers(strengths),

@@ -59,7 +59,7 @@ def evaluate_models(
     data = _labelled(faces, split)
     estimator = EmbeddedEstimator.load()
     bent = load_warped(warped, split) if warped else None
-    figures: dict[str, Any] = {"estimator": evaluate(estimator, data, bent)}
+    measured = evaluate(estimator, data, bent)
     judging = EmbeddedEstimator.load(path=judge) if judge else estimator
     sees = seen_change(judging, data, bent) if bent else {}
     chosen = _spread(len(data), limit)
@@ -68,18 +68,15 @@ def evaluate_models(
     editor = ExpressionEditor.load(ganimation)
     edit = editor_edit(editor, edited)
     units = evaluate_units(edit, {"judge": lambda some: judging(some).action_units}, edited)
-    figures["edits"] = {"judge": judging.digest, "judge_sees": sees, "generator": editor.digest,
-                        "units": [asdict(one) for one in units]}  # fmt: skip
-    _show_estimator(figures["estimator"])
-    whose = (
-        "another AU network than the generator's"
-        if judging.digest != estimator.digest
-        else "the generator's own AU network (optimistic)"
-    )
+    _show_estimator(measured)
+    own = "" if judging.digest != estimator.digest else "the generator's own AU network (optimistic)"
+    whose = own or "another AU network than the generator's"
     _console().print(table_of_edits(units, f"Edits to strength 1 of {len(crops)} faces, judged by {whose}", sees))
     if sheets:
         _write_sheets(sheets, edit, edited)
     if output:
+        edits = {"judge": judging.digest, "judge_sees": sees, "generator": editor.digest}
+        figures = {"estimator": measured, "edits": edits | {"units": [asdict(one) for one in units]}}
         _write(output, json.dumps(figures, indent=2, default=float))
         _write(output.with_suffix(".csv"), _as_csv(units, sees))
 

@@ -22,6 +22,18 @@ app = typer.Typer(no_args_is_help=True, help="Train the models that ship, or you
 
 FacesOption = Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")]
 OutputOption = Annotated[Path, typer.Option("--output", help="The .safetensors file to write; logs go beside it.")]
+RateOption = Annotated[
+    float | None,
+    typer.Option(min=1e-8, help=f"Default: {TrainSettings.learning_rate} (geometry), {PAPER_RATE} (paper)."),
+]
+AdversarialOption = Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")]
+RegressionOption = Annotated[
+    float | None,
+    typer.Option(min=0, help=f"Weight of geometry's AU regression (default: {TrainSettings.regression:g})."),
+]
+MixedOption = Annotated[
+    bool | None, typer.Option(help="bfloat16. Default: where the device gains from it (not on CPUs).")
+]
 
 
 @app.command("ganimation")
@@ -31,24 +43,14 @@ def train_ganimation(
     recipe: Annotated[str, typer.Option(help="geometry (what ships) or paper.")] = TrainSettings.recipe,
     steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = TrainSettings.steps,
     batch_size: Annotated[int, typer.Option(min=1)] = TrainSettings.batch_size,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(min=1e-8, help=f"Default: {TrainSettings.learning_rate} (geometry), {PAPER_RATE} (paper)."),
-    ] = None,
-    adversarial: Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")] = (
-        TrainSettings.adversarial
-    ),
-    regression: Annotated[
-        float | None,
-        typer.Option(min=0, help=f"Weight of geometry's AU regression (default: {TrainSettings.regression:g})."),
-    ] = None,
+    learning_rate: RateOption = None,
+    adversarial: AdversarialOption = TrainSettings.adversarial,
+    regression: RegressionOption = None,
     width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = TrainSettings.width,
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    mixed_precision: Annotated[
-        bool | None, typer.Option(help="bfloat16. Default: where the device gains from it (not on CPUs).")
-    ] = None,
+    mixed_precision: MixedOption = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
     minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints and contact sheets.")] = 5.0,
@@ -59,29 +61,23 @@ def train_ganimation(
     Where the input has no AUs they are estimated, faces are found and cut once, and kept in OUTPUT.faces. The same
     command goes on where it stopped; Ctrl-C ends it after the step at hand.
     """
-    import torch
-
     from singanimation.flows.models import choose_device
-    from singanimation.stages.ganimation.published.reading import check_kind
 
     _check_recipe(recipe, adversarial, regression)
     _check_output(output)
-    if init is not None:
-        check_kind(init)
-    if threads:
-        torch.set_num_threads(threads)
-    device = choose_device(device)
-    if learning_rate is None:
-        learning_rate = TrainSettings.learning_rate if recipe == "geometry" else PAPER_RATE
-    if regression is None:
-        regression = TrainSettings.regression if recipe == "geometry" else 0.0
-    mixed = _gains_from_bfloat16(device) if mixed_precision is None else mixed_precision
+    _check_init(init)
+    _use_threads(threads)
+    device, geometry = choose_device(device), recipe == "geometry"
     settings = TrainSettings(
-        recipe=recipe, steps=steps, batch_size=batch_size, learning_rate=learning_rate, width=width,
-        adversarial=adversarial, regression=regression, seed=seed, device=device, mixed_precision=mixed, init=init,
+        recipe=recipe, steps=steps, batch_size=batch_size, width=width, adversarial=adversarial, seed=seed,
+        learning_rate=learning_rate or (TrainSettings.learning_rate if geometry else PAPER_RATE),
+        regression=regression if regression is not None else TrainSettings.regression * geometry,
+        device=device, init=init,
+        mixed_precision=_gains_from_bfloat16(device) if mixed_precision is None else mixed_precision,
     )  # fmt: skip
     prepared = _prepare(faces, output, workers)
-    typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {device}, {'bfloat16' if mixed else 'float32'}.")
+    number = "bfloat16" if settings.mixed_precision else "float32"
+    typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {device}, {number}.")
     with hold_training(output):
         for progress in run_training(settings, prepared, output, minutes=minutes, resume=resume, name=faces):
             if progress.step % LOG_EVERY == 0 or progress.step == progress.steps:
@@ -101,6 +97,20 @@ def _check_output(output: Path) -> None:
     if output.is_dir():
         raise UsageError(f"--output {output} is a folder; name the file to write.")
     make_folder(output.parent)
+
+
+def _check_init(init: Path | None) -> None:
+    if init is not None:
+        from singanimation.stages.ganimation.published.reading import check_kind
+
+        check_kind(init)
+
+
+def _use_threads(threads: int | None) -> None:
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 def _prepare(faces: str, output: Path, workers: int | None) -> "PreparedFaces":
@@ -136,14 +146,11 @@ def train_au(
     The same command goes on where it stopped, from the checkpoint beside --output; Ctrl-C ends it after the step at
     hand.
     """
-    import torch
-
     from singanimation.stages.action_units.training import TrainSettings, train_action_units
     from singanimation.stages.action_units.weights import save_weights
 
     _check_output(output)
-    if threads:
-        torch.set_num_threads(threads)
+    _use_threads(threads)
     settings = TrainSettings(faces=faces, warped=warped, seed=seed)
     if steps is not None:
         settings = replace(settings, steps=steps, aligner_steps=steps)
