@@ -64,7 +64,7 @@ def test_flow_of_one_pixel_takes_each_pixel_from_its_neighbour() -> None:
 
 
 def test_patch_critic_sees_overlapping_patches() -> None:
-    assert PatchDiscriminator(4)(torch.zeros(1, 3, 128, 128)).shape == (1, 1, 16, 16)
+    assert PatchDiscriminator(4)(torch.zeros(1, 6, 128, 128)).shape == (1, 1, 32, 32)
 
 
 def test_initial_weights_follow_the_released_code_and_the_seed() -> None:

@@ -10,13 +10,13 @@ from singanimation.pipeline.expressions import AU_INDEX
 from singanimation.stages.ganimation.geometry import landmarks as mesh
 from singanimation.stages.ganimation.geometry.displacements import corner_profile
 
-PARTING = 0.27
+PARTING = 0.30
 """Gap between the lips that AU25 at 1 opens."""
 
 CLOSING = 0.375
 """Gap that AU25 at -1 closes."""
 
-JAW_DROP = 0.38
+JAW_DROP = 0.40
 """How far AU26 at 1 lowers the lower lip and the jaw."""
 
 SMILE_THINS = 0.22
