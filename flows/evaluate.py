@@ -131,13 +131,15 @@ def table_of_edits(
 ) -> Table:
     """A row per AU: asked, wanted and measured (by each judge), rising, regions, lowering, and what else moved.
 
-    ``sees``: the share of a known change that the judge sees; a column where it is given.
+    ``sees``: the share of a known change that the (one) judge sees. Where it is given it has a column, and another says
+    what was measured divided by it (the usual correction for attenuation; labels that err make it too large).
     """
     from singanimation.stages.ganimation.evaluation import CROSS_TALK, SEEN
 
     caption = (f"Regions: mean absolute difference of 255; cross-talk should stay below {CROSS_TALK:g}, the unit's own "
                f"region (AU06, AU09, AU14) reach {SEEN:g}. still: the same at strength 0."
-               + (" judge sees: its share of known changes, on warped faces." if sees else ""))  # fmt: skip
+               + (" judge sees: its share of known changes, on warped faces; corrected: measured by that share." if sees
+                  else ""))  # fmt: skip
     table = Table(title=title, caption=caption)
     for heading in _cells(figures[0], sees) if figures else ("AU",):
         table.add_column(heading, justify="right", no_wrap=heading == "also moved")
@@ -158,6 +160,7 @@ def _cells(one: "UnitFigures", sees: Mapping[str, float | None] | None) -> dict[
     if sees:
         share = sees[one.unit]
         cells["judge sees"] = "" if share is None else f"{share:.0%}"
+        cells["corrected"] = "" if not share else f"{next(iter(one.measured.values())) / share:+.2f}"
     cells |= {f"rising{named[key]}": f"{value:.0%}" for key, value in one.rising.items()}
     regions = {"cross-talk": one.cross_talk, "eyes": one.eye_change, "mouth": one.mouth_change,
                "background": one.background_change, "own region": one.shown, "still": one.still}  # fmt: skip

@@ -14,7 +14,12 @@ from singanimation.stages.ganimation.checkpoints import load_generator, save_gen
 from singanimation.stages.ganimation.edit import ExpressionEditor
 from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
 from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
-from singanimation.stages.ganimation.geometry_recipe import GeometryObjective, _asked_loss
+from singanimation.stages.ganimation.geometry_recipe import (
+    GeometryObjective,
+    _asked_loss,
+    _each_where_painted,
+    _where_painted,
+)
 from singanimation.stages.ganimation.pairs import Pairs, PairSampler
 from singanimation.stages.ganimation.paper_recipe import PaperObjective
 from singanimation.stages.ganimation.training import (
@@ -96,9 +101,35 @@ def test_training_moves_the_picture_towards_the_teachers(faces: TrainingFaces) -
     assert error(last.generator) < 0.8 * before
 
 
-def test_the_adversarial_term_trains_its_critic(faces: TrainingFaces) -> None:
-    last = _run(replace(SMALL, steps=6, adversarial=0.05), faces)[-1]
-    assert last.losses["critic"] > 0
+@pytest.mark.parametrize(("done", "differ"), [(0.3, False), (0.45, False), (0.6, True)])
+def test_the_critic_learns_first_and_is_asked_afterwards(done: float, differ: bool, faces: TrainingFaces) -> None:
+    plain, critical = (_objective(replace(SMALL, adversarial=weight), faces) for weight in (0.0, 5.0))
+    for objective in (plain, critical):
+        losses = objective.step(torch.Generator().manual_seed(1), 1e-2, done)
+        assert ("critic" in losses) == (objective is critical and done > 0.4)
+    pairs = zip(plain.generator.parameters(), critical.generator.parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in pairs) == differ
+
+
+def test_a_critic_learns_to_tell_a_blurred_edit(faces: TrainingFaces) -> None:
+    objective = _objective(replace(SMALL, adversarial=1.0), faces)
+    pairs = PairSampler(faces, Teacher(), "cpu").draw(8, torch.Generator().manual_seed(4))
+    blurred = nn.functional.avg_pool2d(pairs.target, 5, 1, 2)
+    output = objective.generator(pairs.source, pairs.change)._replace(picture=blurred)
+    hinges = [objective._critic_step(pairs, output)["critic"] for _ in range(60)]
+    assert hinges[-1] < 0.7 * hinges[0]
+
+
+def test_the_critic_looks_where_something_is_painted() -> None:
+    maps = [torch.zeros(2, 1, 128, 128) for _ in range(3)]
+    maps[0][0, :, :4], maps[1][1, :, :, :8], maps[2][1, :, :, :4] = 1, 1, 1
+    pairs = Pairs(*[torch.zeros(0)] * 4, fill=maps[0], lids=maps[1], paint=maps[2], forward=torch.zeros(0))
+    values = torch.zeros(2, 1, 32, 32)
+    values[0, :, 0], values[1, :, :, :2] = 3, 6
+    assert _where_painted(values, pairs).item() == pytest.approx((3 * 32 + 6 * 64) / 96)
+    assert _each_where_painted(values, pairs).tolist() == pytest.approx([3, 6])
+    values[0, :, 0], values[1, :, :, :2] = 0, 0
+    assert _where_painted(values + (values == 1), pairs).item() == 0
 
 
 def test_au_regression_asks_for_more_where_more_was_asked_and_the_teacher_falls_short() -> None:
