@@ -48,8 +48,8 @@ def laplacian_l1(picture: Tensor, target: Tensor, levels: int = 3) -> Tensor:
 def region_weights(source: Tensor, target: Tensor, fill: Tensor, lids: Tensor) -> Tensor:
     """How much each pixel's error counts, (B, 1, H, W): 1, and more where something has to change.
 
-    6 more where the target differs from the source by 0.08 of the range or more (9 px average), 4 more in the
-    mouth's filled interior ``fill``, 8 more at the eyelids ``lids`` (both (B, 1, H, W) in 0..1).
+    6 more where the target differs from the source by 0.08 of the range or more (9 px average), 4 more in
+    what is painted whole (``fill``), 8 more at the eyelids ``lids`` (both (B, 1, H, W) in 0..1).
     """
     changed = F.avg_pool2d((target - source).abs().mean(1, keepdim=True), 9, 1, 4)
     return 1 + 6 * (changed / 0.08).clamp(0, 1) + 4 * fill + 8 * lids

@@ -23,7 +23,7 @@ class Pairs(NamedTuple):
     """B training pairs at 128 x 128, on the training device.
 
     ``source`` and ``target`` (B, 3, 128, 128) in -1..1; ``change`` (B, 17) in -1..1; ``flow`` (B, 2, 128, 128)
-    in pixels; ``fill`` the filled mouth, ``lids`` the eyelids and ``paint`` what a flow cannot supply, all
+    in pixels; ``fill`` what is painted whole, ``lids`` the eyelids and ``paint`` what a flow cannot supply, all
     (B, 1, 128, 128) in 0..1; ``forward`` (B, 1, 1, 1): 1 where flow and paint are known (not reversed pairs).
     """
 

@@ -33,9 +33,10 @@ class TeacherEdit(NamedTuple):
     """What the teacher made of B pictures.
 
     ``picture`` (B, 3, H, W) in 0..1; ``flow`` (B, 2, H, W) pixels, x then y: where each pixel comes from,
-    ``warp(source, flow)`` is the edit before paint; ``fill`` (B, 1, H, W) in 0..1, the mouth interior that no flow
-    supplies; ``lids`` (B, 1, H, W) in 0..1, the eyes where their lids move; ``painted`` (B, 1, H, W) in 0..1, where
-    the picture is not what the flow gives; ``landmarks`` (B, 478, 2) pixels, after the change.
+    ``warp(source, flow)`` is the edit before paint; ``fill`` (B, 1, H, W) in 0..1, what no flow supplies: the mouth's
+    interior, uncovered eyeballs, closed lids; ``lids`` (B, 1, H, W) in 0..1, the eyes where their lids move;
+    ``painted`` (B, 1, H, W) in 0..1, where the picture is not what the flow gives; ``landmarks`` (B, 478, 2) pixels,
+    after the change.
     """
 
     picture: Tensor
@@ -102,10 +103,12 @@ class Teacher:
         edited = edited * (1 - lids.paint) + lids.colour * lids.paint
         edited = edited * torch.exp(enlarge(shade.sum(1, keepdim=True), height, width) + lids.shade)
         edited, fill = self._interior.paint(edited, pictures, landmarks, after, frame.unit)
+        fill = torch.maximum(fill, torch.maximum(uncovered, lids.paint))
         edited = edited.clamp(0, 1)
         unchanged = (change == 0).all(1)[:, None, None, None]
         edited = torch.where(unchanged, pictures, edited)
-        painted = ((edited - warped).abs().amax(1, keepdim=True) / PAINTED).clamp(0, 1)
+        # where paint and stretched skin happen to agree, it is still paint: a mask with holes is not learnt
+        painted = torch.maximum(((edited - warped).abs().amax(1, keepdim=True) / PAINTED).clamp(0, 1), fill)
         region = lid_mask(after, frame.unit, self._mirror, height, width)
         region = torch.maximum(region, lid_mask(landmarks, frame.unit, self._mirror, height, width))
         moving = (F.max_pool2d(flow.abs().amax(1, keepdim=True), 3, 1, 1) / 0.25).clamp(0, 1)
