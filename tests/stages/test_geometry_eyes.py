@@ -14,7 +14,7 @@ UPPER, LOWER = list(mesh.UPPER_LID), list(mesh.LOWER_LID)
 
 
 def squinting(points: Tensor) -> Tensor:
-    """The same face with its lids 40% as far apart."""
+    """The same face with the lids of the left eye 40% as far apart."""
     narrow = points.clone()
     narrow[:, LOWER, 1] -= 0.6 * (points[:, LOWER, 1] - points[:, UPPER, 1])
     return narrow
@@ -128,3 +128,16 @@ def test_a_squinting_eye_that_opens_shows_the_white_that_the_slit_does_not(teach
     row = int(slit.corner[0, 1] + (slit.upper + slit.lower)[0, 8] / 2)
     beside = edit.picture[0, :, row, int(left[0] + 0.25 * (right[0] - left[0]))]
     assert beside.mean() > 0.4 and beside[2] > beside[0]
+
+
+def test_what_is_painted_whole_has_no_holes(teacher: Teacher, points: Tensor) -> None:
+    grey = torch.full((1, 3, SIZE, SIZE), 0.5)  # paint and skin agree in places
+    wide, closed = change_of(AU01=1.0, AU02=1.0, AU05=1.0), change_of(AU45=1.0)
+    for face, change, depths in ((squinting(points), wide, (0.2, 0.55)), (points, closed, (0.05, 0.9))):
+        edit = teacher.edit(grey, face, change)
+        eye = opening(edit.landmarks, *eye_chains(mesh.mirror_of(load_mean_landmarks()))[0])
+        u, v = eye.coordinates(SIZE, SIZE)
+        depth = (v - lookup(eye.upper, u)) / (lookup(eye.lower, u) - lookup(eye.upper, u)).clamp(min=1e-3)
+        inside = (u - 0.5).abs().lt(0.25) & depth.gt(depths[0]) & depth.lt(depths[1])
+        assert inside.sum() >= 10
+        assert edit.fill[:, 0][inside].min() > 0.7 and edit.painted[:, 0][inside].min() > 0.7
