@@ -116,7 +116,7 @@ class GeometryObjective:
         # where the generator's own flow leaves an eyelid wrong, A has to open as well
         with torch.no_grad():
             missed = ((warp(source, output.flow) - target).abs().amax(1, keepdim=True) / 0.2).clamp(0, 1)
-            paint = torch.maximum(pairs.paint, pairs.lids * missed)
+            paint = torch.maximum(torch.maximum(pairs.paint, pairs.fill), pairs.lids * missed)
         flow_error = (output.flow - pairs.flow).abs().mean(1, keepdim=True)
         moving = 1 + 3 * (pairs.flow.abs().amax(1, keepdim=True) / 1.5).clamp(0, 1)
         lid_error = (18 * flow_error + 4 * (output.flow - pairs.flow).pow(2).mean(1, keepdim=True)) * pairs.lids
@@ -126,7 +126,7 @@ class GeometryObjective:
             "pixels": ((output.picture - target).abs() * weights).mean(),
             "laplacian": laplacian_l1(output.picture, target),
             "flow": flow,
-            "attention_target": attention_target_loss(output.attention, paint, forward),
+            "attention_target": attention_target_loss(output.attention, paint, pairs.fill, forward),
             "colour": colour,
             "attention": (1 - output.attention).mean(),
             "variation": total_variation(output.attention),

@@ -54,5 +54,9 @@ def test_regions_that_must_change_count_up_to_nineteenfold() -> None:
 def test_attention_loss_asks_to_open_where_paint_is_needed() -> None:
     paint, where = torch.ones(1, 1, 4, 4), torch.ones(1, 1, 1, 1)
     open_, shut = torch.full_like(paint, 0.01), torch.full_like(paint, 0.99)
-    assert attention_target_loss(open_, paint, where) < 0.1 < attention_target_loss(shut, paint, where)
-    assert attention_target_loss(shut, paint, torch.zeros(1, 1, 1, 1)).item() == 0
+    none = torch.zeros_like(paint)
+    assert attention_target_loss(open_, paint, none, where) < 0.1 < attention_target_loss(shut, paint, none, where)
+    assert attention_target_loss(shut, paint, none, torch.zeros(1, 1, 1, 1)).item() == 0
+    # painted whole: (1 + 2 + 12) / (1 + 2) of the same error, and no more where nothing is painted
+    whole = attention_target_loss(shut, paint, paint, where) / attention_target_loss(shut, paint, none, where)
+    assert whole.item() == pytest.approx(5, rel=0.01)
