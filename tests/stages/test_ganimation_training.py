@@ -7,21 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_training import SMALL, made_up_faces, objective_of
 from torch import Tensor, nn
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.stages.ganimation.checkpoints import load_generator, save_generator
 from singanimation.stages.ganimation.edit import ExpressionEditor
-from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
+from singanimation.stages.ganimation.geometry import Teacher
 from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
-from singanimation.stages.ganimation.geometry_recipe import (
-    GeometryObjective,
-    _asked_loss,
-    _each_where_painted,
-    _where_painted,
-)
-from singanimation.stages.ganimation.pairs import Pairs, PairSampler
-from singanimation.stages.ganimation.paper_recipe import PaperObjective
+from singanimation.stages.ganimation.pairs import PairSampler
 from singanimation.stages.ganimation.training import (
     SATURATION_STEPS,
     Progress,
@@ -31,41 +25,14 @@ from singanimation.stages.ganimation.training import (
     train,
 )
 
-SMALL = TrainSettings(steps=4, batch_size=2, width=0.13, learning_rate=1e-3, seed=5)
-
 
 @pytest.fixture(scope="module")
 def faces() -> TrainingFaces:
-    """Three blurred-noise pictures whose landmarks are the mean face."""
-    rng = np.random.default_rng(0)
-    coarse = torch.from_numpy(rng.uniform(60, 200, (3, 3, 20, 20))).float()
-    pictures = nn.functional.interpolate(coarse, 160, mode="bicubic").clamp(0, 255).byte()
-    landmarks = load_mean_landmarks().numpy() * 43.6 + np.array([80.0, 61.1])
-    units = rng.uniform(0, 0.4, (3, 17)).astype(np.float32)
-    return TrainingFaces(
-        pictures.permute(0, 2, 3, 1).contiguous().numpy(), np.repeat(landmarks[None], 3, 0).astype(np.float32), units
-    )
-
-
-class _SmallDescription(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(1)
-        self.layer = nn.Conv2d(3, 17, 5, 4).requires_grad_(False)
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
-        maps = self.layer(pictures)
-        return maps.mean((2, 3)).sigmoid(), [maps]
-
-
-def _objective(settings: TrainSettings, faces: TrainingFaces) -> Any:
-    if settings.recipe == "paper":
-        return PaperObjective(settings, faces)
-    return GeometryObjective(settings, faces, _SmallDescription())
+    return made_up_faces()
 
 
 def _run(settings: TrainSettings, faces: TrainingFaces, resume: dict | None = None) -> list[Progress]:
-    return list(train(settings, _objective(settings, faces), resume))
+    return list(train(settings, objective_of(settings, faces), resume))
 
 
 def _weights(progress: Progress) -> list[Tensor]:
@@ -77,7 +44,7 @@ def test_a_resumed_training_ends_at_the_same_weights(recipe: str, faces: Trainin
     settings = replace(SMALL, recipe=recipe)
     whole = _weights(_run(settings, faces)[-1])
     half = None
-    for progress in train(settings, _objective(settings, faces)):
+    for progress in train(settings, objective_of(settings, faces)):
         if progress.step == 2:
             torch.save(progress.state, tmp_path / "half.pt")
             half = torch.load(tmp_path / "half.pt", weights_only=True)
@@ -89,7 +56,7 @@ def test_a_resumed_training_ends_at_the_same_weights(recipe: str, faces: Trainin
 
 def test_training_moves_the_picture_towards_the_teachers(faces: TrainingFaces) -> None:
     settings = replace(SMALL, steps=50, batch_size=4, learning_rate=1e-2)
-    objective = _objective(settings, faces)
+    objective = objective_of(settings, faces)
     pairs = PairSampler(faces, Teacher(), "cpu").draw(12, torch.Generator().manual_seed(99))
 
     def error(generator: nn.Module) -> float:
@@ -99,60 +66,6 @@ def test_training_moves_the_picture_towards_the_teachers(faces: TrainingFaces) -
     before = error(objective.generator)
     last = list(train(settings, objective))[-1]
     assert error(last.generator) < 0.8 * before
-
-
-@pytest.mark.parametrize(("done", "differ"), [(0.3, False), (0.45, False), (0.6, True)])
-def test_the_critic_learns_first_and_is_asked_afterwards(done: float, differ: bool, faces: TrainingFaces) -> None:
-    plain, critical = (_objective(replace(SMALL, adversarial=weight), faces) for weight in (0.0, 5.0))
-    for objective in (plain, critical):
-        losses = objective.step(torch.Generator().manual_seed(1), 1e-2, done)
-        assert ("critic" in losses) == (objective is critical and done > 0.4)
-    pairs = zip(plain.generator.parameters(), critical.generator.parameters(), strict=True)
-    assert any(not torch.equal(a, b) for a, b in pairs) == differ
-
-
-def test_a_critic_learns_to_tell_a_blurred_edit(faces: TrainingFaces) -> None:
-    objective = _objective(replace(SMALL, adversarial=1.0), faces)
-    pairs = PairSampler(faces, Teacher(), "cpu").draw(8, torch.Generator().manual_seed(4))
-    blurred = nn.functional.avg_pool2d(pairs.target, 5, 1, 2)
-    output = objective.generator(pairs.source, pairs.change)._replace(picture=blurred)
-    hinges = [objective._critic_step(pairs, output)["critic"] for _ in range(60)]
-    assert hinges[-1] < 0.7 * hinges[0]
-
-
-def test_the_critic_looks_where_something_is_painted() -> None:
-    maps = [torch.zeros(2, 1, 128, 128) for _ in range(3)]
-    maps[0][0, :, :4], maps[1][1, :, :, :8], maps[2][1, :, :, :4] = 1, 1, 1
-    pairs = Pairs(*[torch.zeros(0)] * 4, fill=maps[0], lids=maps[1], paint=maps[2], forward=torch.zeros(0))
-    values = torch.zeros(2, 1, 32, 32)
-    values[0, :, 0], values[1, :, :, :2] = 3, 6
-    assert _where_painted(values, pairs).item() == pytest.approx((3 * 32 + 6 * 64) / 96)
-    assert _each_where_painted(values, pairs).tolist() == pytest.approx([3, 6])
-    values[0, :, 0], values[1, :, :, :2] = 0, 0
-    assert _where_painted(values + (values == 1), pairs).item() == 0
-
-
-def test_au_regression_asks_for_more_where_more_was_asked_and_the_teacher_falls_short() -> None:
-    change = torch.zeros(3, 17)
-    change[0, 8], change[1, 8], change[2, 8] = 0.5, -0.5, 0.5
-    forward = torch.ones(3, 1, 1, 1)
-    forward[2] = 0
-    pairs = Pairs(*[torch.zeros(3, 1, 1, 1)] * 2, change, *[torch.zeros(3, 1, 1, 1)] * 4, forward)
-    start, read = torch.full((3, 17), 0.1), torch.full((3, 17), 0.1)
-    # only the first pair asks for more of a unit, forwards: 0.6 against 0.1
-    assert _asked_loss(read, read, start, pairs) == pytest.approx(0.5**2 / 51)
-    assert _asked_loss(read, torch.full((3, 17), 0.9), start, pairs) == pytest.approx(0.8**2 / 51)
-
-
-def test_au_regression_moves_skin_and_never_paints(faces: TrainingFaces) -> None:
-    objective = _objective(SMALL, faces)
-    pairs = PairSampler(faces, Teacher(), "cpu").draw(6, torch.Generator().manual_seed(3))
-    output = objective.generator(pairs.source, pairs.change)
-    for map_ in (output.attention, output.colour, output.flow):
-        map_.retain_grad()
-    objective._asked_term(pairs, output, torch.zeros(6, 17)).backward()
-    assert output.flow.grad is not None and output.flow.grad.abs().max() > 0
-    assert output.attention.grad is None and output.colour.grad is None
 
 
 def test_the_regression_term_is_logged_where_it_is_on(faces: TrainingFaces) -> None:
@@ -224,7 +137,7 @@ def test_a_generator_that_is_no_number_is_not_saved_over_the_last_good_one(value
 def test_a_state_of_another_training_is_refused(faces: TrainingFaces) -> None:
     for state in ({"step": 1}, {"step": 1, "objective": {"generator": {}}}):
         with pytest.raises(WeightsError, match="--no-resume"):
-            next(train(SMALL, _objective(SMALL, faces), state))
+            next(train(SMALL, objective_of(SMALL, faces), state))
 
 
 def test_an_edit_to_the_sources_own_units_returns_its_bytes() -> None:

@@ -1,0 +1,43 @@
+"""A training small enough for tests: three blurred-noise faces, a thin generator, a made-up AU network."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from singanimation.stages.ganimation.geometry import load_mean_landmarks
+from singanimation.stages.ganimation.geometry_recipe import GeometryObjective
+from singanimation.stages.ganimation.paper_recipe import PaperObjective
+from singanimation.stages.ganimation.training import TrainingFaces, TrainSettings
+
+SMALL = TrainSettings(steps=4, batch_size=2, width=0.13, learning_rate=1e-3, seed=5)
+
+
+def made_up_faces() -> TrainingFaces:
+    """Three blurred-noise pictures whose landmarks are the mean face."""
+    rng = np.random.default_rng(0)
+    coarse = torch.from_numpy(rng.uniform(60, 200, (3, 3, 20, 20))).float()
+    pictures = nn.functional.interpolate(coarse, 160, mode="bicubic").clamp(0, 255).byte()
+    landmarks = load_mean_landmarks().numpy() * 43.6 + np.array([80.0, 61.1])
+    units = rng.uniform(0, 0.4, (3, 17)).astype(np.float32)
+    return TrainingFaces(
+        pictures.permute(0, 2, 3, 1).contiguous().numpy(), np.repeat(landmarks[None], 3, 0).astype(np.float32), units
+    )
+
+
+class _SmallDescription(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer = nn.Conv2d(3, 17, 5, 4).requires_grad_(False)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
+        maps = self.layer(pictures)
+        return maps.mean((2, 3)).sigmoid(), [maps]
+
+
+def objective_of(settings: TrainSettings, faces: TrainingFaces) -> Any:
+    if settings.recipe == "paper":
+        return PaperObjective(settings, faces)
+    return GeometryObjective(settings, faces, _SmallDescription())

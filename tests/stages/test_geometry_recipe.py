@@ -1,0 +1,72 @@
+"""The geometry recipe's terms on a made-up face: what the critic and the AU regression see, and what they reach."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_training import SMALL, made_up_faces, objective_of
+from torch import nn
+
+from singanimation.stages.ganimation.geometry import Teacher
+from singanimation.stages.ganimation.geometry_recipe import _asked_loss, _each_where_painted, _where_painted
+from singanimation.stages.ganimation.pairs import Pairs, PairSampler
+from singanimation.stages.ganimation.training import TrainingFaces
+
+
+@pytest.fixture(scope="module")
+def faces() -> TrainingFaces:
+    return made_up_faces()
+
+
+@pytest.mark.parametrize(("done", "differ"), [(0.3, False), (0.45, False), (0.6, True)])
+def test_the_critic_learns_first_and_is_asked_afterwards(done: float, differ: bool, faces: TrainingFaces) -> None:
+    plain, critical = (objective_of(replace(SMALL, adversarial=weight), faces) for weight in (0.0, 5.0))
+    for objective in (plain, critical):
+        losses = objective.step(torch.Generator().manual_seed(1), 1e-2, done)
+        assert ("critic" in losses) == (objective is critical and done > 0.4)
+    pairs = zip(plain.generator.parameters(), critical.generator.parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in pairs) == differ
+
+
+def test_a_critic_learns_to_tell_a_blurred_edit(faces: TrainingFaces) -> None:
+    objective = objective_of(replace(SMALL, adversarial=1.0), faces)
+    pairs = PairSampler(faces, Teacher(), "cpu").draw(8, torch.Generator().manual_seed(4))
+    blurred = nn.functional.avg_pool2d(pairs.target, 5, 1, 2)
+    output = objective.generator(pairs.source, pairs.change)._replace(picture=blurred)
+    hinges = [objective._critic_step(pairs, output)["critic"] for _ in range(60)]
+    assert hinges[-1] < 0.7 * hinges[0]
+
+
+def test_the_critic_looks_where_something_is_painted() -> None:
+    maps = [torch.zeros(2, 1, 128, 128) for _ in range(3)]
+    maps[0][0, :, :4], maps[1][1, :, :, :8], maps[2][1, :, :, :4] = 1, 1, 1
+    pairs = Pairs(*[torch.zeros(0)] * 4, fill=maps[0], lids=maps[1], paint=maps[2], forward=torch.zeros(0))
+    values = torch.zeros(2, 1, 32, 32)
+    values[0, :, 0], values[1, :, :, :2] = 3, 6
+    assert _where_painted(values, pairs).item() == pytest.approx((3 * 32 + 6 * 64) / 96)
+    assert _each_where_painted(values, pairs).tolist() == pytest.approx([3, 6])
+    values[0, :, 0], values[1, :, :, :2] = 0, 0
+    assert _where_painted(values + (values == 1), pairs).item() == 0
+
+
+def test_au_regression_asks_for_more_where_more_was_asked_and_the_teacher_falls_short() -> None:
+    change = torch.zeros(3, 17)
+    change[0, 8], change[1, 8], change[2, 8] = 0.5, -0.5, 0.5
+    forward = torch.ones(3, 1, 1, 1)
+    forward[2] = 0
+    pairs = Pairs(*[torch.zeros(3, 1, 1, 1)] * 2, change, *[torch.zeros(3, 1, 1, 1)] * 4, forward)
+    start, read = torch.full((3, 17), 0.1), torch.full((3, 17), 0.1)
+    # only the first pair asks for more of a unit, forwards: 0.6 against 0.1
+    assert _asked_loss(read, read, start, pairs) == pytest.approx(0.5**2 / 51)
+    assert _asked_loss(read, torch.full((3, 17), 0.9), start, pairs) == pytest.approx(0.8**2 / 51)
+
+
+def test_au_regression_moves_skin_and_never_paints(faces: TrainingFaces) -> None:
+    objective = objective_of(SMALL, faces)
+    pairs = PairSampler(faces, Teacher(), "cpu").draw(6, torch.Generator().manual_seed(3))
+    output = objective.generator(pairs.source, pairs.change)
+    for map_ in (output.attention, output.colour, output.flow):
+        map_.retain_grad()
+    objective._asked_term(pairs, output, torch.zeros(6, 17)).backward()
+    assert output.flow.grad is not None and output.flow.grad.abs().max() > 0
+    assert output.attention.grad is None and output.colour.grad is None
