@@ -1,6 +1,7 @@
 """The command line, run in this process."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +17,8 @@ def augment(*arguments: object) -> int:
     finally:
         sys.argv = before
     return ended.value.code
+
+
+def times(output: Path) -> dict[str, int]:
+    """When each part of the manifest was last written, by file name."""
+    return {path.name: path.stat().st_mtime_ns for path in (output / "manifest").glob("*.parquet")}

@@ -82,7 +82,6 @@ def augment(capsys):
     """Return a function: arguments -> (exit code, stdout, stderr), in this process."""
     from command import augment as run_augment
 
-
     def run(*arguments: object):
         code = run_augment(*arguments)
         captured = capsys.readouterr()

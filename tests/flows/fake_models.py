@@ -20,6 +20,12 @@ from singanimation.pipeline.settings import Settings
 LABELS = ("happiness", "fear", "neutral")
 
 
+def add_picture(faces: Path, name: str, seed: int) -> None:
+    """Noise of 100 x 100 px."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (100, 100, 3), np.uint8)
+    Image.fromarray(pixels).save(faces / name)
+
+
 def write_faces(folder: Path, count: int, size: int = 100) -> Path:
     """Write ``count`` noisy pictures as ``train/<emotion>/NN.png`` and one in ``test``; return ``folder``."""
     for index in range(count + 1):
