@@ -70,7 +70,7 @@ _ALL = (
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
         package=("singanimation.stages.ganimation", "weights/generator.safetensors"),
-        sha256="5a5d4920cd71ca24a0adfff427e41156a0ed8b2aa05f44459f0bb972a278fc1c",
+        sha256="42f05d7321e84a13360567a5b519eeaca50e477f34be8bdf77b6da4a694b3109",
     ),
     Entry(
         name="inception-v3",
