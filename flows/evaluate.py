@@ -138,8 +138,8 @@ def table_of_edits(
 
     caption = (f"Regions: mean absolute difference of 255; cross-talk should stay below {CROSS_TALK:g}, the unit's own "
                f"region (AU06, AU09, AU14) reach {SEEN:g}. still: the same at strength 0."
-               + (" judge sees: its share of known changes, on warped faces; corrected: measured by that share." if sees
-                  else ""))  # fmt: skip
+               + (" judge sees: its share of known changes, on warped faces; corrected: measured, divided by it."
+                  if sees else ""))  # fmt: skip
     table = Table(title=title, caption=caption)
     for heading in _cells(figures[0], sees) if figures else ("AU",):
         table.add_column(heading, justify="right", no_wrap=heading == "also moved")

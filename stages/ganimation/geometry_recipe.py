@@ -3,7 +3,8 @@
 The paper's adversarial recipe needs some 200,000 pictures; with 2,000 there is too little to tell a smile from
 a person. A teacher that moves landmarks makes pairs instead, and the generator learns from them directly. Where
 something is painted (eyes that open, teeth), L1 averages the teacher's answers to a blur: a critic that sees source
-and edit side by side, as in pix2pix (Isola et al., 2017), asks for one of them.
+and edit side by side, as in pix2pix (Isola et al., 2017), asks for one of them. It is off unless asked for: so far it
+sharpens, and draws a grid of two pixels besides (the model card has the figures).
 """
 
 from collections.abc import Callable, Mapping
