@@ -88,3 +88,36 @@ def augment(capsys):
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def picture(tmp_path):
+    from fake_models import write_faces
+
+    return write_faces(tmp_path / "faces", 1) / "train" / "happiness" / "00.png"
+
+
+@pytest.fixture
+def work(tmp_path):
+    """Work on one source; what the manifest holds already counts, as in a real run."""
+    import fake_models
+
+    from singanimation.flows.identity import Identity
+    from singanimation.flows.work import SourceJob, augment_source, file_sha256
+    from singanimation.manifests.reading import read
+    from singanimation.pipeline.settings import make_settings
+
+    manifest = tmp_path / "out" / "manifest"
+
+    def run(source, models=None, **options):
+        settings = make_settings(**({"input": "x", "per_image": 4} | options))
+        models = models or fake_models.load(settings)
+        known = {}
+        if any(manifest.glob("*.parquet")):
+            table = read(manifest, columns=["variant_id", "status"])
+            known = dict(zip(table["variant_id"], table["status"].astype(str), strict=True))
+        identity = Identity(source, file_sha256(source), settings, models.fingerprint)
+        return augment_source(SourceJob(identity, known, "run", manifest), models), identity
+
+    run.manifest = manifest
+    return run
