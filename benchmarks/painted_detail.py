@@ -13,17 +13,18 @@ from typing import Annotated
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 import typer
 from rich.console import Console
 from rich.table import Table
+from teacher import spread
 from torch import Tensor
 
 from singanimation.pipeline.expressions import PROTOTYPES, au_vector
-from singanimation.pipeline.framing import MARGIN
-from singanimation.stages.action_units.data import FaceCrops, load_faces
+from singanimation.stages.action_units.data import load_faces
 from singanimation.stages.ganimation.checkpoints import load_generator
+from singanimation.stages.ganimation.evaluation import EditedFaces
 from singanimation.stages.ganimation.geometry import Teacher
+from singanimation.stages.ganimation.losses import fine_detail
 
 TARGETS = {name: PROTOTYPES[name] for name in ("surprise", "fear", "happiness")} | {
     "closed eyes": au_vector({"AU45": 1.0})
@@ -37,21 +38,20 @@ def main(
     count: Annotated[int, typer.Option(help="Faces, drawn from the split, always the same ones.")] = 100,
 ) -> None:
     """Measure and print."""
-    data = load_faces(faces, split)
-    chosen = np.random.default_rng(0).permutation(len(data))[:count]
-    answers = {name: _answer(data, chosen, target) for name, target in TARGETS.items()}
+    chosen = spread(load_faces(faces, split), count)
+    answers = {name: _answer(chosen, target) for name, target in TARGETS.items()}
     table = Table("generator", "edit", "detail", "difference")
     for path in (None, *(ganimation or [])):
         network = load_generator(path).network.eval()
         for name, answer in answers.items():
             table.add_row("packaged" if path is None else path.stem, name, *_cells(network, answer))
-    Console().print(f"{len(chosen)} {split} faces, where the teacher paints", table)
+    Console().print(f"{len(chosen.crops)} {split} faces, where the teacher paints", table)
 
 
-def _answer(data: FaceCrops, chosen: np.ndarray, target: np.ndarray) -> Mapping[str, Tensor]:
-    source = torch.from_numpy(data.crops()[chosen]).permute(0, 3, 1, 2).float() / 255
-    landmarks = torch.from_numpy(data.landmarks[chosen] - MARGIN).float()
-    change = (torch.from_numpy(target) - torch.from_numpy(data.action_units[chosen])).float().clamp(-1, 1)
+def _answer(faces: EditedFaces, target: np.ndarray) -> Mapping[str, Tensor]:
+    source = torch.from_numpy(faces.crops).permute(0, 3, 1, 2).float() / 255
+    landmarks = torch.from_numpy(faces.landmarks).float()
+    change = (torch.from_numpy(target) - torch.from_numpy(faces.units)).float().clamp(-1, 1)
     edit = Teacher().edit(source, landmarks, change)
     return {"source": source, "change": change, "picture": edit.picture, "where": edit.fill}
 
@@ -64,12 +64,8 @@ def _cells(network: torch.nn.Module, answer: Mapping[str, Tensor]) -> tuple[str,
     def mean(values: Tensor) -> float:
         return float((values.mean(1, keepdim=True) * where).sum() / where.sum())
 
-    detail = mean(_detail(made)) / mean(_detail(answer["picture"]))
+    detail = mean(fine_detail(made).abs()) / mean(fine_detail(answer["picture"]).abs())
     return f"{detail:.2f}", f"{255 * mean((made - answer['picture']).abs()):.1f}"
-
-
-def _detail(pictures: Tensor) -> Tensor:
-    return (pictures - F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)).abs()
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ def evaluate_models(
     edit = editor_edit(editor, edited)
     units = evaluate_units(edit, {"judge": lambda some: judging(some).action_units}, edited)
     _show_estimator(measured)
-    own = "" if judging.digest != estimator.digest else "the generator's own AU network (optimistic)"
-    whose = own or "another AU network than the generator's"
+    own = judging.digest == estimator.digest
+    whose = "the generator's own AU network (optimistic)" if own else "another AU network than the generator's"
     _console().print(table_of_edits(units, f"Edits to strength 1 of {len(crops)} faces, judged by {whose}", sees))
     if sheets:
         _write_sheets(sheets, edit, edited)

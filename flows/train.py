@@ -67,11 +67,12 @@ def train_ganimation(
     _check_output(output)
     _check_init(init)
     _use_threads(threads)
-    device, geometry = choose_device(device), recipe == "geometry"
+    device = choose_device(device)
+    rate, asked = (TrainSettings.learning_rate, TrainSettings.regression) if recipe == "geometry" else (PAPER_RATE, 0.0)
     settings = TrainSettings(
         recipe=recipe, steps=steps, batch_size=batch_size, width=width, adversarial=adversarial, seed=seed,
-        learning_rate=learning_rate or (TrainSettings.learning_rate if geometry else PAPER_RATE),
-        regression=regression if regression is not None else TrainSettings.regression * geometry,
+        learning_rate=rate if learning_rate is None else learning_rate,
+        regression=asked if regression is None else regression,
         device=device, init=init,
         mixed_precision=_gains_from_bfloat16(device) if mixed_precision is None else mixed_precision,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.framing import CROP_SIZE
+from singanimation.stages.ganimation.losses import fine_detail
 from singanimation.stages.ganimation.networks import GeneratorOutput, compose
 
 FLOW_RANGE = 8.0
@@ -21,7 +22,7 @@ FULL_GATE = 0.05
 """The largest AU change below which an edit fades out linearly, to nothing at a change of 0."""
 
 DETAIL_GAIN = 4.0
-"""Fine detail (what a 3 px mean leaves) enters the critic so many times enlarged."""
+"""Fine detail enters the critic so many times enlarged."""
 
 
 class FilmBlock(nn.Module):
@@ -141,5 +142,4 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, both: Tensor) -> Tensor:
         """Return (B, 1, 32, 32), unbounded, from edits and sources side by side: (B, 6, 128, 128) in -1..1."""
-        detail = DETAIL_GAIN * (both - F.avg_pool2d(both, 3, 1, 1, count_include_pad=False))
-        return self.layers(torch.cat([both, detail], 1))
+        return self.layers(torch.cat([both, DETAIL_GAIN * fine_detail(both)], 1))

@@ -117,7 +117,7 @@ class GeometryObjective:
         # where the generator's own flow leaves an eyelid wrong, A has to open as well
         with torch.no_grad():
             missed = ((warp(source, output.flow) - target).abs().amax(1, keepdim=True) / 0.2).clamp(0, 1)
-            paint = torch.maximum(torch.maximum(pairs.paint, pairs.fill), pairs.lids * missed)
+            paint = torch.maximum(pairs.paint, pairs.lids * missed)
         flow_error = (output.flow - pairs.flow).abs().mean(1, keepdim=True)
         moving = 1 + 3 * (pairs.flow.abs().amax(1, keepdim=True) / 1.5).clamp(0, 1)
         lid_error = (18 * flow_error + 4 * (output.flow - pairs.flow).pow(2).mean(1, keepdim=True)) * pairs.lids
@@ -167,8 +167,11 @@ class GeometryObjective:
         loss = _where_painted(F.relu(1 - real) + F.relu(1 + fake), pairs)
         hinge = float(loss.detach())
         if self._steps % R1_EVERY == 0:
-            penalty = r1_penalty(lambda some: _each_where_painted(self._realness(some, pairs), pairs), pairs.target)
-            loss = loss + R1_EVERY * R1_WEIGHT / 2 * penalty
+
+            def each(some: Tensor) -> Tensor:
+                return _where_painted(self._realness(some, pairs), pairs, (1, 2, 3))
+
+            loss = loss + R1_EVERY * R1_WEIGHT / 2 * r1_penalty(each, pairs.target)
         self._critic_optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self._critic_optimiser.step()
@@ -194,19 +197,10 @@ class GeometryObjective:
         }
 
 
-def _painted(pairs: Pairs) -> Tensor:
-    """Where the critic looks, (B, 1, 32, 32) in 0..1: moving eyelids, the filled mouth, what no flow supplies."""
-    return F.avg_pool2d(torch.maximum(torch.maximum(pairs.lids, pairs.fill), pairs.paint), 4)
-
-
-def _where_painted(values: Tensor, pairs: Pairs) -> Tensor:
-    where = _painted(pairs)
-    return (values * where).sum() / where.sum().clamp(min=1)
-
-
-def _each_where_painted(values: Tensor, pairs: Pairs) -> Tensor:
-    where = _painted(pairs)
-    return (values * where).flatten(1).sum(1) / where.flatten(1).sum(1).clamp(min=1)
+def _where_painted(values: Tensor, pairs: Pairs, over: tuple[int, ...] = (0, 1, 2, 3)) -> Tensor:
+    """The mean, ``over`` these axes, of the critic's ``values`` (B, 1, 32, 32) where lids move or paint is needed."""
+    where = F.avg_pool2d(torch.maximum(pairs.lids, pairs.paint), 4)
+    return (values * where).sum(over) / where.sum(over).clamp(min=1)
 
 
 def _asked_loss(units: Tensor, teachers: Tensor, start: Tensor, pairs: Pairs) -> Tensor:

@@ -45,6 +45,11 @@ def laplacian_l1(picture: Tensor, target: Tensor, levels: int = 3) -> Tensor:
     return loss
 
 
+def fine_detail(pictures: Tensor) -> Tensor:
+    """What a mean over 3 x 3 pixels leaves of ``pictures`` (B, C, H, W): edges and texture, around 0."""
+    return pictures - F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
+
+
 def region_weights(source: Tensor, target: Tensor, fill: Tensor, lids: Tensor) -> Tensor:
     """How much each pixel's error counts, (B, 1, H, W): 1, and more where something has to change.
 

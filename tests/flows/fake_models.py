@@ -20,9 +20,9 @@ from singanimation.pipeline.settings import Settings
 LABELS = ("happiness", "fear", "neutral")
 
 
-def add_picture(faces: Path, name: str, seed: int) -> None:
-    """Noise of 100 x 100 px."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (100, 100, 3), np.uint8)
+def add_picture(faces: Path, name: str, seed: int, size: int = 100) -> None:
+    """Noise of ``size`` x ``size`` px."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), np.uint8)
     Image.fromarray(pixels).save(faces / name)
 
 
@@ -32,8 +32,7 @@ def write_faces(folder: Path, count: int, size: int = 100) -> Path:
         split = "train" if index < count else "test"
         place = folder / split / LABELS[index % len(LABELS)]
         place.mkdir(parents=True, exist_ok=True)
-        pixels = np.random.default_rng(index).integers(0, 256, (size, size, 3), np.uint8)
-        Image.fromarray(pixels).save(place / f"{index:02d}.png")
+        add_picture(place, f"{index:02d}.png", index, size)
     return folder
 
 

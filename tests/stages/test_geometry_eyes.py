@@ -141,3 +141,4 @@ def test_what_is_painted_whole_has_no_holes(teacher: Teacher, points: Tensor) ->
         inside = (u - 0.5).abs().lt(0.25) & depth.gt(depths[0]) & depth.lt(depths[1])
         assert inside.sum() >= 10
         assert edit.fill[:, 0][inside].min() > 0.7 and edit.painted[:, 0][inside].min() > 0.7
+        assert (edit.painted >= edit.fill).all()

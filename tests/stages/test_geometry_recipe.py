@@ -8,14 +8,20 @@ from small_training import SMALL, made_up_faces, objective_of
 from torch import nn
 
 from singanimation.stages.ganimation.geometry import Teacher
-from singanimation.stages.ganimation.geometry_recipe import _asked_loss, _each_where_painted, _where_painted
+from singanimation.stages.ganimation.geometry_recipe import _asked_loss, _where_painted
 from singanimation.stages.ganimation.pairs import Pairs, PairSampler
-from singanimation.stages.ganimation.training import TrainingFaces
+from singanimation.stages.ganimation.training import TrainingFaces, train
 
 
 @pytest.fixture(scope="module")
 def faces() -> TrainingFaces:
     return made_up_faces()
+
+
+def test_the_adversarial_term_trains_its_critic(faces: TrainingFaces) -> None:
+    settings = replace(SMALL, steps=6, adversarial=0.05)
+    last = list(train(settings, objective_of(settings, faces)))[-1]
+    assert last.losses["critic"] > 0
 
 
 @pytest.mark.parametrize(("done", "differ"), [(0.3, False), (0.45, False), (0.6, True)])
@@ -40,11 +46,12 @@ def test_a_critic_learns_to_tell_a_blurred_edit(faces: TrainingFaces) -> None:
 def test_the_critic_looks_where_something_is_painted() -> None:
     maps = [torch.zeros(2, 1, 128, 128) for _ in range(3)]
     maps[0][0, :, :4], maps[1][1, :, :, :8], maps[2][1, :, :, :4] = 1, 1, 1
-    pairs = Pairs(*[torch.zeros(0)] * 4, fill=maps[0], lids=maps[1], paint=maps[2], forward=torch.zeros(0))
+    paint = torch.maximum(maps[0], maps[2])  # what is painted whole is part of it
+    pairs = Pairs(*[torch.zeros(0)] * 4, fill=maps[0], lids=maps[1], paint=paint, forward=torch.zeros(0))
     values = torch.zeros(2, 1, 32, 32)
     values[0, :, 0], values[1, :, :, :2] = 3, 6
     assert _where_painted(values, pairs).item() == pytest.approx((3 * 32 + 6 * 64) / 96)
-    assert _each_where_painted(values, pairs).tolist() == pytest.approx([3, 6])
+    assert _where_painted(values, pairs, (1, 2, 3)).tolist() == pytest.approx([3, 6])
     assert _where_painted((values == 0).float(), pairs).item() == 0
 
 

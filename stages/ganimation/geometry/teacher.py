@@ -35,8 +35,8 @@ class TeacherEdit(NamedTuple):
     ``picture`` (B, 3, H, W) in 0..1; ``flow`` (B, 2, H, W) pixels, x then y: where each pixel comes from,
     ``warp(source, flow)`` is the edit before paint; ``fill`` (B, 1, H, W) in 0..1, what no flow supplies: the mouth's
     interior, uncovered eyeballs, closed lids; ``lids`` (B, 1, H, W) in 0..1, the eyes where their lids move;
-    ``painted`` (B, 1, H, W) in 0..1, where the picture is not what the flow gives; ``landmarks`` (B, 478, 2) pixels,
-    after the change.
+    ``painted`` (B, 1, H, W) in 0..1, where the picture is not what the flow gives, ``fill`` and more;
+    ``landmarks`` (B, 478, 2) pixels, after the change.
     """
 
     picture: Tensor
@@ -109,10 +109,11 @@ class Teacher:
         edited = torch.where(unchanged, pictures, edited)
         # where paint and stretched skin happen to agree, it is still paint: a mask with holes is not learnt
         painted = torch.maximum(((edited - warped).abs().amax(1, keepdim=True) / PAINTED).clamp(0, 1), fill)
+        painted = torch.maximum(F.avg_pool2d(painted, 3, 1, 1), fill)
         region = lid_mask(after, frame.unit, self._mirror, height, width)
         region = torch.maximum(region, lid_mask(landmarks, frame.unit, self._mirror, height, width))
         moving = (F.max_pool2d(flow.abs().amax(1, keepdim=True), 3, 1, 1) / 0.25).clamp(0, 1)
-        return TeacherEdit(edited, flow, fill, region * moving, F.avg_pool2d(painted, 3, 1, 1), after)
+        return TeacherEdit(edited, flow, fill, region * moving, painted, after)
 
     def undoing(self, change: Tensor) -> Tensor:
         """Return the change (B, 17) in -1..1 that takes an edit by ``change`` back, as far as one can."""
