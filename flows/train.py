@@ -32,7 +32,7 @@ RegressionOption = Annotated[
     typer.Option(min=0, help=f"Weight of geometry's AU regression (default: {TrainSettings.regression:g})."),
 ]
 MixedOption = Annotated[
-    bool | None, typer.Option(help="bfloat16. Default: where the device gains from it (not on CPUs).")
+    bool | None, typer.Option(help="bfloat16. Default: where the device gains from it (GPUs, CPUs with AMX).")
 ]
 
 
@@ -121,10 +121,13 @@ def _prepare(faces: str, output: Path, workers: int | None) -> "PreparedFaces":
 
 
 def _gains_from_bfloat16(device: str) -> bool:
-    """Whether the device computes faster in bfloat16: recent GPUs do, most CPUs are many times slower."""
+    """Whether the device computes faster in bfloat16: recent GPUs and CPUs with AMX do, others are far slower."""
     import torch
 
-    return device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # older versions of torch do not tell
+    return bool(capabilities().get("amx_bf16"))
 
 
 def _line(progress: "Progress") -> str:

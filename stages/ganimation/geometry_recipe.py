@@ -48,6 +48,9 @@ AU_NETWORK_EVERY = 2
 RISING = 0.1
 """The least change of a unit that counts as asking for more of it."""
 
+WIDTHS = (64, 96, 128, 32)
+"""Channels at 64, 32 and 16 pixels, and of the finish at 128."""
+
 R1_EVERY, R1_WEIGHT = 8, 0.2
 ADVERSARIAL_FROM = 0.4
 """Share of a training from scratch after which the critic learns; one that starts from weights has it at once."""
@@ -60,8 +63,8 @@ class GeometryObjective:
     """Trains ``GeometryGenerator`` on the teacher's pairs."""
 
     def __init__(self, settings: TrainSettings, faces: TrainingFaces, au_network: AUNetworkLike) -> None:
-        widths = tuple(8 * max(1, round(width * settings.width / 8)) for width in (48, 96, 128))
-        self.options: Mapping[str, Any] = {"widths": widths}
+        *widths, finish = (8 * max(1, round(width * settings.width / 8)) for width in WIDTHS)
+        self.options: Mapping[str, Any] = {"widths": widths, "fine_blocks": 2, "finish": finish}
         self._settings = settings
         self._device = settings.device
         teacher = Teacher(load_mean_landmarks(), device=settings.device)
@@ -69,7 +72,7 @@ class GeometryObjective:
         self._describe = au_network
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            self.generator: nn.Module = GeometryGenerator(widths)
+            self.generator: nn.Module = GeometryGenerator(**self.options)
             self._critic = PatchDiscriminator()
         initial_weights(self.generator, settings.init)
         for network in (self.generator, self._critic):

@@ -29,9 +29,12 @@ def test_attention_of_one_keeps_the_picture_and_of_zero_takes_the_colour() -> No
     assert torch.equal(composed, torch.tensor([[0.5, -0.25], [0.125, 0.5]]))
 
 
-def test_no_change_gives_back_the_very_same_picture_whatever_the_weights() -> None:
+@pytest.mark.parametrize("finish", [0, 8])
+def test_no_change_gives_back_the_very_same_picture_whatever_the_weights(finish: int) -> None:
     torch.manual_seed(0)
-    generator = GeometryGenerator((8, 8, 8), blocks=1).eval()
+    generator = GeometryGenerator((8, 8, 8), blocks=1, finish=finish).eval()
+    if finish:
+        torch.nn.init.normal_(generator.finish[4].weight)
     picture = torch.rand(2, 3, 128, 128) * 2 - 1
     change = torch.zeros(2, 17)
     change[1, 8] = 1.0
@@ -52,6 +55,21 @@ def test_small_changes_fade_in_linearly() -> None:
         closed = 1 - generator(picture.expand(3, -1, -1, -1), change).attention
     torch.testing.assert_close(closed[1], 2 * closed[0], rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(closed[2], 5 * closed[0], rtol=1e-4, atol=1e-6)
+
+
+def test_the_finish_begins_as_no_correction_and_then_corrects_every_map() -> None:
+    torch.manual_seed(0)
+    plain = GeometryGenerator((8, 8, 8), blocks=1).eval()
+    finished = GeometryGenerator((8, 8, 8), blocks=1, finish=8).eval()
+    finished.load_state_dict(plain.state_dict(), strict=False)
+    picture, change = torch.rand(1, 3, 128, 128) * 2 - 1, torch.ones(1, 17)
+    with torch.no_grad():
+        before, after = plain(picture, change), finished(picture, change)
+        assert torch.equal(before.picture, after.picture)
+        torch.nn.init.normal_(finished.finish[4].weight)
+        after = finished(picture, change)
+    pairs = ((before.attention, after.attention), (before.colour, after.colour), (before.flow, after.flow))
+    assert not any(torch.equal(*pair) for pair in pairs)
 
 
 def test_flow_of_one_pixel_takes_each_pixel_from_its_neighbour() -> None:

@@ -122,6 +122,14 @@ def test_a_saved_generator_edits_as_before_and_carries_its_card(tmp_path: Path) 
     assert np.array_equal(first, ExpressionEditor.load(path).edit(crop, source, target).pictures)
 
 
+@pytest.mark.parametrize(("options", "tensors"), [({}, 0), ({"fine_blocks": 2, "finish": 8}, 12)])
+def test_a_generator_is_rebuilt_by_the_options_its_file_names(options: dict, tensors: int, tmp_path: Path) -> None:
+    path, kinds = tmp_path / "generator.safetensors", {"widths": [8, 8, 8], "blocks": 1, **options}
+    save_generator(path, GeometryGenerator(**kinds), kinds, {})
+    names = load_generator(path).network.state_dict()
+    assert sum(name.startswith(("more", "finish")) for name in names) == tensors
+
+
 @pytest.mark.parametrize("value", [float("nan"), 1e9])
 def test_a_generator_that_is_no_number_is_not_saved_over_the_last_good_one(value: float, tmp_path: Path) -> None:
     network, path = GeometryGenerator((8, 8, 8), blocks=1), tmp_path / "generator.safetensors"
