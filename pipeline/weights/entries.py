@@ -66,11 +66,11 @@ _ALL = (
         name="generator",
         purpose="expression edits (GANimation; --ganimation takes another)",
         licence="MIT (this project)",
-        size="5.3 MiB",
+        size="8.8 MiB",
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
         package=("singanimation.stages.ganimation", "weights/generator.safetensors"),
-        sha256="42f05d7321e84a13360567a5b519eeaca50e477f34be8bdf77b6da4a694b3109",
+        sha256="803e9b570e29f7fb0357c363ad7d1334b8fab11c9fff406968ea8880cf2e9275",
     ),
     Entry(
         name="inception-v3",

@@ -97,7 +97,8 @@ def _build(path: Path, about: Mapping[str, str], state: Mapping[str, Tensor]) ->
     weights = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     try:
         options = dict(json.loads(about["options"]))
-        if options.get("blocks", 0) > len(weights):  # even without weights, so many modules would fill the memory
+        # even without weights, so many modules would fill the memory
+        if max(options.get(name, 0) for name in ("blocks", "fine_blocks")) > len(weights):
             raise ValueError("it claims more blocks than it has tensors")
         with torch.device("meta"):  # shapes alone: nothing is allocated before the weights are known to fit
             wanted = {key: value.shape for key, value in kind(**options).state_dict().items()}

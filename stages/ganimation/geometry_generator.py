@@ -1,143 +1,88 @@
-"""The generator that ships: GANimation's attention and colour, plus a flow that moves the skin there is.
+"""The generator that ships: landmarks move the face, a network corrects the picture that this gives.
 
 Departures from the paper, each for a reason: the condition is the *change* of the AUs (Ling et al., "Toward
-Fine-grained Facial Expression Manipulation", ECCV 2020); it enters by FiLM (InstanceNorm cancels a constant
-plane except at the borders); a flow head moves existing pixels, so that C only paints what was hidden
-(teeth, mouth cavity, lids, wrinkles); and no change gives back the very same picture, by construction.
+Fine-grained Facial Expression Manipulation", ECCV 2020) and enters by FiLM (InstanceNorm cancels a constant plane
+except at the borders); a flow moves existing pixels, so that C only paints what was hidden (teeth, mouth cavity, lids,
+wrinkles); A, C and flow begin as the geometry's own, at landmarks that the generator finds itself, because a network
+that has to invent them from the picture alone averages eyes and teeth to a blur; and no change gives back the very same
+picture, by construction.
 """
 
+from collections.abc import Sequence
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.pipeline.framing import CROP_SIZE
+from singanimation.stages.ganimation.conditioned_unet import ConditionedUNet
+from singanimation.stages.ganimation.geometry import Teacher
+from singanimation.stages.ganimation.geometry.flow import warp
+from singanimation.stages.ganimation.landmark_network import LandmarkNetwork
 from singanimation.stages.ganimation.losses import fine_detail
 from singanimation.stages.ganimation.networks import GeneratorOutput, compose
 
 FLOW_RANGE = 8.0
-"""Pixels of flow for a head output of 1."""
+"""Pixels of flow for a network's output of 1."""
 
 FULL_GATE = 0.05
 """The largest AU change below which an edit fades out linearly, to nothing at a change of 0."""
+
+LEAST_OPEN = 0.02
+"""A never begins nearer than this to 0 or 1, where the network could not move it."""
 
 DETAIL_GAIN = 4.0
 """Fine detail enters the critic so many times enlarged."""
 
 
-class FilmBlock(nn.Module):
-    """A residual block whose middle is scaled and shifted by the embedded AU change."""
-
-    def __init__(self, width: int, embedding: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, 1, 1)
-        self.second = nn.Conv2d(width, width, 3, 1, 1)
-        self.film = nn.Linear(embedding, 2 * width)
-        nn.init.zeros_(self.film.weight)
-        nn.init.zeros_(self.film.bias)
-        with torch.no_grad():
-            self.second.weight.mul_(0.3)
-
-    def forward(self, hidden: Tensor, condition: Tensor) -> Tensor:
-        """Return (B, C, H, W) from (B, C, H, W) and the embedded change (B, E)."""
-        gain, shift = self.film(condition)[:, :, None, None].chunk(2, 1)
-        middle = self.first(F.relu(hidden)) * (1 + gain) + shift
-        return hidden + self.second(F.relu(middle))
-
-
 class GeometryGenerator(nn.Module):
-    """A U-Net at half resolution and a finish at full: picture and AU change in; attention, colour and flow out.
+    """Picture and AU change in; attention, colour and flow out.
 
-    ``widths`` are the channels at 64, 32 and 16 pixels; ``position`` is a learned code at 16 x 16, which an
-    aligned crop makes meaningful. ``fine_blocks`` work at 64 pixels; ``finish`` are the channels of the convolutions at
-    full resolution that correct A, C and the flow, where an eyelid's edge is one pixel wide: each head writes four
-    neighbouring pixels unaware of the next four. 0 leaves them out, as in files of earlier versions.
+    ``widths``, ``blocks``, ``fine_blocks`` and ``finish`` are ``ConditionedUNet``'s; ``finder`` is the landmark
+    network's width.
     """
 
     relative = True
 
     def __init__(
         self,
-        widths: tuple[int, int, int] = (48, 96, 128),
+        widths: Sequence[int] = (64, 96, 128),
         blocks: int = 6,
-        embedding: int = 96,
+        fine_blocks: int = 2,
+        finish: int = 32,
+        finder: int = 32,
         units: int = len(AU_NAMES),
-        fine_blocks: int = 1,
-        finish: int = 0,
     ) -> None:
         super().__init__()
-        fine, middle, coarse = widths
-        self.embed = nn.Sequential(nn.Linear(units, embedding), nn.ReLU(), nn.Linear(embedding, embedding), nn.ReLU())
-        self.stem = nn.Conv2d(12, fine, 3, 1, 1)
-        self.down1 = nn.Conv2d(fine, middle, 4, 2, 1)
-        self.down2 = nn.Conv2d(middle, coarse, 4, 2, 1)
-        self.position = nn.Parameter(torch.zeros(1, coarse, CROP_SIZE // 8, CROP_SIZE // 8))
-        self.condition = nn.Linear(embedding, coarse)
-        self.residuals = nn.ModuleList(FilmBlock(coarse, embedding) for _ in range(blocks))
-        self.up1 = nn.Conv2d(coarse + middle, middle, 3, 1, 1)
-        self.film1 = FilmBlock(middle, embedding)
-        self.up2 = nn.Conv2d(middle + fine, fine, 3, 1, 1)
-        self.film2 = FilmBlock(fine, embedding)
-        self.more = nn.ModuleList(FilmBlock(fine, embedding) for _ in range(fine_blocks - 1))
-        self.heads = nn.Conv2d(fine, 18, 3, 1, 1)
-        with torch.no_grad():
-            self.heads.weight.mul_(0.1)
-            self.heads.bias.zero_()
-            # open enough to learn from the start: sigmoid(2) keeps 88% of the input
-            self.heads.bias[12:16] = 2.0
-        self.finish = _finish(fine // 4 + 9, finish) if finish else None
+        self.finder = LandmarkNetwork(finder)
+        # it sees the picture, and of the geometry: the picture, the flow, and where it painted
+        self.correct = ConditionedUNet(9, widths, blocks, fine_blocks, finish, units=units)
+        self._teachers: dict[torch.device, Teacher] = {}
 
     def forward(self, picture: Tensor, change: Tensor) -> GeneratorOutput:
-        """Edit ``picture`` (B, 3, 128, 128) in -1..1 by ``change`` (B, 17) = target - source AUs, -1..1."""
-        condition = self.embed(change)
-        fine = self.stem(F.pixel_unshuffle(picture, 2).contiguous(memory_format=torch.channels_last))
-        middle = self.down1(F.relu(fine))
-        hidden = self.down2(F.relu(middle)) + self.position + self.condition(condition)[:, :, None, None]
-        for block in self.residuals:
-            hidden = block(hidden, condition)
-        hidden = self.film1(self._join(self.up1, hidden, middle), condition)
-        hidden = self.film2(self._join(self.up2, hidden, fine), condition)
-        for block in self.more:
-            hidden = block(hidden, condition)
-        hidden = F.relu(hidden)
-        heads = self.heads(hidden).float()
-        flow = F.interpolate(heads[:, 16:18], scale_factor=2.0, mode="bilinear")
-        maps = torch.cat([F.pixel_shuffle(heads[:, :16], 2), flow], 1)
-        if self.finish is not None:
-            seen = torch.cat([F.pixel_shuffle(hidden, 2), maps, picture], 1)
-            maps = maps + self.finish(seen.contiguous(memory_format=torch.channels_last)).float()
-        gate = (change.abs().amax(1) / FULL_GATE).clamp(max=1)[:, None, None, None].float()
-        colour = torch.tanh(maps[:, :3])
-        attention = 1 - gate * (1 - torch.sigmoid(maps[:, 3:4]))
-        flow = gate * maps[:, 4:] * FLOW_RANGE
-        return GeneratorOutput(compose(warp(picture.float(), flow), attention, colour), attention, colour, flow)
+        """Edit ``picture`` (B, 3, 128, 128) in -1..1 by ``change`` (B, 17) = target - source AUs, -1..1.
 
-    @staticmethod
-    def _join(convolution: nn.Conv2d, coarse: Tensor, skip: Tensor) -> Tensor:
-        return convolution(torch.cat([F.interpolate(F.relu(coarse), scale_factor=2.0), F.relu(skip)], 1))
+        No gradient reaches the landmark network: it learns from landmarks alone.
+        """
+        picture, change = picture.float(), change.float()
+        drawn, flow, painted = self._geometry(picture, change)
+        seen = torch.cat([picture, drawn, flow / FLOW_RANGE, 2 * painted - 1], 1)
+        maps = self.correct(seen, change)
+        gate = (change.abs().amax(1) / FULL_GATE).clamp(max=1)[:, None, None, None]
+        colour = (drawn + maps[:, :3]).clamp(-1, 1)
+        kept = torch.sigmoid(torch.logit(1 - painted, LEAST_OPEN) + maps[:, 3:4])
+        attention = 1 - gate * (1 - kept)
+        flow = gate * (flow + maps[:, 4:] * FLOW_RANGE)
+        return GeneratorOutput(compose(warp(picture, flow), attention, colour), attention, colour, flow)
 
-
-def _finish(seen: int, width: int) -> nn.Sequential:
-    """Convolutions that begin as no correction at all: ``seen`` channels in; C (3), A (1) and flow (2) out."""
-    last = nn.Conv2d(width, 6, 3, 1, 1)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    middle = nn.Conv2d(width, width, 3, 1, 1)
-    return nn.Sequential(nn.Conv2d(seen, width, 3, 1, 1), nn.ReLU(), middle, nn.ReLU(), last)
-
-
-def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """Return ``out(p) = picture(p + flow(p))``, bilinear, the border repeated.
-
-    ``picture`` (B, C, H, W); ``flow`` (B, 2, H, W) in pixels, x then y.
-    """
-    height, width = picture.shape[-2:]
-    x = torch.arange(width, device=picture.device, dtype=torch.float32) + 0.5
-    y = torch.arange(height, device=picture.device, dtype=torch.float32) + 0.5
-    grid_x = (x[None, None, :] + flow[:, 0]) / width * 2 - 1
-    grid_y = (y[None, :, None] + flow[:, 1]) / height * 2 - 1
-    grid = torch.stack([grid_x, grid_y], 3)
-    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    @torch.no_grad()
+    def _geometry(self, picture: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The geometry's picture (-1..1), flow (pixels) and where it painted (0..1), at the landmarks found."""
+        device = picture.device
+        if device not in self._teachers:
+            self._teachers[device] = Teacher(device=device)
+        with torch.autocast(device.type, enabled=False):
+            done = self._teachers[device].edit((picture + 1) / 2, self.finder(picture), change)
+        return done.picture * 2 - 1, done.flow, done.painted
 
 
 class PatchDiscriminator(nn.Module):

@@ -1,10 +1,10 @@
 """The recipe that trains the shipped generator: a geometry teacher gives every picture a target.
 
 The paper's adversarial recipe needs some 200,000 pictures; with 2,000 there is too little to tell a smile from
-a person. A teacher that moves landmarks makes pairs instead, and the generator learns from them directly. Where
-something is painted (eyes that open, teeth), L1 averages the teacher's answers to a blur: a critic that sees source
-and edit side by side, as in pix2pix (Isola et al., 2017), asks for one of them. It is off unless asked for: so far it
-sharpens, and draws a grid of two pixels besides (the model card has the figures).
+a person. A teacher that moves labelled landmarks makes pairs instead, and the generator learns from them directly:
+first where the landmarks are, then what the geometry at its own landmarks leaves wrong. Where something is painted, L1
+averages the teacher's answers: a critic that sees source and edit side by side, as in pix2pix (Isola et al., 2017),
+asks for one of them. It is off unless asked for (the model card has the figures).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
-from singanimation.stages.ganimation.geometry_generator import GeometryGenerator, PatchDiscriminator, warp
+from singanimation.stages.ganimation.geometry import Teacher
+from singanimation.stages.ganimation.geometry.flow import warp
+from singanimation.stages.ganimation.geometry_generator import GeometryGenerator, PatchDiscriminator
+from singanimation.stages.ganimation.landmark_training import LandmarkObjective
 from singanimation.stages.ganimation.losses import (
     attention_target_loss,
     laplacian_l1,
@@ -48,8 +50,11 @@ AU_NETWORK_EVERY = 2
 RISING = 0.1
 """The least change of a unit that counts as asking for more of it."""
 
-WIDTHS = (64, 96, 128, 32)
-"""Channels at 64, 32 and 16 pixels, and of the finish at 128."""
+WIDTHS = (64, 96, 128, 32, 32)
+"""Channels at 64, 32 and 16 pixels, of the finish at 128, and of the landmark network."""
+
+FINDING = 0.3
+"""For this share of a training from scratch the landmark network learns alone."""
 
 R1_EVERY, R1_WEIGHT = 8, 0.2
 ADVERSARIAL_FROM = 0.4
@@ -63,30 +68,35 @@ class GeometryObjective:
     """Trains ``GeometryGenerator`` on the teacher's pairs."""
 
     def __init__(self, settings: TrainSettings, faces: TrainingFaces, au_network: AUNetworkLike) -> None:
-        *widths, finish = (8 * max(1, round(width * settings.width / 8)) for width in WIDTHS)
-        self.options: Mapping[str, Any] = {"widths": widths, "fine_blocks": 2, "finish": finish}
+        *widths, finish, finder = (8 * max(1, round(width * settings.width / 8)) for width in WIDTHS)
+        self.options: Mapping[str, Any] = {"widths": widths, "finish": finish, "finder": finder}
         self._settings = settings
         self._device = settings.device
-        teacher = Teacher(load_mean_landmarks(), device=settings.device)
+        teacher = Teacher(device=settings.device)
         self._pairs = PairSampler(faces, teacher, settings.device)
         self._describe = au_network
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            self.generator: nn.Module = GeometryGenerator(**self.options)
+            self.generator: GeometryGenerator = GeometryGenerator(**self.options).eval()
             self._critic = PatchDiscriminator()
-        initial_weights(self.generator, settings.init)
         for network in (self.generator, self._critic):
             network.to(self._device, memory_format=torch.channels_last)
-        self._optimiser = torch.optim.Adam(self.generator.parameters(), betas=(0.9, 0.99))
+        self._landmarks = LandmarkObjective(self.generator.finder, self._pairs, teacher.mirror)
+        self._landmarks.learn_shapes(settings.seed)
+        initial_weights(self.generator, settings.init)
+        self._finding = 0.0 if settings.init else FINDING
+        self._optimiser = torch.optim.Adam(self.generator.correct.parameters(), betas=(0.9, 0.99))
         self._critic_optimiser = torch.optim.Adam(self._critic.parameters(), 1e-3, betas=(0.5, 0.99))
         self._weights = WEIGHTS | {"regression": settings.regression}
         self._steps = 0
         self._judged: dict[str, float] = {}
 
     def step(self, random: torch.Generator, learning_rate: float, done: float) -> dict[str, float]:
-        """One generator step, and one critic step where the adversarial term is on."""
+        """One step of the landmark network, then of the generator, and of the critic where that term is on."""
+        if done < self._finding:
+            return self._landmarks.step(self._settings, random, done / self._finding)
         for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * min(1.0, (self._steps + 1) / 100)
         pairs = self._pairs.draw(self._settings.batch_size, random)
         with self._autocast():
             output = self.generator(pairs.source.contiguous(memory_format=torch.channels_last), pairs.change)
@@ -103,7 +113,7 @@ class GeometryObjective:
             loss = loss - self._settings.adversarial * realness
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.generator.parameters(), 2.0)
+        nn.utils.clip_grad_norm_(self.generator.correct.parameters(), 2.0)
         self._optimiser.step()
         self._steps += 1
         losses = {name: float(term.detach()) for name, term in terms.items()} | self._judged
@@ -196,6 +206,7 @@ class GeometryObjective:
             "generator": self.generator,
             "critic": self._critic,
             "optimiser": self._optimiser,
+            "landmark_optimiser": self._landmarks.optimiser,
             "critic_optimiser": self._critic_optimiser,
         }
 

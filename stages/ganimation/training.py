@@ -113,6 +113,8 @@ def _watch(losses: Mapping[str, float], step: int, saturated: int) -> int:
     if bad:
         raise TrainingError(f"Step {step}: {', '.join(bad)} is no number any more; lower --learning-rate and resume.")
     low, high = ATTENTION_BOUNDS
+    if "attention" not in losses:  # a step that trains another part
+        return 0
     saturated = 0 if low <= losses["attention"] <= high else saturated + 1
     if saturated >= SATURATION_STEPS:
         raise TrainingError(
@@ -127,6 +129,8 @@ def _update_average(average: nn.Module, current: nn.Module, keep: float) -> None
     with torch.no_grad():
         for old, new in zip(average.parameters(), current.parameters(), strict=True):
             old.lerp_(new, 1 - keep)
+        for old, new in zip(average.buffers(), current.buffers(), strict=True):
+            old.copy_(new)
 
 
 def initial_weights(network: nn.Module, path: Path | None) -> None:

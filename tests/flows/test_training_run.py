@@ -15,6 +15,7 @@ from torch import nn
 
 from singanimation.flows import training_run
 from singanimation.flows.interrupts import hold_interrupt
+from singanimation.flows.train import _gains_from_bfloat16
 from singanimation.flows.training_checkpoint import hold_training, identity, load_checkpoint, save_checkpoint
 from singanimation.flows.training_faces import PreparedFaces
 from singanimation.flows.training_run import run_training
@@ -190,3 +191,18 @@ def test_a_file_that_is_no_such_checkpoint_is_refused_in_a_sentence(content: Any
         path.write_bytes(b"")
     with pytest.raises(WeightsError, match="g.checkpoint.pt cannot be resumed from .*delete it or give --no-resume"):
         load_checkpoint(path, identity(SETTINGS, faces(), ""))
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "gains"), [({"amx_bf16": True}, True), ({"amx_bf16": False}, False), ({}, False)]
+)
+def test_bfloat16_is_the_default_where_the_cpu_gains_from_it(
+    capabilities: dict[str, bool], gains: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert _gains_from_bfloat16("cpu") is gains
+
+
+def test_a_torch_that_does_not_tell_counts_as_no_gain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert _gains_from_bfloat16("cpu") is False

@@ -7,11 +7,24 @@ import torch
 from torch import Tensor, nn
 
 from singanimation.stages.ganimation.geometry import load_mean_landmarks
+from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
 from singanimation.stages.ganimation.geometry_recipe import GeometryObjective
 from singanimation.stages.ganimation.paper_recipe import PaperObjective
 from singanimation.stages.ganimation.training import TrainingFaces, TrainSettings
 
 SMALL = TrainSettings(steps=4, batch_size=2, width=0.13, learning_rate=1e-3, seed=5)
+
+
+SMALL_OPTIONS = {"widths": [8, 8, 8], "blocks": 1, "fine_blocks": 1, "finish": 8, "finder": 8}
+
+
+def small_generator(seed: int = 0) -> GeometryGenerator:
+    """An untrained generator that finds the mean face near the middle of every crop."""
+    torch.manual_seed(seed)
+    generator = GeometryGenerator(**SMALL_OPTIONS).eval()
+    middle = load_mean_landmarks() * 43.6 + torch.tensor([64.0, 45.1])
+    generator.finder.learn_shapes(middle + torch.randn(20, 478, 2))
+    return generator
 
 
 def made_up_faces() -> TrainingFaces:

@@ -1,5 +1,7 @@
 """Eyes under the geometry teacher, on a drawn mean face: lids, lashes, irises and brows."""
 
+import itertools
+
 import torch
 from drawn_face import SIZE, UNIT, change_of
 from torch import Tensor
@@ -8,7 +10,7 @@ from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
 from singanimation.stages.ganimation.geometry import landmarks as mesh
 from singanimation.stages.ganimation.geometry.curves import lookup, opening
-from singanimation.stages.ganimation.geometry.lids import OPEN, RESTING, eye_chains
+from singanimation.stages.ganimation.geometry.lids import OPEN, RESTING, SQUEEZED, eye_chains
 
 UPPER, LOWER = list(mesh.UPPER_LID), list(mesh.LOWER_LID)
 
@@ -81,6 +83,21 @@ def test_brows_rise_less_together_than_apart_and_never_out_of_the_face(teacher: 
     apart = highest(AU01=1.0) + highest(AU02=1.0)
     assert 0.25 < highest(AU01=1.0, AU02=1.0) < 0.75 * apart
     assert highest(AU01=1.0, AU02=1.0, AU05=1.0, AU04=-1.0) < 0.42
+
+
+def test_brows_and_sockets_never_fall_over_the_lids_below_them(teacher: Teacher, points: Tensor) -> None:
+    generator = torch.Generator().manual_seed(1)
+    changes = torch.rand(100, len(AU_NAMES), generator=generator) * 2 - 1
+    changes[0] = change_of(AU04=1.0, AU07=1.0, AU01=-0.5, AU02=-0.4, AU23=0.9)
+    moved = points + teacher.moves(points.expand(100, -1, -1), changes).sum(1)
+    for side in (torch.arange(mesh.POINTS), mesh.mirror_of(load_mean_landmarks())):
+        rings = [side[list(ring)] for ring in (mesh.LOWER_LID, mesh.UPPER_LID, mesh.UPPER_LID_SKIN, mesh.UPPER_SOCKET)]
+        for below, above in itertools.pairwise(rings[1:]):
+            before = points[:, below, 1] - points[:, above, 1]
+            left = moved[:, below, 1] - moved[:, above, 1]
+            # (a tenth of a pixel for what a smile moves of the corners)
+            assert (left > SQUEEZED * before.clamp(min=0) - 0.1).all()
+        assert (moved[:, side[list(mesh.BROW)], 1] < moved[:, rings[0], 1].amax(1, keepdim=True)).all()
 
 
 def test_narrow_eyes_open_less_far_than_wide_ones(teacher: Teacher, points: Tensor) -> None:

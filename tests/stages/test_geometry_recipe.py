@@ -24,6 +24,36 @@ def test_the_adversarial_term_trains_its_critic(faces: TrainingFaces) -> None:
     assert last.losses["critic"] > 0
 
 
+def test_the_landmark_network_learns_first_and_stays_as_it_is_afterwards(faces: TrainingFaces) -> None:
+    settings = replace(SMALL, steps=40, batch_size=4)
+    objective, random = objective_of(settings, faces), torch.Generator().manual_seed(1)
+    picture, landmarks = objective._pairs.photographs(24, torch.Generator().manual_seed(2))
+
+    def error() -> float:
+        with torch.no_grad():
+            return (objective.generator.finder(picture) - landmarks).abs().mean().item()
+
+    before = error()
+    for step in range(40):
+        losses = objective.step(random, 1e-3, 0.25 * step / 40)
+    assert set(losses) == {"landmarks"} and error() < 0.8 * before
+    finder = {name: value.clone() for name, value in objective.generator.finder.state_dict().items()}
+    assert "landmarks" not in objective.step(random, 1e-3, 0.5)
+    assert all(torch.equal(finder[name], value) for name, value in objective.generator.finder.state_dict().items())
+
+
+def test_mirrored_photographs_have_mirrored_landmarks(faces: TrainingFaces) -> None:
+    sampler = PairSampler(faces, Teacher(), "cpu")
+    _, landmarks = sampler.photographs(64, torch.Generator().manual_seed(0))
+    # the left iris stays on the left: a mirrored face's points change names with their sides
+    assert (landmarks[:, 468, 0] < landmarks[:, 473, 0]).all()
+    pairs = sampler.draw(16, torch.Generator().manual_seed(0))
+    back = pairs.forward.flatten() == 0
+    assert back.any() and not back.all()
+    still = (pairs.before - pairs.after).abs().amax((1, 2)) == 0
+    assert ((pairs.change == 0).all(1) == still).all()
+
+
 @pytest.mark.parametrize(("done", "differ"), [(0.3, False), (0.45, False), (0.6, True)])
 def test_the_critic_learns_first_and_is_asked_afterwards(done: float, differ: bool, faces: TrainingFaces) -> None:
     plain, critical = (objective_of(replace(SMALL, adversarial=weight), faces) for weight in (0.0, 5.0))
@@ -47,7 +77,8 @@ def test_the_critic_looks_where_something_is_painted() -> None:
     maps = [torch.zeros(2, 1, 128, 128) for _ in range(3)]
     maps[0][0, :, :4], maps[1][1, :, :, :8], maps[2][1, :, :, :4] = 1, 1, 1
     paint = torch.maximum(maps[0], maps[2])  # what is painted whole is part of it
-    pairs = Pairs(*[torch.zeros(0)] * 4, fill=maps[0], lids=maps[1], paint=paint, forward=torch.zeros(0))
+    none = torch.zeros(0)
+    pairs = Pairs(*[none] * 4, fill=maps[0], lids=maps[1], paint=paint, forward=none, before=none, after=none)
     values = torch.zeros(2, 1, 32, 32)
     values[0, :, 0], values[1, :, :, :2] = 3, 6
     assert _where_painted(values, pairs).item() == pytest.approx((3 * 32 + 6 * 64) / 96)
@@ -60,7 +91,8 @@ def test_au_regression_asks_for_more_where_more_was_asked_and_the_teacher_falls_
     change[0, 8], change[1, 8], change[2, 8] = 0.5, -0.5, 0.5
     forward = torch.ones(3, 1, 1, 1)
     forward[2] = 0
-    pairs = Pairs(*[torch.zeros(3, 1, 1, 1)] * 2, change, *[torch.zeros(3, 1, 1, 1)] * 4, forward)
+    none = torch.zeros(3, 1, 1, 1)
+    pairs = Pairs(none, none, change, *[none] * 4, forward, none, none)
     start, read = torch.full((3, 17), 0.1), torch.full((3, 17), 0.1)
     # only the first pair asks for more of a unit, forwards: 0.6 against 0.1
     assert _asked_loss(read, read, start, pairs) == pytest.approx(0.5**2 / 51)

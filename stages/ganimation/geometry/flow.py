@@ -15,6 +15,9 @@ STEP = 2
 _SKIRT = ((1.06, 1.15, 0.80), (1.15, 1.40, 0.35), (1.28, 1.80, 0.0))
 _STILL = 2e-3
 
+FARTHEST = -30.0
+"""Smallest exponent of a Gaussian weight: 1e-13, nothing beside ``_STILL``."""
+
 
 class DenseFlow:
     """Kernel widths of a mean face (478, 2), face units, and the interpolation of displacements between them."""
@@ -45,8 +48,9 @@ class DenseFlow:
         rows = (torch.arange(height // STEP, device=goal.device) + 0.5) * STEP
         sharpness = 1 / (2 * (self._widths * unit[:, None]) ** 2)
         # separable: exponentials of one coordinate only
-        across = torch.exp(-((columns - goal[..., :1]) ** 2) * sharpness[..., None])
-        along = torch.exp(-((rows - goal[..., 1:]) ** 2) * sharpness[..., None])
+        # (denormal numbers, many times slower to compute with, are kept out of them)
+        across = torch.exp(((columns - goal[..., :1]) ** 2 * -sharpness[..., None]).clamp(min=FARTHEST))
+        along = torch.exp(((rows - goal[..., 1:]) ** 2 * -sharpness[..., None]).clamp(min=FARTHEST))
         weights = along.transpose(1, 2)[:, None]
         batch, groups = moves.shape[:2]
         amounts = -moves.transpose(2, 3).reshape(batch, groups * 2, 1, -1)

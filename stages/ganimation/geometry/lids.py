@@ -1,5 +1,6 @@
 """Eyelids: they never cross, they open no wider than eyes do, and AU45 slides the upper lid over the eyeball."""
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -41,6 +42,10 @@ LID_PAINT = 0.92
 """How much of a closed lid is smooth skin colour: the stretched skin holds the crease that the lid unfolds."""
 
 
+SQUEEZED = 0.3
+"""What lies above a lid (its skin, the socket, the brow) keeps at least this share of its height."""
+
+
 class LidMap(NamedTuple):
     """Both eyes' lids on B pictures: ``flow`` (B, 2, H, W) pixels of the sliding lids; ``shade`` (B, 1, H, W) log
     brightness of lashes and lid; ``colour`` (B, 3, H, W) skin to blend in by ``paint`` (B, 1, H, W) in 0..1.
@@ -79,6 +84,33 @@ def keep_lids_apart(points: Tensor, moves: Tensor, change: Tensor, mirror: Tenso
         moves[:, rings["upper_skin"], 1] += 0.55 * raised
         moves[:, rings["upper_socket"], 1] += 0.2 * raised
     return moves
+
+
+def keep_brows_above(points: Tensor, moves: Tensor, mirror: Tensor) -> Tensor:
+    """Return the eye group's displacements with brows and sockets that never fall over the lids below them.
+
+    ``points`` and ``moves`` (B, 478, 2) in face units. AUs that lower the brows add up (AU04, AU07, and AU01 or AU02
+    that go); what lies above the lid is squeezed to ``SQUEEZED`` of its height at most. Points that fold over others
+    would draw the eye into the brow.
+    """
+    moves = moves.clone()
+    for side in (None, mirror):
+        rings = (mesh.UPPER_LID, mesh.UPPER_LID_SKIN, mesh.UPPER_SOCKET)
+        chain = [_indices(ring, side, points.device) for ring in rings]
+        for below, above in itertools.pairwise(chain):
+            moves[:, above, 1] = _above(points, moves, below, above)
+        brow = _indices(mesh.BROW, side, points.device)
+        across = (points[:, brow, None, 0] - points[:, None, chain[-1], 0]).abs()
+        nearest = chain[-1][across.argmin(2)]
+        moves[:, brow, 1] = _above(points, moves, nearest, brow)
+    return moves
+
+
+def _above(points: Tensor, moves: Tensor, below: Tensor, above: Tensor) -> Tensor:
+    """How far down (B, N) the points ``above`` go, at most as far as the points ``below`` them let them."""
+    rows = torch.arange(len(points), device=points.device)[:, None]
+    height = (points[rows, below, 1] - points[:, above, 1]).clamp(min=0)
+    return torch.minimum(moves[:, above, 1], moves[rows, below, 1] + (1 - SQUEEZED) * height)
 
 
 def _wide(change: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from singanimation.stages.ganimation.geometry.eyeballs import still_eyeballs
 from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp
 from singanimation.stages.ganimation.geometry.interior import MouthInterior
 from singanimation.stages.ganimation.geometry.landmarks import FaceFrame, face_frame, mirror_of
-from singanimation.stages.ganimation.geometry.lids import close_lids, keep_lids_apart, lid_mask
+from singanimation.stages.ganimation.geometry.lids import close_lids, keep_brows_above, keep_lids_apart, lid_mask
 from singanimation.stages.ganimation.geometry.lips import LipRules
 from singanimation.stages.ganimation.geometry.mean_face import load_interior, load_mean_landmarks
 from singanimation.stages.ganimation.geometry.regions import gates, group_members
@@ -51,7 +51,7 @@ class Teacher:
     """Moves faces by action units. Everything is a function of its inputs; nothing is drawn at random.
 
     ``mean_landmarks`` (478, 2) in any unit (default: the packaged mean face) places the displacement tables;
-    ``interior`` paints opened mouths (default: the packaged one).
+    ``interior`` paints opened mouths (default: the packaged one). ``mirror`` (478,): each landmark's mirror image.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class Teacher:
         groups = group_members("cpu")[:, self._pairs[:, 0].cpu()]
         self._joint_tables = (groups[:, :, None, None] * joint).to(device)
         self._release = torch.tensor([RELEASE.get(name, 1.0) for name in AU_NAMES], device=device)
-        points, self._mirror = points.to(device), mirror.to(device)
+        points, self.mirror = points.to(device), mirror.to(device)
         self._lips = LipRules(points)
         self._flow = DenseFlow(points)
-        self._shading = Shading(self._mirror)
+        self._shading = Shading(self.mirror)
         self._interior = (load_interior() if interior is None else interior).to(device)
 
     @torch.no_grad()
@@ -92,9 +92,9 @@ class Teacher:
         gate = gates(y)
         flows = self._flow(landmarks, moves, frame.unit, height, width) * gate[:, :, None]
         flow = enlarge(flows.sum(1), height, width)
-        eyes = still_eyeballs(pictures, landmarks, after, frame.unit, self._mirror)
+        eyes = still_eyeballs(pictures, landmarks, after, frame.unit, self.mirror)
         flow = flow * (1 - eyes.still)
-        lids = close_lids(pictures, after, change, frame.unit, self._mirror)
+        lids = close_lids(pictures, after, change, frame.unit, self.mirror)
         flow = lids.flow + warp(flow, lids.flow)
         warped = warp(pictures, flow)
         shade = self._shading(after, change, frame.unit, height, width) * gate
@@ -110,8 +110,8 @@ class Teacher:
         # where paint and stretched skin happen to agree, it is still paint: a mask with holes is not learnt
         painted = torch.maximum(((edited - warped).abs().amax(1, keepdim=True) / PAINTED).clamp(0, 1), fill)
         painted = torch.maximum(F.avg_pool2d(painted, 3, 1, 1), fill)
-        region = lid_mask(after, frame.unit, self._mirror, height, width)
-        region = torch.maximum(region, lid_mask(landmarks, frame.unit, self._mirror, height, width))
+        region = lid_mask(after, frame.unit, self.mirror, height, width)
+        region = torch.maximum(region, lid_mask(landmarks, frame.unit, self.mirror, height, width))
         moving = (F.max_pool2d(flow.abs().amax(1, keepdim=True), 3, 1, 1) / 0.25).clamp(0, 1)
         return TeacherEdit(edited, flow, fill, region * moving, painted, after)
 
@@ -131,7 +131,8 @@ class Teacher:
         relaxed = torch.where(change < 0, self._release * change, change)
         eyes, mouth, free = torch.einsum("ba,ganc->gbnc", relaxed, self._tables) + joint
         mouth = mouth + self._lips.moves(points, change, mouth + free)
-        eyes = keep_lids_apart(points, _limited(eyes + free), change, self._mirror) - free
+        eyes = keep_lids_apart(points, _limited(eyes + free), change, self.mirror)
+        eyes = keep_brows_above(points, eyes, self.mirror) - free
         return frame.to_pixels(torch.stack([eyes, mouth, free], 1))
 
 
