@@ -69,8 +69,9 @@ def test_a_critic_learns_to_tell_a_blurred_edit(faces: TrainingFaces) -> None:
     pairs = PairSampler(faces, Teacher(), "cpu").draw(8, torch.Generator().manual_seed(4))
     blurred = nn.functional.avg_pool2d(pairs.target, 5, 1, 2)
     output = objective.generator(pairs.source, pairs.change)._replace(picture=blurred)
-    hinges = [objective._critic_step(pairs, output)["critic"] for _ in range(60)]
-    assert hinges[-1] < 0.7 * hinges[0]
+    hinges = [objective._critic_step(pairs, output)["critic"] for _ in range(110)]
+    # a single step's hinge goes up and down by a tenth
+    assert sum(hinges[-10:]) / 10 < 0.7 * hinges[0]
 
 
 def test_the_critic_looks_where_something_is_painted() -> None:

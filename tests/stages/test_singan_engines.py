@@ -29,11 +29,12 @@ def test_variants_have_the_edits_shape_and_the_same_seed_the_same_bytes(engine: 
     for _ in range(2):
         torch.manual_seed(np.random.default_rng().integers(1 << 30))  # the global state must not matter
         fitted = _make(engine).fit(edits, [5], STARTS)
-        draws.append([fitted.draw(0, start, [1, 2]) for start in STARTS])
+        draws.append([fitted.draw(0, start, range(1, 9)) for start in STARTS])
     for first, second in zip(*draws, strict=True):
-        assert first.shape == (2, SIZE, SIZE, 3) and first.dtype == np.uint8
+        assert first.shape == (8, SIZE, SIZE, 3) and first.dtype == np.uint8
         assert np.array_equal(first, second)
-        assert not np.array_equal(first[0], first[1])
+        # from N-1 the reference's variants differ by a grey level after two iterations: two of them may be the same
+        assert len({picture.tobytes() for picture in first}) > (1 if engine == "reference" else 7)
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
