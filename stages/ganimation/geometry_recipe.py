@@ -82,7 +82,8 @@ class GeometryObjective:
         for network in (self.generator, self._critic):
             network.to(self._device, memory_format=torch.channels_last)
         self._landmarks = LandmarkObjective(self.generator.finder, self._pairs, teacher.mirror)
-        self._landmarks.learn_shapes(settings.seed)
+        if settings.init is None:
+            self._landmarks.learn_shapes(settings.seed)
         initial_weights(self.generator, settings.init)
         self._finding = 0.0 if settings.init else FINDING
         self._optimiser = torch.optim.Adam(self.generator.correct.parameters(), betas=(0.9, 0.99))

@@ -1,13 +1,12 @@
 """How the generator's landmark network learns: from jittered photographs and from the teacher's pairs."""
 
-import math
-
 import torch
 
 from singanimation.pipeline.expressions import AU_INDEX
 from singanimation.stages.ganimation.landmark_network import LandmarkNetwork, landmark_loss
 from singanimation.stages.ganimation.pairs import PairSampler
 from singanimation.stages.ganimation.settings import TrainSettings
+from singanimation.stages.ganimation.training import half_cosine
 
 RATE = 2e-3
 """AdamW's learning rate at the start; it falls to 0 by half a cosine."""
@@ -36,7 +35,7 @@ class LandmarkObjective:
     def step(self, settings: TrainSettings, random: torch.Generator, done: float) -> dict[str, float]:
         """One step; ``done`` is the share of this training behind us, 0..1. Returns the loss, pixels."""
         for group in self.optimiser.param_groups:
-            group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * done))
+            group["lr"] = RATE * half_cosine(done)
         pairs = self._pairs.draw(settings.batch_size, random)
         photographs, landmarks = self._pairs.photographs(PHOTOGRAPHS * settings.batch_size, random)
         known = pairs.change[:, AU_INDEX["AU45"]].abs() < CLOSING

@@ -89,7 +89,7 @@ class PairSampler:
     def shapes(self, count: int, random: torch.Generator) -> Tensor:
         """Return landmarks (B, 478, 2), pixels, as those of ``photographs`` are, without the pictures."""
         index = torch.randint(len(self._landmarks), (count,), generator=random).to(self._device)
-        placement = _placement(count, random)
+        placement = self._placement(count, random)
         mirrored = torch.rand(count, generator=random).to(self._device) < 0.5
         return self._mirror_points(self._placed(self._landmarks[index], *placement), mirrored)
 
@@ -101,7 +101,7 @@ class PairSampler:
     def _jitter(self, pictures: Tensor, landmarks: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Place anew (``_placement``), and change colour and gamma; 160 px in, 128 out."""
         count, size = len(pictures), pictures.shape[-1]
-        rotation, shift = (part.to(self._device) for part in _placement(count, random))
+        rotation, shift = self._placement(count, random)
         matrix = torch.cat([rotation * (CROP_SIZE / size), (shift * 2 / size)[:, :, None]], 2)
         grid = F.affine_grid(matrix, [count, 3, CROP_SIZE, CROP_SIZE], align_corners=False)
         pictures = F.grid_sample(pictures, grid, align_corners=False, padding_mode="reflection")
@@ -114,7 +114,6 @@ class PairSampler:
         return (pictures.clamp(1e-3, 1) ** gamma * tint).clamp(0, 1), self._placed(landmarks, rotation, shift)
 
     def _placed(self, landmarks: Tensor, rotation: Tensor, shift: Tensor) -> Tensor:
-        rotation, shift = rotation.to(self._device), shift.to(self._device)
         offsets = landmarks - self._pictures.shape[1] / 2 - shift[:, None]
         return torch.linalg.solve(rotation, offsets.transpose(1, 2)).transpose(1, 2) + CROP_SIZE / 2
 
@@ -122,14 +121,14 @@ class PairSampler:
         flipped = points[:, self._teacher.mirror] * points.new_tensor([-1.0, 1.0]) + points.new_tensor([CROP_SIZE, 0.0])
         return torch.where(chosen.view(-1, 1, 1), flipped, points)
 
-
-def _placement(count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Rotation (sd 3.5 degrees) with scale (4%), (B, 2, 2), and shift (2.2 px), (B, 2); on the CPU."""
-    angle = (torch.randn(count, generator=random) * 3.5).clamp(-9, 9) * math.pi / 180
-    scale = (1 + torch.randn(count, generator=random) * 0.04).clamp(0.9, 1.12)
-    cosine, sine = angle.cos() * scale, angle.sin() * scale
-    rotation = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
-    return rotation, (torch.randn(count, 2, generator=random) * 2.2).clamp(-6, 6)
+    def _placement(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Rotation (sd 3.5 degrees) with scale (4%), (B, 2, 2), and shift (2.2 px), (B, 2)."""
+        angle = (torch.randn(count, generator=random) * 3.5).clamp(-9, 9) * math.pi / 180
+        scale = (1 + torch.randn(count, generator=random) * 0.04).clamp(0.9, 1.12)
+        cosine, sine = angle.cos() * scale, angle.sin() * scale
+        rotation = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
+        shift = (torch.randn(count, 2, generator=random) * 2.2).clamp(-6, 6)
+        return rotation.to(self._device), shift.to(self._device)
 
 
 def _mirror_half(maps: list[Tensor], chosen: Tensor) -> list[Tensor]:

@@ -71,7 +71,12 @@ class Progress:
 
 def learning_rate_at(done: float, step: int, peak: float) -> float:
     """100 steps of warm-up, then a cosine from ``peak`` to 0 over the training."""
-    return peak * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * done))
+    return peak * min(1.0, (step + 1) / 100) * half_cosine(done)
+
+
+def half_cosine(done: float) -> float:
+    """From 1 to 0 as ``done`` goes from 0 to 1."""
+    return 0.5 * (1 + math.cos(math.pi * done))
 
 
 def train(settings: TrainSettings, objective: Objective, resume: Mapping[str, Any] | None = None) -> Iterator[Progress]:

@@ -90,7 +90,7 @@ def keep_brows_above(points: Tensor, moves: Tensor, mirror: Tensor) -> Tensor:
     """Return the eye group's displacements with brows and sockets that never fall over the lids below them.
 
     ``points`` and ``moves`` (B, 478, 2) in face units. AUs that lower the brows add up (AU04, AU07, and AU01 or AU02
-    that go); what lies above the lid is squeezed to ``SQUEEZED`` of its height at most. Points that fold over others
+    that go); what lies above the lid keeps ``SQUEEZED`` of its height at least. Points that fold over others
     would draw the eye into the brow.
     """
     moves = moves.clone()
