@@ -40,6 +40,12 @@ class Opening(NamedTuple):
         u = (x * along[:, 0] + y * along[:, 1]) / self.width[:, None, None]
         return u, x * across[:, 0] + y * across[:, 1]
 
+    def place(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Coordinates, as ``coordinates`` gives them, of ``points`` (B, K, 2), pixels: two (B, K)."""
+        offset = points - self.corner[:, None]
+        along, across = ((offset * axis[:, None]).sum(2) for axis in (self.along, self.across))
+        return along / self.width[:, None], across
+
     def pixels(self, u: Tensor, v: Tensor) -> Tensor:
         """The inverse of ``coordinates``: (B, h, w) each -> pixels (B, h, w, 2)."""
         along, across = self.along[:, None, None, :], self.across[:, None, None, :]
@@ -66,6 +72,11 @@ def lookup(curve: Tensor, u: Tensor) -> Tensor:
     share = place - left
     flat = left.flatten(1)
     return curve.gather(1, flat).view_as(u) * (1 - share) + curve.gather(1, flat + 1).view_as(u) * share
+
+
+def chain_across(eye: Opening, points: Tensor) -> Tensor:
+    """How far across ``eye`` a chain of ``points`` (B, K, 2), from left to right, runs: (B, SAMPLES), pixels."""
+    return _sampled(points, eye.corner, eye.along, eye.across, eye.width)
 
 
 def _sampled(points: Tensor, corner: Tensor, along: Tensor, across: Tensor, width: Tensor) -> Tensor:

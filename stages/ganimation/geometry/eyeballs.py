@@ -24,6 +24,13 @@ USUAL_WHITE = (0.76, 0.90, 1.02)
 """The white of the eye over the cheeks' colour, R G B: near the medians (0.77 0.90 1.01) of the 111 eyes
 among 438 validation ones whose lids are 0.15 face units apart and more."""
 
+USUAL_IRIS, USUAL_PUPIL = (0.42, 0.50, 0.54), (0.22, 0.29, 0.33)
+"""Iris (at 0.8 of its radius) and pupil over the cheeks' colour: medians of the 1,626 eyes among the training faces
+whose lids are 0.14 face units apart and more. What an eye that was shut is painted with."""
+
+SHUT = 0.035
+"""Gap of the lids, face units, below which nothing of the eyeball shows."""
+
 
 class EyeballMap(NamedTuple):
     """What shows of the eyeballs on B pictures.
@@ -45,7 +52,7 @@ def still_eyeballs(pictures: Tensor, before: Tensor, after: Tensor, unit: Tensor
     batch, _, height, width = pictures.shape
     both = EyeballMap(*(pictures.new_zeros(batch, channels, height, width) for channels in (1, 1, 3)))
     cheeks = sample_at(pictures, before[:, None, list(CHEEKS)])[:, :, 0].mean(2)
-    usual = (cheeks * pictures.new_tensor(USUAL_WHITE)).clamp(max=1)
+    usual = (cheeks[:, None] * pictures.new_tensor([USUAL_WHITE, USUAL_IRIS, USUAL_PUPIL])).clamp(max=1)
     for iris, (upper, lower) in zip((IRIS_LEFT, IRIS_RIGHT), eye_chains(mirror), strict=True):
         old, new = opening(before, upper, lower), opening(after, upper, lower)
         centre = before[:, iris]
@@ -80,8 +87,10 @@ def _eyeball(
     hidden = torch.maximum(0.5 - below, 0.2 - above).clamp(0, 1)
     hidden = torch.maximum(hidden, ((1 - believed) * opened)[:, None, None])
     uncovered = inside * hidden * ((widened - 0.3) / 0.7).clamp(0, 1)[:, None, None]
-    white = torch.lerp(usual, _white(pictures, old, centre, radius), believed[:, None])
-    ball = _round_eyeball(pictures, old, (u, v), centre, radius, shadow, 0.95 * white)
+    white = torch.lerp(usual[:, 0], _white(pictures, old, centre, radius), believed[:, None])
+    guess = usual.clone()
+    guess[:, 0] = 0.95 * white
+    ball = _round_eyeball(pictures, old, (u, v), centre, radius, shadow, guess, unit)
     colour = ball * (shade * (uncovered > 0))[:, None]
     return EyeballMap(still[:, None], uncovered[:, None], colour)
 
@@ -93,12 +102,13 @@ def _round_eyeball(
     centre: Tensor,
     radius: Tensor,
     shadow: Tensor,
-    white: Tensor,
+    guess: Tensor,
+    unit: Tensor,
 ) -> Tensor:
-    """An eyeball that is the same all around: pupil and iris as the middle row shows them, ``white`` (B, 3) outside.
+    """An eyeball that is the same all around: pupil and iris as the middle row shows them, the white outside.
 
     (B, 3, H, W) at ``place``, the coordinates in ``old``. The darker side of the iris is taken, so that no light's
-    reflection becomes a ring.
+    reflection becomes a ring. ``guess`` (B, 3, 3): white, and for eyes that were shut, iris and pupil.
     """
     u, v = place
     middle, height = (part[:, None, None] for part in _within(old, centre))
@@ -109,7 +119,10 @@ def _round_eyeball(
     row = row.expand_as(u)
     left, right = (sample_at(pictures, old.pixels(middle + sign * aside, row)) for sign in (-1, 1))
     outside = (away - radius[:, None, None] + 0.5).clamp(0, 1)[:, None]
-    return torch.minimum(left, right) * (1 - outside) + white[:, :, None, None] * outside
+    white, iris, pupil = guess[..., None, None].unbind(1)
+    guessed = torch.lerp(pupil, iris, (away / radius[:, None, None] - 0.2).div(0.6).clamp(0, 1)[:, None])
+    shut = ((SLIT - old.gap / unit) / (SLIT - SHUT)).clamp(0, 1)[:, None, None, None]
+    return torch.lerp(torch.minimum(left, right), guessed, shut) * (1 - outside) + white * outside
 
 
 def _within(old: Opening, centre: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The packaged mean face: landmarks and mouth interior, averaged over the project's own training faces."""
+"""The packaged mean face: landmarks, mouth interior and closed lids, averaged over the project's own training faces."""
 
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.pipeline.expressions import AU_INDEX
 from singanimation.stages.ganimation.geometry import landmarks as mesh
 from singanimation.stages.ganimation.geometry.interior import MouthInterior
-from singanimation.stages.ganimation.geometry.landmarks import face_frame
+from singanimation.stages.ganimation.geometry.landmarks import face_frame, mirror_of
+from singanimation.stages.ganimation.geometry.lid_relief import LidRelief
 
 MEAN_FACE = Path(__file__).with_name("mean_face.safetensors")
-"""``landmarks`` (478, 2) in face units, symmetric; ``texture`` and ``brightness`` of the mouth interior."""
+"""``landmarks`` (478, 2) in face units, symmetric; ``texture`` and ``brightness`` of the mouth interior;
+``lids``, the relief of closed lids."""
 
 FEWEST_FACES = 8
 
@@ -34,15 +36,25 @@ def load_interior() -> MouthInterior:
     return MouthInterior(content["texture"], content["brightness"])
 
 
+def load_lid_relief() -> LidRelief:
+    """Return the packaged relief of closed lids. Raises WeightsError when the file is missing or damaged."""
+    return LidRelief(_load()["lids"])
+
+
 def save_mean_face(path: Path, pictures: Tensor, landmarks: Tensor, action_units: Tensor, yaw: Tensor) -> None:
     """Learn a mean face from training faces and write it as a safetensors file; the packaged one was made so.
 
     ``pictures`` (N, 3, H, W) in 0..1, ``landmarks`` (N, 478, 2) pixels, ``action_units`` (N, 17) in 0..1, ``yaw`` (N,)
-    degrees. Raises TrainingError when there are too few faces at rest, or too few smiles.
+    degrees. Raises TrainingError when there are too few faces at rest, smiles or closed eyes.
     """
     interior = MouthInterior.learn(pictures, landmarks, yaw)
-    content = {"landmarks": mean_landmarks(landmarks[at_rest(action_units, yaw)]), **interior.state()}
-    about = {"about": "mean landmarks (face units) of training faces at rest; mean row of teeth of their smiles"}
+    mean = mean_landmarks(landmarks[at_rest(action_units, yaw)])
+    relief = LidRelief.learn(pictures, landmarks, action_units, mirror_of(mean))
+    content = {"landmarks": mean, "lids": relief.table, **interior.state()}
+    about = {
+        "about": "mean landmarks (face units) of training faces at rest; mean row of teeth of their smiles; "
+        "median relief of their closed lids"
+    }
     save_file({name: tensor.contiguous() for name, tensor in content.items()}, path, about)
 
 
@@ -81,7 +93,7 @@ def _load() -> dict[str, Tensor]:
         content = load_file(MEAN_FACE)
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{MEAN_FACE} cannot be read ({error}); reinstall the package.") from None
-    missing = {"landmarks", "texture", "brightness"} - set(content)
+    missing = {"landmarks", "texture", "brightness", "lids"} - set(content)
     if missing or content["landmarks"].shape != (mesh.POINTS, 2):
         raise WeightsError(f"{MEAN_FACE} is not a mean face ({sorted(missing) or 'wrong shape'}); reinstall.")
     return content

@@ -7,14 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.stages.ganimation.geometry.closed_lids import ClosedLids
 from singanimation.stages.ganimation.geometry.displacements import joint_displacements, unit_displacements
 from singanimation.stages.ganimation.geometry.eyeballs import still_eyeballs
 from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp
 from singanimation.stages.ganimation.geometry.interior import MouthInterior
 from singanimation.stages.ganimation.geometry.landmarks import FaceFrame, face_frame, mirror_of
-from singanimation.stages.ganimation.geometry.lids import close_lids, keep_brows_above, keep_lids_apart, lid_mask
+from singanimation.stages.ganimation.geometry.lids import keep_brows_above, keep_lids_apart, lid_mask
 from singanimation.stages.ganimation.geometry.lips import LipRules
-from singanimation.stages.ganimation.geometry.mean_face import load_interior, load_mean_landmarks
+from singanimation.stages.ganimation.geometry.mean_face import load_interior, load_lid_relief, load_mean_landmarks
 from singanimation.stages.ganimation.geometry.regions import gates, group_members
 from singanimation.stages.ganimation.geometry.shading import Shading
 
@@ -75,6 +76,7 @@ class Teacher:
         self._lips = LipRules(points)
         self._flow = DenseFlow(points)
         self._shading = Shading(self.mirror)
+        self._lids = ClosedLids(load_lid_relief().to(device), self.mirror)
         self._interior = (load_interior() if interior is None else interior).to(device)
 
     @torch.no_grad()
@@ -94,7 +96,7 @@ class Teacher:
         flow = enlarge(flows.sum(1), height, width)
         eyes = still_eyeballs(pictures, landmarks, after, frame.unit, self.mirror)
         flow = flow * (1 - eyes.still)
-        lids = close_lids(pictures, after, change, frame.unit, self.mirror)
+        lids = self._lids.close(pictures, after, change, frame.unit)
         flow = lids.flow + warp(flow, lids.flow)
         warped = warp(pictures, flow)
         shade = self._shading(after, change, frame.unit, height, width) * gate
@@ -113,7 +115,7 @@ class Teacher:
         region = lid_mask(after, frame.unit, self.mirror, height, width)
         region = torch.maximum(region, lid_mask(landmarks, frame.unit, self.mirror, height, width))
         moving = (F.max_pool2d(flow.abs().amax(1, keepdim=True), 3, 1, 1) / 0.25).clamp(0, 1)
-        return TeacherEdit(edited, flow, fill, region * moving, painted, after)
+        return TeacherEdit(edited, flow, fill, region * moving, painted, lids.landmarks)
 
     def undoing(self, change: Tensor) -> Tensor:
         """Return the change (B, 17) in -1..1 that takes an edit by ``change`` back, as far as one can."""
