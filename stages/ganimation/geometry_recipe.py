@@ -53,7 +53,7 @@ RISING = 0.1
 WIDTHS = (64, 96, 128, 32, 32)
 """Channels at 64, 32 and 16 pixels, of the finish at 128, and of the landmark network."""
 
-FINDING = 0.3
+FINDING = 0.35
 """For this share of a training from scratch the landmark network learns alone."""
 
 R1_EVERY, R1_WEIGHT = 8, 0.2
@@ -98,9 +98,10 @@ class GeometryObjective:
             return self._landmarks.step(self._settings, random, done / self._finding)
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate * min(1.0, (self._steps + 1) / 100)
-        pairs = self._pairs.draw(self._settings.batch_size, random)
+        pairs = self._pairs.draw(self._settings.batch_size, random, self.generator.finder)
         with self._autocast():
             output = self.generator(pairs.source.contiguous(memory_format=torch.channels_last), pairs.change)
+        pairs = _believed(pairs, output)
         terms = self._terms(pairs, output)
         loss = sum(self._weights[name] * term for name, term in terms.items())
         if self._steps % AU_NETWORK_EVERY == 0:
@@ -210,6 +211,12 @@ class GeometryObjective:
             "landmark_optimiser": self._landmarks.optimiser,
             "critic_optimiser": self._critic_optimiser,
         }
+
+
+def _believed(pairs: Pairs, output: GeneratorOutput) -> Pairs:
+    """Pairs whose target is not to be believed ask for what there is: they teach by the AU regression alone."""
+    target = torch.where(pairs.believed > 0, pairs.target, output.picture.detach())
+    return pairs._replace(target=target, forward=pairs.forward * pairs.believed)
 
 
 def _where_painted(values: Tensor, pairs: Pairs, over: tuple[int, ...] = (0, 1, 2, 3)) -> Tensor:

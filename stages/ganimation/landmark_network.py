@@ -13,6 +13,9 @@ MODES = 96
 LIDS, LIPS = 5.0, 3.0
 """How much an eyelid's and a lip's error counts, other points 1: paint has to meet their edges."""
 
+GAPS = 0.3
+"""How much the gaps' error counts beside the places': what opens and closes starts from them."""
+
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
@@ -67,10 +70,18 @@ class LandmarkNetwork(nn.Module):
 
 
 def landmark_loss(found: Tensor, wanted: Tensor, mirror: Tensor) -> Tensor:
-    """Weighted mean distance (L1) in pixels; both (B, 478, 2). ``mirror`` (478,): each point's mirror image."""
+    """Weighted mean distance (L1) in pixels, and ``GAPS`` times that of the gaps between lids and between lips.
+
+    Both (B, 478, 2); ``mirror`` (478,): each point's mirror image.
+    """
     weights = torch.ones(mesh.POINTS, device=found.device)
     weights[list(mesh.LIPS)] = LIPS
     eyes = torch.tensor([*mesh.EYE_CORNERS, *mesh.UPPER_LID, *mesh.LOWER_LID], device=found.device)
     weights[torch.cat([eyes, mirror[eyes]])] = LIDS
     weights[list(mesh.IRISES)] = LIDS
-    return ((found - wanted).abs().mean(2) * weights).sum(1).mean() / weights.sum()
+    places = ((found - wanted).abs().mean(2) * weights).sum(1).mean() / weights.sum()
+    left = [torch.tensor(ring, device=found.device) for ring in (mesh.UPPER_LID, mesh.LOWER_LID)]
+    lips = [torch.tensor(ring, device=found.device) for ring in (mesh.UPPER_LIP[3], mesh.LOWER_LIP[3])]
+    upper, lower = (torch.cat([lid, mirror[lid], lip]) for lid, lip in zip(left, lips, strict=True))
+    gaps = (found[:, lower] - found[:, upper]) - (wanted[:, lower] - wanted[:, upper])
+    return places + GAPS * gaps.abs().mean()

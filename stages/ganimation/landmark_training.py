@@ -2,7 +2,6 @@
 
 import torch
 
-from singanimation.pipeline.expressions import AU_INDEX
 from singanimation.stages.ganimation.landmark_network import LandmarkNetwork, landmark_loss
 from singanimation.stages.ganimation.pairs import PairSampler
 from singanimation.stages.ganimation.settings import TrainSettings
@@ -16,9 +15,6 @@ PHOTOGRAPHS = 5
 
 SHAPES = 1024
 """Faces from which it takes the landmarks' principal components."""
-
-CLOSING = 0.1
-"""Pairs whose AU45 changes by more are left out: eyes close on the picture, the lids' landmarks stay behind."""
 
 
 class LandmarkObjective:
@@ -38,9 +34,8 @@ class LandmarkObjective:
             group["lr"] = RATE * half_cosine(done)
         pairs = self._pairs.draw(settings.batch_size, random)
         photographs, landmarks = self._pairs.photographs(PHOTOGRAPHS * settings.batch_size, random)
-        known = pairs.change[:, AU_INDEX["AU45"]].abs() < CLOSING
-        pictures = torch.cat([photographs, pairs.source[known], pairs.target[known]])
-        wanted = torch.cat([landmarks, pairs.before[known], pairs.after[known]])
+        pictures = torch.cat([photographs, pairs.source, pairs.target])
+        wanted = torch.cat([landmarks, pairs.before, pairs.after])
         self._network.train()
         with torch.autocast(pictures.device.type, torch.bfloat16, enabled=settings.mixed_precision):
             found = self._network(pictures.contiguous(memory_format=torch.channels_last))

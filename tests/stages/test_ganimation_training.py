@@ -56,7 +56,8 @@ def test_training_moves_the_picture_towards_its_target(faces: TrainingFaces) -> 
     pairs = objective._pairs.draw(4, random)
     # far from what the geometry draws, so that few steps show: all painted, in half the brightness
     whole = torch.ones_like(pairs.paint)
-    pairs = pairs._replace(target=pairs.target * 0.5 - 0.5, paint=whole, fill=whole)
+    believed = torch.ones_like(pairs.believed)
+    pairs = pairs._replace(target=pairs.target * 0.5 - 0.5, paint=whole, fill=whole, believed=believed)
     objective._pairs.draw = lambda *_: pairs
     objective._steps = 100  # past the warm-up
 

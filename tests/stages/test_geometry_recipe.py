@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_training import SMALL, made_up_faces, objective_of
+from small_training import SMALL, made_up_faces, objective_of, small_generator
 from torch import nn
 
+from singanimation.pipeline.expressions import AU_INDEX
 from singanimation.stages.ganimation.geometry import Teacher
-from singanimation.stages.ganimation.geometry_recipe import _asked_loss, _where_painted
+from singanimation.stages.ganimation.geometry_recipe import _asked_loss, _believed, _where_painted
 from singanimation.stages.ganimation.pairs import Pairs, PairSampler
 from singanimation.stages.ganimation.training import TrainingFaces, train
 
@@ -54,6 +55,47 @@ def test_mirrored_photographs_have_mirrored_landmarks(faces: TrainingFaces) -> N
     assert ((pairs.change == 0).all(1) == still).all()
 
 
+def test_pairs_are_edited_at_the_landmarks_that_were_found(faces: TrainingFaces) -> None:
+    generator, sampler = small_generator(), PairSampler(faces, Teacher(), "cpu")
+    pairs = sampler.draw(16, torch.Generator().manual_seed(0), generator.finder)
+    front = (pairs.forward.flatten() > 0) & (pairs.change.abs().amax(1) > 0.05)
+    with torch.no_grad():
+        drawn = generator(pairs.source[front], pairs.change[front])
+    # the untrained network corrects nothing: the target is what the generator's own geometry draws
+    assert front.sum() > 4 and (drawn.picture - pairs.target[front]).abs().mean() < 0.01
+    assert (drawn.flow - pairs.flow[front]).abs().max() < 0.05
+    labelled = sampler.draw(16, torch.Generator().manual_seed(0))
+    assert (labelled.before - pairs.before).abs().max() > 0.5
+
+
+def test_what_the_teacher_has_to_make_up_is_no_target(faces: TrainingFaces) -> None:
+    smiling = faces._replace(action_units=faces.action_units * 0 + 0.45)
+    objective = objective_of(SMALL, smiling)
+    pairs = objective._pairs.draw(48, torch.Generator().manual_seed(2))
+    gone = (pairs.change[:, [AU_INDEX[name] for name in ("AU25", "AU26", "AU45")]] < -0.3).any(1)
+    front = pairs.forward.flatten() > 0
+    assert torch.equal(pairs.believed.flatten() > 0, ~(gone & front))
+    assert (gone & front).any() and (gone & ~front).any()
+    output = objective.generator(pairs.source, pairs.change)
+    output.picture.retain_grad()
+    known = _believed(pairs, output)
+    ((output.picture - known.target).abs().sum() + 0 * output.picture.sum()).backward()
+    moved = output.picture.grad.abs().amax((1, 2, 3)) > 0
+    assert not moved[gone & front].any() and moved[~(gone & front)].any()
+    assert not known.forward.flatten()[gone & front].any()
+
+
+def test_wide_mouths_and_shut_eyes_are_drawn_more_often(faces: TrainingFaces) -> None:
+    landmarks = faces.landmarks.copy()
+    landmarks[0, 14, 1] += 20
+    landmarks[1, [159, 386], 1] = landmarks[1, [145, 374], 1]
+    sampler = PairSampler(faces._replace(landmarks=landmarks), Teacher(), "cpu")
+    assert sampler._rarity.tolist() == pytest.approx([10, 10, 1], abs=0.5)
+    _, drawn = sampler.photographs(300, torch.Generator().manual_seed(0))
+    wide = (drawn[:, 14] - drawn[:, 13]).norm(dim=1) > 8
+    assert 0.35 < wide.float().mean() < 0.6
+
+
 @pytest.mark.parametrize(("done", "differ"), [(0.3, False), (0.45, False), (0.6, True)])
 def test_the_critic_learns_first_and_is_asked_afterwards(done: float, differ: bool, faces: TrainingFaces) -> None:
     plain, critical = (objective_of(replace(SMALL, adversarial=weight), faces) for weight in (0.0, 5.0))
@@ -79,7 +121,8 @@ def test_the_critic_looks_where_something_is_painted() -> None:
     maps[0][0, :, :4], maps[1][1, :, :, :8], maps[2][1, :, :, :4] = 1, 1, 1
     paint = torch.maximum(maps[0], maps[2])  # what is painted whole is part of it
     none = torch.zeros(0)
-    pairs = Pairs(*[none] * 4, fill=maps[0], lids=maps[1], paint=paint, forward=none, before=none, after=none)
+    known = {"fill": maps[0], "lids": maps[1], "paint": paint}
+    pairs = Pairs(*[none] * 4, **known, forward=none, believed=none, before=none, after=none)
     values = torch.zeros(2, 1, 32, 32)
     values[0, :, 0], values[1, :, :, :2] = 3, 6
     assert _where_painted(values, pairs).item() == pytest.approx((3 * 32 + 6 * 64) / 96)
@@ -93,7 +136,7 @@ def test_au_regression_asks_for_more_where_more_was_asked_and_the_teacher_falls_
     forward = torch.ones(3, 1, 1, 1)
     forward[2] = 0
     none = torch.zeros(3, 1, 1, 1)
-    pairs = Pairs(none, none, change, *[none] * 4, forward, none, none)
+    pairs = Pairs(none, none, change, *[none] * 4, forward, forward, none, none)
     start, read = torch.full((3, 17), 0.1), torch.full((3, 17), 0.1)
     # only the first pair asks for more of a unit, forwards: 0.6 against 0.1
     assert _asked_loss(read, read, start, pairs) == pytest.approx(0.5**2 / 51)
