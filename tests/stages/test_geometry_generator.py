@@ -98,13 +98,22 @@ def test_landmarks_of_fewer_faces_than_components_leave_the_rest_empty() -> None
 def test_an_eyelids_error_counts_more_than_a_cheeks() -> None:
     mirror, wanted = Teacher().mirror, torch.zeros(1, 478, 2)
     cheek, lid = wanted.clone(), wanted.clone()
-    cheek[0, 50], lid[0, 159] = 1.0, 1.0
+    cheek[0, 50], lid[0, 33] = 1.0, 1.0
     assert landmark_loss(wanted, wanted, mirror) == 0
     ratio = landmark_loss(lid, wanted, mirror) / landmark_loss(cheek, wanted, mirror)
     assert ratio.item() == pytest.approx(LIDS)
     other = wanted.clone()
-    other[0, 386] = 1.0  # the same point of the other eye
+    other[0, 263] = 1.0  # the same corner of the other eye
     assert landmark_loss(other, wanted, mirror) == landmark_loss(lid, wanted, mirror)
+
+
+@pytest.mark.parametrize("pair", [(159, 145), (386, 374), (13, 14)])
+def test_an_opening_found_too_wide_counts_more_than_one_found_elsewhere(pair: tuple[int, int]) -> None:
+    mirror, wanted = Teacher().mirror, torch.zeros(1, 478, 2)
+    shifted, parted = wanted.clone(), wanted.clone()
+    shifted[0, list(pair)] = 1.0
+    parted[0, pair[0]], parted[0, pair[1]] = -1.0, 1.0
+    assert landmark_loss(parted, wanted, mirror) > 1.2 * landmark_loss(shifted, wanted, mirror)
 
 
 def test_options_rebuild_the_same_shapes() -> None:

@@ -18,6 +18,9 @@ _STILL = 2e-3
 FARTHEST = -30.0
 """Smallest exponent of a Gaussian weight: 1e-13, nothing beside ``_STILL``."""
 
+NEAREST = 0.7
+"""Pixels come from no further down than this share of the way to the picture's lower edge."""
+
 
 class DenseFlow:
     """Kernel widths of a mean face (478, 2), face units, and the interpolation of displacements between them."""
@@ -83,6 +86,13 @@ def _lip_segments() -> list[tuple[int, int]]:
 def enlarge(field: Tensor, height: int, width: int) -> Tensor:
     """Interpolate a coarse field (B, C, h, w) to (B, C, height, width)."""
     return F.interpolate(field, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def within(flow: Tensor) -> Tensor:
+    """Return ``flow`` (B, 2, H, W) with no pixel from below the picture: the last rows stretch and do not smear."""
+    height = flow.shape[-2]
+    left = height - 0.5 - torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
+    return torch.stack([flow[:, 0], torch.minimum(flow[:, 1], NEAREST * left)], 1)
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:

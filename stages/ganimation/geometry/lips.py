@@ -25,6 +25,12 @@ SMILE_THINS = 0.22
 UPPER_SHARE = 0.32
 """Part of the parting that the upper lip does."""
 
+FALLS = 0.07
+"""Nearly all that an upper lip comes down when a mouth closes."""
+
+LEVEL = 0.8
+"""How far the seam of lips that stood far apart is brought into a line."""
+
 # along the lip, from corner to corner
 _OPENING_SHAPE = (0.35, 0.68, 0.88, 0.97, 1.0, 0.97, 0.88, 0.68, 0.35)
 # how much of the inner line's way the rings of a lip go, outer edge first
@@ -77,8 +83,10 @@ class LipRules:
         opened = PARTING * parting.clamp(min=0) * (1 - 0.45 * jaw.clamp(0, 1)) * (1 - 0.35 * smile.clamp(0, 1))
         wanted = CLOSING * (-parting).clamp(min=0) + lift
         closed = torch.minimum(wanted[:, None] * self.shape.clamp(min=0.6), gap)
-        up = -UPPER_SHARE * opened[:, None] * self.shape - 0.10 * drop[:, None] * self.shape + 0.35 * closed
-        down = ((1 - UPPER_SHARE) * opened + drop)[:, None] * self.shape - 0.65 * closed
+        # a mouth that is far open closes by its jaw
+        fallen = torch.minimum(0.35 * closed, FALLS + 0.05 * closed)
+        up = -UPPER_SHARE * opened[:, None] * self.shape - 0.10 * drop[:, None] * self.shape + fallen
+        down = ((1 - UPPER_SHARE) * opened + drop)[:, None] * self.shape - (closed - fallen)
         for ring, share in zip(mesh.UPPER_LIP, _RING_SHARES, strict=True):
             extra[:, list(ring), 1] += share * up
         for ring in mesh.LOWER_LIP:
@@ -91,6 +99,20 @@ class LipRules:
         corners = [*mesh.MOUTH_CORNERS, *mesh.INNER_CORNERS]
         extra[:, corners, 1] += 0.30 * drop[:, None]
         extra[:, corners, 0] -= 0.05 * drop[:, None] * torch.sign(points[:, corners, 0])
+        shut = closed[:, gap.shape[1] // 2] / middle.clamp(min=1e-3)
+        self._level(extra, points, shut * ((middle - 0.12) / 0.2).clamp(0, 1))
+
+    @staticmethod
+    def _level(extra: Tensor, points: Tensor, amount: Tensor) -> None:
+        """Lips that meet after standing far apart meet in a line, not in an open mouth's arch; corners too."""
+        inner = [list(ring[3]) for ring in (mesh.UPPER_LIP, mesh.LOWER_LIP)]
+        seam = sum(points[:, ring, 1] + extra[:, ring, 1] for ring in inner) / 2
+        middle = seam[:, seam.shape[1] // 2, None]
+        lift = LEVEL * amount[:, None] * (middle - seam)
+        for ring in mesh.UPPER_LIP + mesh.LOWER_LIP:
+            extra[:, list(ring), 1] += lift
+        corners = [*mesh.MOUTH_CORNERS, *mesh.INNER_CORNERS]
+        extra[:, corners, 1] += LEVEL * amount[:, None] * (middle - points[:, corners, 1] - extra[:, corners, 1])
 
     @staticmethod
     def _keep_order(extra: Tensor, points: Tensor, moved: Tensor) -> None:

@@ -10,10 +10,11 @@ from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.stages.ganimation.geometry.closed_lids import ClosedLids
 from singanimation.stages.ganimation.geometry.displacements import joint_displacements, unit_displacements
 from singanimation.stages.ganimation.geometry.eyeballs import still_eyeballs
-from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp
+from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp, within
 from singanimation.stages.ganimation.geometry.interior import MouthInterior
 from singanimation.stages.ganimation.geometry.landmarks import FaceFrame, face_frame, mirror_of
 from singanimation.stages.ganimation.geometry.lids import keep_brows_above, keep_lids_apart, lid_mask
+from singanimation.stages.ganimation.geometry.lip_columns import close_columns
 from singanimation.stages.ganimation.geometry.lips import LipRules
 from singanimation.stages.ganimation.geometry.mean_face import load_interior, load_lid_relief, load_mean_landmarks
 from singanimation.stages.ganimation.geometry.regions import gates, group_members
@@ -93,7 +94,7 @@ class Teacher:
         _, y = frame.coordinates(height, width, STEP)
         gate = gates(y)
         flows = self._flow(landmarks, moves, frame.unit, height, width) * gate[:, :, None]
-        flow = enlarge(flows.sum(1), height, width)
+        flow = within(close_columns(enlarge(flows.sum(1), height, width), landmarks, after, frame.unit))
         eyes = still_eyeballs(pictures, landmarks, after, frame.unit, self.mirror)
         flow = flow * (1 - eyes.still)
         lids = self._lids.close(pictures, after, change, frame.unit)
