@@ -46,11 +46,12 @@ STROKES = (
     Stroke("AU06", (118, 101, 0.5), (50, 117, 0.5), 0.080, 0.10),
     Stroke("AU06", (203, 36, 0.4), (207, 187, 0.6), 0.060, -0.11),
     Stroke("AU07", (110, 24, 0.5), (22, 23, 0.5), 0.020, -0.18),
-    # across the root of the nose, and the fold beside it
-    Stroke("AU09", (193, 168, 0.0), (168, 6, 0.25), 0.030, -0.20),
-    Stroke("AU09", (122, 6, 0.1), (6, 197, 0.3), 0.030, -0.18),
-    Stroke("AU09", (196, 197, 0.1), (197, 195, 0.5), 0.030, 0.10),
-    Stroke("AU09", (193, 122, 0.5), (188, 114, 0.5), 0.034, -0.16),
+    # across the root of the nose (both halves meet on the midline), beside it, and the fold at its wing
+    Stroke("AU09", (193, 168, 0.1), (168, 6, 0.05), 0.024, -0.10),
+    Stroke("AU09", (122, 6, 0.1), (6, 197, 0.3), 0.024, -0.10),
+    Stroke("AU09", (196, 197, 0.1), (197, 195, 0.5), 0.030, 0.05),
+    Stroke("AU09", (193, 122, 0.5), (188, 114, 0.5), 0.030, -0.16),
+    Stroke("AU09", (188, 196, 0.3), (114, 217, 0.4), 0.026, -0.12),
     Stroke("AU09", (129, 203, 0.25), (206, 216, 0.2), 0.036, -0.15),
     Stroke("AU09", (9, 107, 0.62), (8, 55, 0.45), 0.026, -0.22),
     Stroke("AU10", (129, 203, 0.35), (206, 216, 0.4), 0.036, -0.15),
@@ -69,6 +70,9 @@ STROKES = (
     Stroke("AU17", (200, 199, 0.4), (200, 199, 0.6), 0.060, 0.09),
 )
 
+
+WARMTH = 1.2
+"""How much sooner than the others a fold darkens the channel in which skin is dark already."""
 
 FAINT = 1e-4
 """Log brightness below which a stroke is not drawn."""
@@ -117,6 +121,14 @@ class Shading:
         distance = (x - along * span[:, 0]) ** 2 + (y - along * span[:, 1]) ** 2
         spread = 2 * (self._widths[stroke] * unit) ** 2
         return torch.exp(-distance / spread[:, None, None])
+
+
+def warmth(skin: Tensor) -> Tensor:
+    """How strongly a fold darkens each channel of ``skin`` (B, 3), 0..1, about 1 each: light that leaves a fold has met
+    the skin more than once, so that folds are not grey on it. Grey pictures stay grey.
+    """
+    skin = skin.clamp(min=0.02)
+    return (1 + WARMTH * (skin.mean(1, keepdim=True) / skin).log()).clamp(0.5, 1.6)
 
 
 def _sides(stroke: Stroke, mirror: list[int]) -> list[tuple[Place, Place]]:

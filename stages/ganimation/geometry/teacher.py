@@ -11,14 +11,14 @@ from singanimation.stages.ganimation.geometry.closed_lids import ClosedLids
 from singanimation.stages.ganimation.geometry.displacements import joint_displacements, unit_displacements
 from singanimation.stages.ganimation.geometry.eyeballs import still_eyeballs
 from singanimation.stages.ganimation.geometry.flow import STEP, DenseFlow, enlarge, warp, within
-from singanimation.stages.ganimation.geometry.interior import MouthInterior
+from singanimation.stages.ganimation.geometry.interior import MouthInterior, skin_colour
 from singanimation.stages.ganimation.geometry.landmarks import FaceFrame, face_frame, mirror_of
 from singanimation.stages.ganimation.geometry.lids import keep_brows_above, keep_lids_apart, lid_mask
 from singanimation.stages.ganimation.geometry.lip_columns import close_columns
 from singanimation.stages.ganimation.geometry.lips import LipRules
 from singanimation.stages.ganimation.geometry.mean_face import load_interior, load_lid_relief, load_mean_landmarks
 from singanimation.stages.ganimation.geometry.regions import gates, group_members
-from singanimation.stages.ganimation.geometry.shading import Shading
+from singanimation.stages.ganimation.geometry.shading import Shading, warmth
 
 HIGHEST, BEYOND = 0.31, 0.15
 """How far brows rise freely (face units), and what share of more than that: several AUs may ask for it together."""
@@ -100,11 +100,12 @@ class Teacher:
         lids = self._lids.close(pictures, after, change, frame.unit)
         flow = lids.flow + warp(flow, lids.flow)
         warped = warp(pictures, flow)
-        shade = self._shading(after, change, frame.unit, height, width) * gate
+        shade = (self._shading(after, change, frame.unit, height, width) * gate).sum(1, keepdim=True)
+        shade = enlarge(shade, height, width) * warmth(skin_colour(pictures, landmarks))[:, :, None, None]
         uncovered = warp(eyes.paint, lids.flow) * (1 - lids.paint)
         edited = warped * (1 - uncovered) + eyes.colour * uncovered
         edited = edited * (1 - lids.paint) + lids.colour * lids.paint
-        edited = edited * torch.exp(enlarge(shade.sum(1, keepdim=True), height, width) + lids.shade)
+        edited = edited * torch.exp(shade + lids.shade)
         edited, fill = self._interior.paint(edited, pictures, landmarks, after, frame.unit)
         fill = torch.maximum(fill, torch.maximum(uncovered, lids.paint))
         edited = edited.clamp(0, 1)

@@ -87,7 +87,7 @@ PUSHES = (
 JOINT_SHIFTS: tuple[tuple[tuple[str, str], Push | LidShift], ...] = (
     # grief: the inner brows rise and draw together, the frown does not lower them
     (("AU01", "AU04"), Push("AU01", "brow", (0.20, 0), (0.20, 0.20), (0, -0.14), "forehead")),
-    (("AU15", "AU17"), Push("AU17", "mouth", (0, 0.05), (0.26, 0.30), (0, 0.10), "not_eyes")),
+    (("AU15", "AU17"), Push("AU17", "mouth", (0, 0.05), (0.22, 0.30), (0, 0.19), "not_eyes")),
     # lips stretched by fear open like a box, not like a laugh
     (("AU20", "AU26"), Push("AU20", "mouth", (0.44, 0.02), (0.17, 0.14), (-0.03, 0.20), "not_eyes")),
     # a brow that is up rises little more, and wide eyes use up the lid's skin
@@ -140,7 +140,10 @@ LID_SHIFTS = (
     LidShift("AU07", "upper_lid", 0.052),
     LidShift("AU07", "upper_skin", 0.062),
     LidShift("AU07", "upper_socket", 0.062),
-    LidShift("AU09", "lower_lid", -0.025),
-    LidShift("AU09", "lower_skin", -0.035),
-    LidShift("AU09", "lower_socket", -0.035),
+    LidShift("AU09", "lower_lid", -0.050),
+    LidShift("AU09", "lower_skin", -0.055),
+    LidShift("AU09", "lower_socket", -0.050),
+    LidShift("AU09", "upper_lid", 0.020),
+    LidShift("AU09", "upper_skin", 0.025),
+    LidShift("AU09", "upper_socket", 0.030),
 )
