@@ -75,13 +75,28 @@ class GeometryGenerator(nn.Module):
         return GeneratorOutput(compose(warp(picture, flow), attention, colour), attention, colour, flow)
 
     @torch.no_grad()
-    def _geometry(self, picture: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The geometry's picture (-1..1), flow (pixels) and where it painted (0..1), at the landmarks found."""
-        device = picture.device
+    def landmarks(self, picture: Tensor) -> Tensor:
+        """Return the landmarks (B, 478, 2), pixels, of ``picture`` (B, 3, 128, 128) in -1..1.
+
+        The mean of what is found on it and on its mirror image: a twentieth nearer, and the same edit on both.
+        """
+        found = self.finder(picture)
+        mirror = self._teacher(picture.device).mirror
+        flipped = self.finder(picture.flip(3))[:, mirror]
+        width = picture.shape[-1]
+        return (found + torch.stack([width - flipped[..., 0], flipped[..., 1]], 2)) / 2
+
+    def _teacher(self, device: torch.device) -> Teacher:
         if device not in self._teachers:
             self._teachers[device] = Teacher(device=device)
-        with torch.autocast(device.type, enabled=False):
-            done = self._teachers[device].edit((picture + 1) / 2, self.finder(picture), change)
+        return self._teachers[device]
+
+    @torch.no_grad()
+    def _geometry(self, picture: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The geometry's picture (-1..1), flow (pixels) and where it painted (0..1), at the landmarks found."""
+        with torch.autocast(picture.device.type, enabled=False):
+            points = self.landmarks(picture)
+            done = self._teacher(picture.device).edit((picture + 1) / 2, points, change)
         return done.picture * 2 - 1, done.flow, done.painted
 
 

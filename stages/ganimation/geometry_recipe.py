@@ -98,7 +98,7 @@ class GeometryObjective:
             return self._landmarks.step(self._settings, random, done / self._finding)
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate * min(1.0, (self._steps + 1) / 100)
-        pairs = self._pairs.draw(self._settings.batch_size, random, self.generator.finder)
+        pairs = self._pairs.draw(self._settings.batch_size, random, self.generator.landmarks)
         with self._autocast():
             output = self.generator(pairs.source.contiguous(memory_format=torch.channels_last), pairs.change)
         pairs = _believed(pairs, output)

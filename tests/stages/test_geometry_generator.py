@@ -27,7 +27,7 @@ def test_untrained_it_gives_the_geometrys_own_edit() -> None:
     change = torch.zeros(3, 17)
     change[0, 8], change[1, 15], change[2, 16] = 1.0, 1.0, 1.0
     with torch.no_grad():
-        output, points = generator(picture, change), generator.finder(picture)
+        output, points = generator(picture, change), generator.landmarks(picture)
         wanted = Teacher().edit((picture + 1) / 2, points, change)
     assert torch.equal(output.flow, wanted.flow)
     difference = (output.picture - (wanted.picture * 2 - 1)).abs()
@@ -43,6 +43,15 @@ def test_no_change_gives_back_the_very_same_picture_whatever_the_weights() -> No
     assert torch.equal(output.picture[0], picture[0])
     assert (output.attention[0] == 1).all() and (output.flow[0] == 0).all()
     assert not torch.equal(output.picture[1], picture[1])
+
+
+def test_a_mirrored_picture_has_mirrored_landmarks() -> None:
+    generator, picture = small_generator(), _picture(2)
+    nn.init.normal_(generator.finder.shape.weight, std=0.5)
+    found, mirrored = generator.landmarks(picture), generator.landmarks(picture.flip(3))
+    back = mirrored[:, Teacher().mirror] * torch.tensor([-1.0, 1.0]) + torch.tensor([128.0, 0.0])
+    torch.testing.assert_close(found, back, rtol=1e-4, atol=1e-3)
+    assert not torch.allclose(found, generator.finder(picture), atol=0.1)
 
 
 def test_small_changes_fade_in() -> None:

@@ -57,7 +57,7 @@ def test_mirrored_photographs_have_mirrored_landmarks(faces: TrainingFaces) -> N
 
 def test_pairs_are_edited_at_the_landmarks_that_were_found(faces: TrainingFaces) -> None:
     generator, sampler = small_generator(), PairSampler(faces, Teacher(), "cpu")
-    pairs = sampler.draw(16, torch.Generator().manual_seed(0), generator.finder)
+    pairs = sampler.draw(16, torch.Generator().manual_seed(0), generator.landmarks)
     front = (pairs.forward.flatten() > 0) & (pairs.change.abs().amax(1) > 0.05)
     with torch.no_grad():
         drawn = generator(pairs.source[front], pairs.change[front])
