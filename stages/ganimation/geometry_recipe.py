@@ -53,7 +53,7 @@ RISING = 0.1
 WIDTHS = (64, 96, 128, 32, 32)
 """Channels at 64, 32 and 16 pixels, of the finish at 128, and of the landmark network."""
 
-FINDING = 0.35
+FINDING = 0.5
 """For this share of a training from scratch the landmark network learns alone."""
 
 R1_EVERY, R1_WEIGHT = 8, 0.2

@@ -17,7 +17,7 @@ class TrainSettings:
     """
 
     recipe: Literal["geometry", "paper"] = "geometry"
-    steps: int = 4000
+    steps: int = 3200
     batch_size: int = 8
     learning_rate: float = 1e-3
     width: float = 1.0
