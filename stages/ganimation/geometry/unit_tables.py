@@ -87,7 +87,9 @@ PUSHES = (
 JOINT_SHIFTS: tuple[tuple[tuple[str, str], Push | LidShift], ...] = (
     # grief: the inner brows rise and draw together, the frown does not lower them
     (("AU01", "AU04"), Push("AU01", "brow", (0.20, 0), (0.20, 0.20), (0, -0.14), "forehead")),
+    # a chin that is pushed up flattens the arch of drawn-down lips, and holds their corners nearer
     (("AU15", "AU17"), Push("AU17", "mouth", (0, 0.05), (0.22, 0.30), (0, 0.19), "not_eyes")),
+    (("AU15", "AU17"), Push("AU15", "mouth", (0.46, 0.05), (0.20, 0.18), (-0.15, 0), "not_eyes")),
     # lips stretched by fear open like a box, not like a laugh
     (("AU20", "AU26"), Push("AU20", "mouth", (0.44, 0.02), (0.17, 0.14), (-0.03, 0.20), "not_eyes")),
     # a brow that is up rises little more, and wide eyes use up the lid's skin
@@ -103,7 +105,7 @@ CORNER_PULLS = (
     CornerPull("AU10", (0.030, -0.050), skin=0.6),
     CornerPull("AU12", (0.150, -0.175), middle=0.035),
     CornerPull("AU14", (0.115, -0.025)),
-    CornerPull("AU15", (0.055, 0.195), middle=-0.078, skin=0.9),
+    CornerPull("AU15", (0.165, 0.195), middle=-0.078, skin=0.9),
     CornerPull("AU20", (0.275, 0.055), middle=0.050),
     CornerPull("AU23", (0.055, 0), middle=0.035, skin=0.6),
 )
