@@ -70,7 +70,7 @@ _ALL = (
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
         package=("singanimation.stages.ganimation", "weights/generator.safetensors"),
-        sha256="803e9b570e29f7fb0357c363ad7d1334b8fab11c9fff406968ea8880cf2e9275",
+        sha256="d6857700b60c5984dad5bdad15992aa956db4a5421b04ebd98fc0dae02f167ad",
     ),
     Entry(
         name="inception-v3",
