@@ -29,7 +29,7 @@ REACH = 8
 
 @dataclass(frozen=True)
 class VariantChecks:
-    """Three checks of a variant against its edit; ``benchmarks/variant_checks.py`` prints what they do.
+    """Three checks of a variant against its edit.
 
     ``near_copy``: the least difference from the edit and from every variant kept before, as ``difference`` has it.
     ``likeness``: the least correlation of each window of ``WINDOWS``, found again within ``REACH`` pixels.
