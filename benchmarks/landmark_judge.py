@@ -34,7 +34,7 @@ from singanimation.stages.action_units.estimators import EmbeddedEstimator
 from singanimation.stages.ganimation.edit import ExpressionEditor
 from singanimation.stages.ganimation.evaluation import WANTED, EditedFaces, Judge, evaluate_units
 from singanimation.stages.ganimation.geometry import Teacher
-from singanimation.stages.ganimation.geometry.landmarks import face_frame
+from singanimation.stages.ganimation.geometry.landmarks import face_frame, mirrored
 
 STEPS, BATCH, RATE = 2500, 128, 2e-3
 ENLARGED, BORDER = 384, 96
@@ -85,7 +85,7 @@ def learn(faces: FaceCrops) -> Reading:
     mirror = Teacher().mirror
     points, units = _in_face_units(faces.landmarks), torch.from_numpy(faces.action_units)
     mean, spread_ = points.mean(0), points.std(0).clamp(min=0.004)
-    both, units = torch.cat([points, _mirrored(points, mirror)]), torch.cat([units, units])
+    both, units = torch.cat([points, mirrored(points, mirror)]), torch.cat([units, units])
     hidden = (nn.Linear(2 * 478, 192), nn.SiLU(), nn.Dropout(0.1), nn.Linear(192, 96), nn.SiLU())
     network = nn.Sequential(nn.Flatten(), nn.Dropout(0.1), *hidden, nn.Linear(96, len(AU_NAMES)), nn.Sigmoid())
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.05)
@@ -103,7 +103,7 @@ def learn(faces: FaceCrops) -> Reading:
     @torch.no_grad()
     def reading(landmarks: np.ndarray) -> np.ndarray:
         points = _in_face_units(landmarks)
-        return sum(network((one - mean) / spread_) for one in (points, _mirrored(points, mirror))).numpy() / 2
+        return sum(network((one - mean) / spread_) for one in (points, mirrored(points, mirror))).numpy() / 2
 
     return reading
 
@@ -157,10 +157,6 @@ def _moved(faces: EditedFaces, reading: Reading, unit: str) -> float:
 def _in_face_units(landmarks: np.ndarray) -> Tensor:
     points = torch.from_numpy(np.asarray(landmarks, np.float32))
     return face_frame(points).to_face(points)
-
-
-def _mirrored(points: Tensor, mirror: Tensor) -> Tensor:
-    return points[:, mirror] * points.new_tensor([-1.0, 1.0])
 
 
 def _correlation(read: np.ndarray, label: np.ndarray) -> str:

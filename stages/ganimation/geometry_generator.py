@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.stages.ganimation.conditioned_unet import ConditionedUNet
 from singanimation.stages.ganimation.geometry import Teacher
+from singanimation.stages.ganimation.geometry import landmarks as mesh
 from singanimation.stages.ganimation.geometry.flow import warp
 from singanimation.stages.ganimation.landmark_network import LandmarkNetwork
 from singanimation.stages.ganimation.losses import fine_detail
@@ -82,9 +83,7 @@ class GeometryGenerator(nn.Module):
         """
         found = self.finder(picture)
         mirror = self._teacher(picture.device).mirror
-        flipped = self.finder(picture.flip(3))[:, mirror]
-        width = picture.shape[-1]
-        return (found + torch.stack([width - flipped[..., 0], flipped[..., 1]], 2)) / 2
+        return (found + mesh.mirrored(self.finder(picture.flip(3)), mirror, picture.shape[-1])) / 2
 
     def _teacher(self, device: torch.device) -> Teacher:
         if device not in self._teachers:

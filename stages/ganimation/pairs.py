@@ -141,8 +141,7 @@ class PairSampler:
         return torch.linalg.solve(rotation, offsets.transpose(1, 2)).transpose(1, 2) + CROP_SIZE / 2
 
     def _mirror_points(self, points: Tensor, chosen: Tensor) -> Tensor:
-        flipped = points[:, self._teacher.mirror] * points.new_tensor([-1.0, 1.0]) + points.new_tensor([CROP_SIZE, 0.0])
-        return torch.where(chosen.view(-1, 1, 1), flipped, points)
+        return torch.where(chosen.view(-1, 1, 1), mesh.mirrored(points, self._teacher.mirror, CROP_SIZE), points)
 
     def _placement(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rotation (sd 3.5 degrees) with scale (4%), (B, 2, 2), and shift (2.2 px), (B, 2)."""

@@ -111,3 +111,11 @@ def mirror_of(points: Tensor) -> Tensor:
     """Return for every landmark of a symmetric face (478, 2), face units, the index of its mirror image (478,)."""
     flipped = points * points.new_tensor([-1.0, 1.0])
     return torch.cdist(flipped, points).argmin(1)
+
+
+def mirrored(points: Tensor, mirror: Tensor, width: float = 0.0) -> Tensor:
+    """Return the landmarks (B, 478, 2) of the mirror image: of a picture ``width`` pixels wide, 0 for face units.
+
+    ``mirror`` (478,) are the landmarks' partners, as ``mirror_of`` finds them.
+    """
+    return points[:, mirror] * points.new_tensor([-1.0, 1.0]) + points.new_tensor([width, 0.0])
