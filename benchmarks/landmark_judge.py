@@ -31,8 +31,9 @@ from singanimation.flows.evaluate import editor_edit
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
 from singanimation.stages.action_units.data import FaceCrops, load_faces, load_warped
 from singanimation.stages.action_units.estimators import EmbeddedEstimator
+from singanimation.stages.action_units.evaluation import correlation
 from singanimation.stages.ganimation.edit import ExpressionEditor
-from singanimation.stages.ganimation.evaluation import WANTED, EditedFaces, Judge, evaluate_units
+from singanimation.stages.ganimation.evaluation import LITTLE, WANTED, EditedFaces, Judge, evaluate_units
 from singanimation.stages.ganimation.geometry import Teacher
 from singanimation.stages.ganimation.geometry.landmarks import face_frame, mirrored
 
@@ -135,22 +136,24 @@ def read_photographs(data: FaceCrops, reading: Reading, judges: Mapping[str, Jud
 
 def read_edits(faces: EditedFaces, reading: Reading, judges: Mapping[str, Judge], editor: ExpressionEditor) -> Table:
     """A row per AU: the mean change asked, where the geometry moves the landmarks, and as each finder finds them."""
+    teacher = Teacher()
     figures = evaluate_units(editor_edit(editor, faces), judges, faces)
     table = Table("AU", "asked", "wanted", "moved", *judges, title=f"Edits to +1 of {len(faces.crops)} faces")
     for one in figures:
-        moved = f"{_moved(faces, reading, one.unit):+.2f}"
+        moved = f"{_moved(teacher, faces, reading, one.unit):+.2f}"
         wanted = f"{WANTED[one.unit]:.2f}" if one.unit in WANTED else ""
         table.add_row(one.unit, f"{one.asked:.2f}", wanted, moved, *(f"{one.measured[name]:+.2f}" for name in judges))
     return table
 
 
-def _moved(faces: EditedFaces, reading: Reading, unit: str) -> float:
+def _moved(teacher: Teacher, faces: EditedFaces, reading: Reading, unit: str) -> float:
     column = AU_INDEX[unit]
-    chosen = faces.units[:, column] < 0.35
+    chosen = faces.units[:, column] < LITTLE
     landmarks = torch.from_numpy(faces.landmarks[chosen])
     change = torch.zeros(len(landmarks), len(AU_NAMES))
     change[:, column] = torch.from_numpy(1 - faces.units[chosen, column])
-    after = Teacher().edit(torch.from_numpy(faces.crops[chosen]).permute(0, 3, 1, 2) / 255, landmarks, change).landmarks
+    pictures = torch.from_numpy(faces.crops[chosen]).permute(0, 3, 1, 2) / 255
+    after = teacher.edit(pictures, landmarks, change).landmarks
     return float((reading(after.numpy()) - reading(landmarks.numpy()))[:, column].mean())
 
 
@@ -160,7 +163,8 @@ def _in_face_units(landmarks: np.ndarray) -> Tensor:
 
 
 def _correlation(read: np.ndarray, label: np.ndarray) -> str:
-    return "constant" if label.std() == 0 else f"{np.corrcoef(read, label)[0, 1]:.2f}"
+    found = correlation(read, label)
+    return "constant" if found is None else f"{found:.2f}"
 
 
 if __name__ == "__main__":

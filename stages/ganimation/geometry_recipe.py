@@ -57,7 +57,7 @@ FINDING = 0.5
 """For this share of a training from scratch the landmark network learns alone."""
 
 R1_EVERY, R1_WEIGHT = 8, 0.2
-ADVERSARIAL_FROM = 0.6
+ADVERSARIAL_FROM = FINDING + 0.1
 """Share of a training from scratch after which the critic learns; one that starts from weights has it at once."""
 
 HEAD_START = 0.1

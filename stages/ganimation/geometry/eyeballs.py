@@ -7,7 +7,8 @@ from torch import Tensor
 
 from singanimation.stages.ganimation.geometry.curves import Opening, lookup, opening
 from singanimation.stages.ganimation.geometry.flow import sample_at
-from singanimation.stages.ganimation.geometry.landmarks import CHEEKS, IRIS_LEFT, IRIS_RIGHT
+from singanimation.stages.ganimation.geometry.interior import skin_colour
+from singanimation.stages.ganimation.geometry.landmarks import IRIS_LEFT, IRIS_RIGHT
 from singanimation.stages.ganimation.geometry.lids import eye_chains
 
 LID_SHADOW = 0.038
@@ -51,8 +52,8 @@ def still_eyeballs(pictures: Tensor, before: Tensor, after: Tensor, unit: Tensor
     """
     batch, _, height, width = pictures.shape
     both = EyeballMap(*(pictures.new_zeros(batch, channels, height, width) for channels in (1, 1, 3)))
-    cheeks = sample_at(pictures, before[:, None, list(CHEEKS)])[:, :, 0].mean(2)
-    usual = (cheeks[:, None] * pictures.new_tensor([USUAL_WHITE, USUAL_IRIS, USUAL_PUPIL])).clamp(max=1)
+    tones = pictures.new_tensor([USUAL_WHITE, USUAL_IRIS, USUAL_PUPIL])
+    usual = (skin_colour(pictures, before)[:, None] * tones).clamp(max=1)
     for iris, (upper, lower) in zip((IRIS_LEFT, IRIS_RIGHT), eye_chains(mirror), strict=True):
         old, new = opening(before, upper, lower), opening(after, upper, lower)
         centre = before[:, iris]
