@@ -163,10 +163,13 @@ def _show(rows: Rows, real: np.ndarray, correct: dict[str, np.ndarray], seconds:
         means = np.nanmean(recalls, 0)
         first = means.mean() if first is None else first
         table.add_row(
-            arm, f"{np.isin(rows.kinds, ARMS[arm]).sum():,}", f"{hits.mean():.1%}",
-            f"{means.mean():.1%} ± {means.std(ddof=1) if len(means) > 1 else 0:.1%}", f"{means.mean() / first:.2f}",
+            arm,
+            f"{np.isin(rows.kinds, ARMS[arm]).sum():,}",
+            f"{hits.mean():.1%}",
+            f"{means.mean():.1%} ± {means.std(ddof=1) if len(means) > 1 else 0:.1%}",
+            f"{means.mean() / first:.2f}",
             *(f"{recall:.0%}" for recall in recalls.mean(1)),
-        )  # fmt: skip
+        )
     Console(width=200).print(table)
 
 

@@ -27,15 +27,15 @@ from rich.table import Table
 from teacher import spread
 from torch import Tensor, nn
 
-from singanimation.flows.evaluate import editor_edit
+from singanimation.flows.commands.evaluate import editor_edit
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
-from singanimation.stages.action_units.data import FaceCrops, load_faces, load_warped
 from singanimation.stages.action_units.estimators import EmbeddedEstimator
 from singanimation.stages.action_units.evaluation import correlation
-from singanimation.stages.ganimation.edit import ExpressionEditor
-from singanimation.stages.ganimation.evaluation import LITTLE, WANTED, EditedFaces, Judge, evaluate_units
-from singanimation.stages.ganimation.geometry import Teacher
-from singanimation.stages.ganimation.geometry.landmarks import face_frame, mirrored
+from singanimation.stages.action_units.training.faces import FaceCrops, load_faces, load_warped
+from singanimation.stages.expansion.editor import ExpressionEditor
+from singanimation.stages.expansion.evaluation.figures import LITTLE, WANTED, EditedFaces, Judge, evaluate_units
+from singanimation.stages.expansion.geometry import FaceGeometry
+from singanimation.stages.expansion.geometry.movement.face_frame import face_frame, mirrored
 
 STEPS, BATCH, RATE = 2500, 128, 2e-3
 ENLARGED, BORDER = 384, 96
@@ -83,7 +83,7 @@ def main(
 def learn(faces: FaceCrops) -> Reading:
     """Learn the AUs from labelled landmarks, and from their mirror images."""
     torch.manual_seed(0)
-    mirror = Teacher().mirror
+    mirror = FaceGeometry().mirror
     points, units = _in_face_units(faces.landmarks), torch.from_numpy(faces.action_units)
     mean, spread_ = points.mean(0), points.std(0).clamp(min=0.004)
     both, units = torch.cat([points, mirrored(points, mirror)]), torch.cat([units, units])
@@ -136,7 +136,7 @@ def read_photographs(data: FaceCrops, reading: Reading, judges: Mapping[str, Jud
 
 def read_edits(faces: EditedFaces, reading: Reading, judges: Mapping[str, Judge], editor: ExpressionEditor) -> Table:
     """A row per AU: the mean change asked, where the geometry moves the landmarks, and as each finder finds them."""
-    teacher = Teacher()
+    teacher = FaceGeometry()
     figures = evaluate_units(editor_edit(editor, faces), judges, faces)
     table = Table("AU", "asked", "wanted", "moved", *judges, title=f"Edits to +1 of {len(faces.crops)} faces")
     for one in figures:
@@ -146,7 +146,7 @@ def read_edits(faces: EditedFaces, reading: Reading, judges: Mapping[str, Judge]
     return table
 
 
-def _moved(teacher: Teacher, faces: EditedFaces, reading: Reading, unit: str) -> float:
+def _moved(teacher: FaceGeometry, faces: EditedFaces, reading: Reading, unit: str) -> float:
     column = AU_INDEX[unit]
     chosen = faces.units[:, column] < LITTLE
     landmarks = torch.from_numpy(faces.landmarks[chosen])

@@ -23,14 +23,14 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from singanimation.flows.identity import Identity
-from singanimation.flows.job import Job
+from singanimation.flows.job.job import Job
+from singanimation.flows.job.progress import Reporter
+from singanimation.flows.job.resume import open_manifest
+from singanimation.flows.job.todo import find_todo
 from singanimation.flows.models import Fingerprint
-from singanimation.flows.progress import Reporter
-from singanimation.flows.resume import open_manifest
-from singanimation.flows.todo import find_todo
-from singanimation.flows.wanted import plan_work
-from singanimation.flows.work import file_sha256
+from singanimation.flows.source.remaining import plan_work
+from singanimation.flows.source.row_ids import Identity
+from singanimation.flows.source.work import file_sha256
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.summary import summarize
 from singanimation.manifests.verify import verify
@@ -55,7 +55,7 @@ def make_sources(count: int) -> list[Source]:
             group_id=f"person-{index // 3}",
             label=EMOTIONS[index % 7],
             data=name.encode(),
-        )  # fmt: skip
+        )
         for index in range(count)
     ]
 
@@ -64,9 +64,18 @@ def make_rows(source: Source, settings: Settings) -> Iterator[dict[str, object]]
     """Yield a finished source's rows: every tenth attempt was rejected."""
     identity = Identity(source, file_sha256(source), settings, MODELS)
     label = EMOTIONS.index(source.label)
-    base = {"dataset": source.dataset, "source_id": source.source_id, "source_path": source.source_path,
-            "source_sha256": identity.sha256, "split": "train", "group_id": source.group_id, "run_id": "run",
-            "status": "accepted", "label": label, "label_name": source.label}  # fmt: skip
+    base = {
+        "dataset": source.dataset,
+        "source_id": source.source_id,
+        "source_path": source.source_path,
+        "source_sha256": identity.sha256,
+        "split": "train",
+        "group_id": source.group_id,
+        "run_id": "run",
+        "status": "accepted",
+        "label": label,
+        "label_name": source.label,
+    }
     yield base | {"variant_id": identity.real(), "kind": "real"}
     for work in plan_work(identity, {}):
         yield base | {"variant_id": work.edit_id, "kind": "edit", "parent_id": identity.real()}
@@ -123,8 +132,7 @@ def measure(step: str, output: Path, sources: list[Source], settings: Settings) 
     }
     wall, cpu = time.monotonic(), time.process_time()
     found = steps[step]()
-    return {"wall": time.monotonic() - wall, "cpu": time.process_time() - cpu, "found": found,
-            "peak": peak_megabytes()}  # fmt: skip
+    return {"wall": time.monotonic() - wall, "cpu": time.process_time() - cpu, "found": found, "peak": peak_megabytes()}
 
 
 def peak_megabytes() -> float:
@@ -163,13 +171,30 @@ def show(root: Path, asked: argparse.Namespace, rows: tuple[int, int]) -> None:
         table.add_column(name, justify="left" if name in ("manifest", "step", "found") else "right")
     for folder, count, sources in (("compacted", rows[0], asked.sources), ("uncompacted", rows[1], asked.uncompacted)):
         for step in STEPS:
-            command = [sys.executable, __file__, "--step", step, "--folder", str(root / folder), "--sources",
-                       str(sources), "--per-image", str(asked.per_image)]  # fmt: skip
+            command = [
+                sys.executable,
+                __file__,
+                "--step",
+                step,
+                "--folder",
+                str(root / folder),
+                "--sources",
+                str(sources),
+                "--per-image",
+                str(asked.per_image),
+            ]
             done = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
             extrapolated = done["cpu"] * asked.sources / sources
             files = FILES if folder == "compacted" else sources
-            table.add_row(f"{count:,} rows, {files:,} files", step, f"{done['cpu']:.1f}", f"{done['wall']:.1f}",
-                          f"{done['peak']:.0f}", f"{extrapolated:.0f}", done["found"])  # fmt: skip
+            table.add_row(
+                f"{count:,} rows, {files:,} files",
+                step,
+                f"{done['cpu']:.1f}",
+                f"{done['wall']:.1f}",
+                f"{done['peak']:.0f}",
+                f"{extrapolated:.0f}",
+                done["found"],
+            )
     Console(width=140).print(table)
 
 

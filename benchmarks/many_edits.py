@@ -74,9 +74,11 @@ def main(
         parts = list(pool.map(work, shares, *([each] * len(shares) for each in (options, variants, starts.split(",")))))
     began, ended, made, peaks = zip(*parts, strict=True)
     seconds, count = max(ended) - min(began), sources * known[0].shape[0]
-    print(f"{engine} on {device}, {len(shares)} workers: {count:,} edits, {sum(made):,} variants in {seconds:.1f} s: "
-          f"{count / seconds:.2f} edits/s, {sum(made) / seconds:.1f} variants/s"
-          + (f"; {sum(peaks):,.0f} MB on the device" if device == "cuda" else ""))  # fmt: skip
+    print(
+        f"{engine} on {device}, {len(shares)} workers: {count:,} edits, {sum(made):,} variants in {seconds:.1f} s: "
+        f"{count / seconds:.2f} edits/s, {sum(made) / seconds:.1f} variants/s"
+        + (f"; {sum(peaks):,.0f} MB on the device" if device == "cuda" else "")
+    )
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ from teacher import spread
 from torch import Tensor
 
 from singanimation.pipeline.expressions import PROTOTYPES, au_vector
-from singanimation.stages.action_units.data import load_faces
-from singanimation.stages.ganimation.checkpoints import load_generator
-from singanimation.stages.ganimation.evaluation import EditedFaces
-from singanimation.stages.ganimation.geometry import Teacher
-from singanimation.stages.ganimation.losses import fine_detail
+from singanimation.stages.action_units.training.faces import load_faces
+from singanimation.stages.expansion.checkpoints import load_generator
+from singanimation.stages.expansion.evaluation.figures import EditedFaces
+from singanimation.stages.expansion.geometry import FaceGeometry
+from singanimation.stages.expansion.training.losses import fine_detail
 
 TARGETS = {name: PROTOTYPES[name] for name in ("surprise", "fear", "happiness")} | {
     "closed eyes": au_vector({"AU45": 1.0})
@@ -52,7 +52,7 @@ def _answer(faces: EditedFaces, target: np.ndarray) -> Mapping[str, Tensor]:
     source = torch.from_numpy(faces.crops).permute(0, 3, 1, 2).float() / 255
     landmarks = torch.from_numpy(faces.landmarks).float()
     change = (torch.from_numpy(target) - torch.from_numpy(faces.units)).float().clamp(-1, 1)
-    edit = Teacher().edit(source, landmarks, change)
+    edit = FaceGeometry().edit(source, landmarks, change)
     return {"source": source, "change": change, "picture": edit.picture, "where": edit.fill}
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 from singanimation.stages.singan.engines import to_pictures, to_tensor
 from singanimation.stages.singan.pyramid import start_index
 from singanimation.stages.singan.randomness import EditRandomness
-from singanimation.stages.singan.reference_training import (
+from singanimation.stages.singan.reference.training import (
     ReferencePyramid,
     ReferenceRecipe,
     ReferenceScale,

@@ -27,9 +27,9 @@ from rich.table import Table
 from singanimation.stages.singan import make_regenerator
 from singanimation.stages.singan.diversity import calibrate_gain, diversity
 from singanimation.stages.singan.engines import to_tensor
-from singanimation.stages.singan.fast import DIVERSITY
+from singanimation.stages.singan.fast.engine import DIVERSITY
 from singanimation.stages.singan.pyramid import pyramid_sizes
-from singanimation.stages.singan.reference_training import ReferencePyramid, ReferenceRecipe
+from singanimation.stages.singan.reference.training import ReferencePyramid, ReferenceRecipe
 
 STARTS = ("N-1", "N-2")
 MOST_NOISE = 64.0
@@ -102,8 +102,19 @@ def main(
     """Print the comparison."""
     torch.set_num_threads(1)
     console = Console(width=160)
-    table = Table("face", "start", "engine", "CPU-s an edit", "reference / it", "SIFID random-64", "SIFID embedded",
-                  "diversity", "AU drift", "rejected", title="64 px, at equal diversity")  # fmt: skip
+    table = Table(
+        "face",
+        "start",
+        "engine",
+        "CPU-s an edit",
+        "reference / it",
+        "SIFID random-64",
+        "SIFID embedded",
+        "diversity",
+        "AU drift",
+        "rejected",
+        title="64 px, at equal diversity",
+    )
     judge = Judge()
     for face in finished(folder, faces, console):
         for start in STARTS:

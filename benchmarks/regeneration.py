@@ -83,9 +83,23 @@ def reference_cost(face: Edited, start: str, size: int, iterations: int) -> floa
 def engines_table(rows: dict[tuple[str, int, str], Measured], anchor: dict[tuple[int, str], float]) -> Table:
     """Return the main table: medians over faces, shares of rejected variants by reason."""
     table = Table(title=f"medians of {len(next(iter(rows.values())).cold)} faces, CPU-seconds on one thread")
-    for name in ("engine", "px", "start", "an edit", "reference / it", "warm edit", "warm / cold", "a variant",
-                 "50 variants", "SIFID random-64", "SIFID embedded", "diversity", "pairs", "AU drift",
-                 "rejected"):  # fmt: skip
+    for name in (
+        "engine",
+        "px",
+        "start",
+        "an edit",
+        "reference / it",
+        "warm edit",
+        "warm / cold",
+        "a variant",
+        "50 variants",
+        "SIFID random-64",
+        "SIFID embedded",
+        "diversity",
+        "pairs",
+        "AU drift",
+        "rejected",
+    ):
         table.add_column(name, justify="left" if name in ("engine", "start", "rejected") else "right")
     for (size, start), cost in anchor.items():
         table.add_row("reference", str(size), start, f"{cost:,.0f} extrapolated", "1")
@@ -94,8 +108,19 @@ def engines_table(rows: dict[tuple[str, int, str], Measured], anchor: dict[tuple
         ratio = f"{anchor[size, start] / cold:,.0f}" if (size, start) in anchor else "-"
         why = ", ".join(f"{name} {count / row.judged:.0%}" for name, count in row.faults.most_common()) or "0%"
         qualities = (row.random, row.embedded, row.diversity, row.pairs, row.drift)
-        table.add_row(engine, str(size), start, f"{cold:.1f}", ratio, f"{warm:.1f}", f"{warm / cold:.2f}", f"{one:.3f}",
-                      f"{cold + 50 * one:.1f}", *(f"{np.median(values):.3f}" for values in qualities), why)  # fmt: skip
+        table.add_row(
+            engine,
+            str(size),
+            start,
+            f"{cold:.1f}",
+            ratio,
+            f"{warm:.1f}",
+            f"{warm / cold:.2f}",
+            f"{one:.3f}",
+            f"{cold + 50 * one:.1f}",
+            *(f"{np.median(values):.3f}" for values in qualities),
+            why,
+        )
     return table
 
 

@@ -17,14 +17,14 @@ import torch
 import typer
 from rich.console import Console
 
-from singanimation.flows.evaluate import table_of_edits
-from singanimation.flows.model_sheets import write_emotions, write_path, write_units
+from singanimation.flows.commands.evaluate import table_of_edits
+from singanimation.flows.sheets.model_sheets import write_emotions, write_path, write_units
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.pipeline.framing import MARGIN
-from singanimation.stages.action_units.data import FaceCrops, load_faces
+from singanimation.pipeline.face.framing import MARGIN
 from singanimation.stages.action_units.estimators import EmbeddedEstimator
-from singanimation.stages.ganimation.evaluation import Edit, EditedFaces, Judge, evaluate_units
-from singanimation.stages.ganimation.geometry import Teacher
+from singanimation.stages.action_units.training.faces import FaceCrops, load_faces
+from singanimation.stages.expansion.evaluation.figures import Edit, EditedFaces, Judge, evaluate_units
+from singanimation.stages.expansion.geometry import FaceGeometry
 
 
 def main(
@@ -65,7 +65,7 @@ def spread(faces: FaceCrops, count: int) -> EditedFaces:
 
 def teacher_edit(faces: EditedFaces) -> Edit:
     """The teacher as an editor; it sees the labelled AUs and landmarks."""
-    teacher = Teacher()
+    teacher = FaceGeometry()
 
     def edit(index: int, targets: np.ndarray) -> np.ndarray:
         picture = torch.from_numpy(faces.crops[index].copy()).permute(2, 0, 1).float() / 255

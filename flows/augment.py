@@ -15,11 +15,11 @@ from prefect import flow, tags
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from singanimation.flows.closing import close_job
-from singanimation.flows.job import JOBS, Job, open_job
-from singanimation.flows.leftovers import mark_crashed, process_tag
-from singanimation.flows.pool import LOADER
-from singanimation.flows.progress import PlainReporter
+from singanimation.flows.job.job import JOBS, Job, open_job
+from singanimation.flows.job.pool import LOADER
+from singanimation.flows.job.progress import PlainReporter
+from singanimation.flows.job.summary import close_job
+from singanimation.flows.prefect_server.crashed_runs import mark_crashed, process_tag
 from singanimation.flows.tasks import augment_sources
 from singanimation.pipeline.settings import make_settings
 

@@ -1,7 +1,6 @@
 """The command line. ``augment --help`` imports neither torch nor Prefect; a command's module loads when it runs."""
 
 import importlib
-import importlib.util
 import json
 import sys
 from typing import Annotated, Any
@@ -19,15 +18,13 @@ COMMANDS: dict[str, str] = {
     "serve": "Augment on a schedule.",
     "train": "Train the models: `augment train au|ganimation --input FACES`.",
     "evaluate": "Measure the models: `augment evaluate models --input FACES`.",
-    "study": "Ask people: prepare and read a rating study.",
     "verify": "Check a manifest.",
     "compact": "Join a manifest's many parts into few.",
     "export": "Hand a manifest over in another layout.",
-    "report": "Write an HTML report of a manifest.",
     "weights": "List, fetch, verify and import weights.",
     "doctor": "Check this machine and installation.",
 }
-"""Command -> its line in the help. Each is a module of this room with a typer ``app``; absent ones are not offered."""
+"""Command -> its line in the help. Each is a module of ``commands`` with a typer ``app``."""
 
 _INTERRUPTED = "interrupted; what was finished is kept, and the same command goes on from there."
 
@@ -36,18 +33,18 @@ class LazyGroup(TyperGroup):
     """A command group that imports a command's module only when that command runs."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the commands whose modules are there."""
-        return [name for name in COMMANDS if _exists(name)]
+        """Return the commands in the order of the help."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a light stand-in with the command's line: enough for the help."""
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if _is_command(cmd_name) else None
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Load the module of the command that is asked for."""
-        if not _is_command(args[0]):
+        if args[0] not in COMMANDS:
             return super().resolve_command(ctx, args)
-        module = importlib.import_module(f"singanimation.flows.{args[0]}")
+        module = importlib.import_module(f"singanimation.flows.commands.{args[0]}")
         command = typer.main.get_command(module.app)
         command.name = args[0]
         return args[0], command, args[1:]
@@ -72,7 +69,7 @@ def augment(
     lost to faults of machine or disk; 130 interrupted.
     """
     if version:
-        from singanimation.pipeline.identity import code_version
+        from singanimation.pipeline.digests import code_version
 
         typer.echo(code_version())
         raise typer.Exit
@@ -81,7 +78,7 @@ def augment(
     if "input" not in options:
         raise UsageError("--input is missing: name a data set, a folder, an image, an index, or `sample`.")
     settings = make_settings(**options)
-    from singanimation.flows.main_job import run_main_job
+    from singanimation.flows.commands.augment import run_main_job
 
     raise typer.Exit(int(run_main_job(settings, dry_run=dry_run, quiet=quiet, as_json=as_json)))
 
@@ -128,14 +125,6 @@ def complain(message: str, code: int) -> int:
 def print_json(content: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
     print(json.dumps(content, indent=2, sort_keys=True, default=str))
-
-
-def _is_command(name: str) -> bool:
-    return name in COMMANDS and _exists(name)
-
-
-def _exists(name: str) -> bool:
-    return importlib.util.find_spec(f"singanimation.flows.{name}") is not None
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def choose_detector(estimator: Estimator) -> "FaceDetector":
 
 
 def _pyfeat(device: str) -> Estimator:
-    from singanimation.stages.action_units.pyfeat import PyFeatEstimator
+    from singanimation.stages.action_units.pyfeat.estimator import PyFeatEstimator
     from singanimation.stages.crop import retinaface
 
     package = package_folder()

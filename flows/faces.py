@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from singanimation.flows.models import FaceModels
+from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import PictureError, UsageError
-from singanimation.pipeline.identity import digest
-from singanimation.pipeline.pictures import SUFFIXES, Picture, read_picture
+from singanimation.pipeline.files.pictures import SUFFIXES, Picture, read_picture
 from singanimation.pipeline.records import Crop, Source
 
 

@@ -145,8 +145,8 @@ def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: 
     from singanimation.flows.estimators import choose_detector, choose_estimator
     from singanimation.stages import crop
     from singanimation.stages.action_units.estimators import EmbeddedAligner, EmbeddedEstimator
-    from singanimation.stages.ganimation.checkpoints import load_generator
-    from singanimation.stages.ganimation.edit import ExpressionEditor
+    from singanimation.stages.expansion.checkpoints import load_generator
+    from singanimation.stages.expansion.editor import ExpressionEditor
 
     generator = load_generator(ganimation, device)
     embedded, aligner = EmbeddedEstimator.load(device), EmbeddedAligner.load(device)
@@ -155,15 +155,29 @@ def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: 
 
     def find_face(pixels: np.ndarray, source: Source) -> Crop:
         return crop.find_face(
-            pixels, box=source.box, landmarks=source.landmarks, is_face_crop=source.is_face_crop,
-            align=aligner, eyes_of=embedded.find_eyes, detector=detector,
-        )  # fmt: skip
+            pixels,
+            box=source.box,
+            landmarks=source.landmarks,
+            is_face_crop=source.is_face_crop,
+            align=aligner,
+            eyes_of=embedded.find_eyes,
+            detector=detector,
+        )
 
     return FaceModels(
-        find_face, crop.cut, crop.paste, crop.paste_edit, estimator.measure, embedded.features,
-        estimator.name, estimator.digest, ExpressionEditor(generator.network, generator.digest, device),
-        detector.name, estimator.notes, estimator.warnings,
-    )  # fmt: skip
+        find_face,
+        crop.cut,
+        crop.paste,
+        crop.paste_edit,
+        estimator.measure,
+        embedded.features,
+        estimator.name,
+        estimator.digest,
+        ExpressionEditor(generator.network, generator.digest, device),
+        detector.name,
+        estimator.notes,
+        estimator.warnings,
+    )
 
 
 def load_models(settings: Settings) -> Models:
@@ -175,16 +189,35 @@ def load_models(settings: Settings) -> Models:
     device = choose_device(settings.device)
     faces = load_face_models(settings.aus, settings.ganimation, device)
     regenerator = make_regenerator(
-        settings.engine, iterations=settings.singan_iterations, noise=settings.singan_noise,
-        downsampling=settings.downsampling, device=device,
-    )  # fmt: skip
+        settings.engine,
+        iterations=settings.singan_iterations,
+        noise=settings.singan_noise,
+        downsampling=settings.downsampling,
+        device=device,
+    )
     sifid = make_filter(settings.sifid_features, faces.features, settings.sifid_max, device)
     # of another estimator's action units it is not known which it measures well
     known = faces.estimator.startswith(f"{EmbeddedEstimator.name}@")
     checks = VariantChecks(judged_units=tuple(AU_NAMES.index(name) for name in WELL_MEASURED) if known else ())
     return Models(
-        faces.find_face, faces.cut, faces.paste, faces.action_units, faces.editor, regenerator,
-        lambda start: start_size(start, settings.singan_size), sifid, checks,
-        Fingerprint(faces.editor.digest, faces.estimator, faces.estimator_digest, sifid.name, sifid.threshold,
-                    faces.detector, faces.notes, faces.warnings, checks.describe()),
-    )  # fmt: skip
+        faces.find_face,
+        faces.cut,
+        faces.paste,
+        faces.action_units,
+        faces.editor,
+        regenerator,
+        lambda start: start_size(start, settings.singan_size),
+        sifid,
+        checks,
+        Fingerprint(
+            faces.editor.digest,
+            faces.estimator,
+            faces.estimator_digest,
+            sifid.name,
+            sifid.threshold,
+            faces.detector,
+            faces.notes,
+            faces.warnings,
+            checks.describe(),
+        ),
+    )

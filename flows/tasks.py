@@ -3,7 +3,7 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from singanimation.flows.job import JOBS
+from singanimation.flows.job.job import JOBS
 
 
 @task(name="augment sources", task_run_name="sources {first} to {end}", cache_policy=NO_CACHE)

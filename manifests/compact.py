@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, part_paths
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.write import COMPRESSION, part_name, remove_leftovers
-from singanimation.pipeline.atomic import atomic_file, disk_fault
 from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.files.atomic import atomic_file, disk_fault
 
 PLAN = ".compaction.json"
 TARGET_BYTES = 256 * 1024 * 1024
@@ -46,13 +46,19 @@ def compact(path: Path, *, target_bytes: int = TARGET_BYTES) -> Compaction:
     finish_compaction(folder)
     remove_leftovers(folder)
     parts = _examine(part_paths(folder))
-    groups = [group for group in _groups([part for part in parts if not part.only_failed], target_bytes)
-              if len(group) > 1]  # fmt: skip
+    groups = [
+        group for group in _groups([part for part in parts if not part.only_failed], target_bytes) if len(group) > 1
+    ]
     plan = {
         "old": [part.path.name for group in groups for part in group],
-        "new": [{"name": part_name("compacted", *(part.path.name for part in group)),
-                 "rows": sum(part.rows for part in group)} for group in groups],
-    }  # fmt: skip
+        "new": [
+            {
+                "name": part_name("compacted", *(part.path.name for part in group)),
+                "rows": sum(part.rows for part in group),
+            }
+            for group in groups
+        ],
+    }
     if groups:
         with atomic_file(folder / PLAN) as file:
             file.write(json.dumps(plan).encode())
@@ -157,4 +163,3 @@ def _write_group(writer: pq.ParquetWriter, tables: list[pa.Table]) -> None:
         whole = pa.concat_tables(tables).unify_dictionaries()
         per_row = max(1, whole.nbytes // max(1, whole.num_rows))
         writer.write_table(whole, row_group_size=max(1, GROUP_BYTES // per_row))
-

@@ -56,7 +56,11 @@ def damaged(path: Path, error: Exception) -> ManifestError:
 
 
 def iter_tables(
-    paths: Sequence[Path], columns: Sequence[str] | None = None, *, split: Choice = None, status: Choice = None,
+    paths: Sequence[Path],
+    columns: Sequence[str] | None = None,
+    *,
+    split: Choice = None,
+    status: Choice = None,
     kind: Choice = None,
 ) -> Iterator[tuple[Path, pa.Table]]:
     """Yield (part, table) for every row group that has matching rows: memory stays that of one row group.
@@ -81,7 +85,10 @@ def iter_tables(
 
 
 def read(
-    path: Path | str, split: Choice = None, status: Choice = None, kind: Choice = None,
+    path: Path | str,
+    split: Choice = None,
+    status: Choice = None,
+    kind: Choice = None,
     columns: Sequence[str] | None = None,
 ) -> "pd.DataFrame":
     """Read a manifest, or the part of it that a classifier wants, as a pandas DataFrame.

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables
 from singanimation.manifests.schema import STATUSES
+from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import ManifestError
-from singanimation.pipeline.identity import digest
 
 COLUMNS = ("dataset", "source_id", "variant_id", "status")
 _PLAIN = pa.schema([(name, pa.string()) for name in COLUMNS])

@@ -31,19 +31,47 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 TIME = pa.timestamp("us", tz="UTC")
 
 _TYPES: Mapping[str, pa.DataType] = {
-    "variant_id": pa.string(), "kind": NAME, "parent_id": pa.string(), "image": IMAGE,
-    "width": pa.int32(), "height": pa.int32(), "image_sha256": pa.string(),
-    "dataset": pa.string(), "source_id": pa.string(), "source_path": pa.string(), "source_sha256": pa.string(),
-    "split": NAME, "group_id": pa.string(), "licence": pa.string(),
-    "label": pa.int64(), "label_name": NAME, "source_label": NAME, "label_weights": WEIGHTS, "label_origin": NAME,
-    "edit_kind": NAME, "edit_name": pa.string(), "edit_strength": pa.float32(),
-    "au_source": AU_VECTOR, "au_target": AU_VECTOR, "au_measured": AU_VECTOR, "au_estimator": NAME,
-    "engine": NAME, "start_scale": NAME, "start_size": pa.int32(), "seed": pa.int64(),
-    "sifid": pa.float32(), "sifid_features": NAME,
-    "status": NAME, "reason": NAME, "message": pa.string(),
-    "run_id": pa.string(), "created_at": TIME, "code_version": pa.string(), "settings_sha256": pa.string(),
+    "variant_id": pa.string(),
+    "kind": NAME,
+    "parent_id": pa.string(),
+    "image": IMAGE,
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "image_sha256": pa.string(),
+    "dataset": pa.string(),
+    "source_id": pa.string(),
+    "source_path": pa.string(),
+    "source_sha256": pa.string(),
+    "split": NAME,
+    "group_id": pa.string(),
+    "licence": pa.string(),
+    "label": pa.int64(),
+    "label_name": NAME,
+    "source_label": NAME,
+    "label_weights": WEIGHTS,
+    "label_origin": NAME,
+    "edit_kind": NAME,
+    "edit_name": pa.string(),
+    "edit_strength": pa.float32(),
+    "au_source": AU_VECTOR,
+    "au_target": AU_VECTOR,
+    "au_measured": AU_VECTOR,
+    "au_estimator": NAME,
+    "engine": NAME,
+    "start_scale": NAME,
+    "start_size": pa.int32(),
+    "seed": pa.int64(),
+    "sifid": pa.float32(),
+    "sifid_features": NAME,
+    "status": NAME,
+    "reason": NAME,
+    "message": pa.string(),
+    "run_id": pa.string(),
+    "created_at": TIME,
+    "code_version": pa.string(),
+    "settings_sha256": pa.string(),
     "weights_sha256": pa.string(),
-}  # fmt: skip
+}
 
 _NEVER_NULL = frozenset({"variant_id", "kind", "dataset", "source_id", "source_path", "split", "group_id", "status"})
 _VECTORS = {"au_source": len(AU_NAMES), "au_target": len(AU_NAMES), "au_measured": len(AU_NAMES)}
@@ -56,8 +84,13 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
         return {"feature": {"dtype": "float32", "_type": "Value"}, "length": kind.list_size, "_type": "List"}
     if pa.types.is_dictionary(kind):
         return {"dtype": "string", "_type": "Value"}
-    names = {pa.string(): "string", pa.int32(): "int32", pa.int64(): "int64", pa.float32(): "float32",
-             TIME: "timestamp[us, tz=UTC]"}  # fmt: skip
+    names = {
+        pa.string(): "string",
+        pa.int32(): "int32",
+        pa.int64(): "int64",
+        pa.float32(): "float32",
+        TIME: "timestamp[us, tz=UTC]",
+    }
     return {"dtype": names[kind], "_type": "Value"}
 
 
@@ -68,8 +101,12 @@ def huggingface_features(names: Iterable[str] = tuple(_TYPES)) -> dict[str, Any]
 
 
 def _metadata() -> dict[bytes, bytes]:
-    ours = {"schema": SCHEMA_VERSION, "action_units": list(AU_NAMES), "labels": list(EMOTIONS),
-            "label_map": dict(EMOTION_INDEX)}  # fmt: skip
+    ours = {
+        "schema": SCHEMA_VERSION,
+        "action_units": list(AU_NAMES),
+        "labels": list(EMOTIONS),
+        "label_map": dict(EMOTION_INDEX),
+    }
     theirs = {"info": {"features": huggingface_features()}}
     return {b"huggingface": json.dumps(theirs).encode(), b"singanimation": json.dumps(ours).encode()}
 
@@ -138,8 +175,13 @@ def _check(row: Row) -> None:
     for field in _NEVER_NULL:
         if not getattr(row, field):
             raise broken(field, "is missing")
-    allowed = {"kind": KINDS, "status": STATUSES, "label": (None, *EMOTIONS), "label_origin": (None, *LABEL_ORIGINS),
-               "edit_kind": (None, *EDIT_KINDS)}  # fmt: skip
+    allowed = {
+        "kind": KINDS,
+        "status": STATUSES,
+        "label": (None, *EMOTIONS),
+        "label_origin": (None, *LABEL_ORIGINS),
+        "edit_kind": (None, *EDIT_KINDS),
+    }
     for field, values in allowed.items():
         if getattr(row, field) not in values:
             raise broken(field, f"is {getattr(row, field)!r}, not one of {', '.join(map(str, values))}")

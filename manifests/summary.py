@@ -13,9 +13,7 @@ from singanimation.manifests.schema import SCHEMA
 from singanimation.pipeline.expressions import EMOTIONS
 
 _COLUMNS = ("dataset", "source_id", "kind", "split", "status", "reason", "label_name", "edit_kind")
-_PLAIN = pa.schema([
-    pa.field(name, pa.string(), nullable=SCHEMA.field(name).nullable) for name in _COLUMNS
-])  # fmt: skip
+_PLAIN = pa.schema([pa.field(name, pa.string(), nullable=SCHEMA.field(name).nullable) for name in _COLUMNS])
 _BATCH_TABLES = 500
 UNLABELLED = "unlabelled"
 
@@ -100,9 +98,12 @@ def _tally(counts: Counter[tuple[Any, ...]]) -> dict[str, Any]:
         "accepted": rows.get("variant", Counter())["accepted"],
         "reasons": dict(sorted(reasons.items())),
         "classes": {
-            split: {label: {"real": cell[label]["real"], "variants": cell[label]["variants"]}
-                    for label in order if label in cell}
+            split: {
+                label: {"real": cell[label]["real"], "variants": cell[label]["variants"]}
+                for label in order
+                if label in cell
+            }
             for split, cell in sorted(classes.items())
         },
         "edit_kinds": dict(sorted(edit_kinds.items())),
-    }  # fmt: skip
+    }

@@ -1,8 +1,8 @@
 """A manifest as a ``torch.utils.data.Dataset``: three lines in a training script.
 
-    data = ManifestDataset("out", split="train", transform=my_transform)
-    loader = torch.utils.data.DataLoader(data, batch_size=64, shuffle=True)
-    for pictures, labels in loader: ...
+data = ManifestDataset("out", split="train", transform=my_transform)
+loader = torch.utils.data.DataLoader(data, batch_size=64, shuffle=True)
+for pictures, labels in loader: ...
 """
 
 from collections import OrderedDict
@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from singanimation.manifests.reading import Choice, open_part, part_paths
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import EMOTIONS
-from singanimation.pipeline.pictures import read_picture
+from singanimation.pipeline.files.pictures import read_picture
 
 _COLUMNS = ("kind", "status", "split", "group_id", "label", "label_weights")
 _CACHED_GROUPS = 32
@@ -34,8 +34,13 @@ class ManifestDataset(Dataset):
     """
 
     def __init__(
-        self, path: Path | str, split: Choice = None, kind: Choice = ("real", "variant"), status: Choice = "accepted",
-        labels: Literal["hard", "soft"] = "hard", transform: Callable[[np.ndarray], Any] | None = None,
+        self,
+        path: Path | str,
+        split: Choice = None,
+        kind: Choice = ("real", "variant"),
+        status: Choice = "accepted",
+        labels: Literal["hard", "soft"] = "hard",
+        transform: Callable[[np.ndarray], Any] | None = None,
     ) -> None:
         if labels not in ("hard", "soft"):
             raise ManifestError(f"labels={labels!r} does not exist; use 'hard' or 'soft'.")

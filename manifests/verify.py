@@ -19,15 +19,20 @@ from singanimation.manifests.reading import iter_tables, part_paths
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.write import LEFTOVER, being_written
 from singanimation.pipeline.errors import ManifestError, PictureError
-from singanimation.pipeline.pictures import picture_size
+from singanimation.pipeline.files.pictures import picture_size
 
 _ID_COLUMNS = ("variant_id", "parent_id", "kind", "status", "run_id", "label", "label_name")
 _COLUMNS = tuple(dict.fromkeys((*_ID_COLUMNS, *LEAK_COLUMNS)))
-_PLAIN = pa.schema([
-    pa.field(name, pa.string() if pa.types.is_dictionary(SCHEMA.field(name).type) else SCHEMA.field(name).type,
-             nullable=SCHEMA.field(name).nullable)
-    for name in _COLUMNS
-])  # fmt: skip
+_PLAIN = pa.schema(
+    [
+        pa.field(
+            name,
+            pa.string() if pa.types.is_dictionary(SCHEMA.field(name).type) else SCHEMA.field(name).type,
+            nullable=SCHEMA.field(name).nullable,
+        )
+        for name in _COLUMNS
+    ]
+)
 _BATCH_ROWS = 100_000
 _SHOWN = 10
 
@@ -83,8 +88,11 @@ def verify(path: Path | str, *, pictures: bool = True) -> Verification:
         hidden = sorted((output / "manifest").glob(".*"))
         left = [entry.name for entry in hidden if LEFTOVER.match(entry.name) and not being_written(entry)]
         result.add("leftovers", "{count} temporary files of killed runs are left, the next run removes them", left)
-        result.add("leftovers", "{count} compaction was interrupted, `augment compact` finishes it",
-                   [entry.name for entry in hidden if entry.name == PLAN])  # fmt: skip
+        result.add(
+            "leftovers",
+            "{count} compaction was interrupted, `augment compact` finishes it",
+            [entry.name for entry in hidden if entry.name == PLAN],
+        )
     return result
 
 
@@ -120,8 +128,11 @@ def _check_rows(tables: Iterator[pa.Table], result: Verification) -> Counter[tup
         for row in counted.to_pylist():
             runs[row["run_id"], row["kind"], row["status"]] += row["count_all"]
         wrong = pc.not_equal(pc.is_null(table.column("label")), pc.is_null(table.column("label_name")))
-        result.add("labels", "{count} rows have a label without its name or the reverse",
-                   table.filter(wrong).column("variant_id").to_pylist())  # fmt: skip
+        result.add(
+            "labels",
+            "{count} rows have a label without its name or the reverse",
+            table.filter(wrong).column("variant_id").to_pylist(),
+        )
         ids.append(table.select(["variant_id", "parent_id", "kind"]))
     if ids:
         _check_ids(pa.concat_tables(ids), result)

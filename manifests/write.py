@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from singanimation.manifests.schema import rows_to_table
-from singanimation.pipeline.atomic import atomic_file, host
+from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import ManifestError
-from singanimation.pipeline.identity import digest
+from singanimation.pipeline.files.atomic import atomic_file, host
 from singanimation.pipeline.records import Row
 
 COMPRESSION = "zstd"

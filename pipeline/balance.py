@@ -44,10 +44,13 @@ class Share:
 
 
 def balance(
-    labels: Sequence[str | None], per_image: int, emotions: Sequence[str] = EMOTIONS,
-    earlier: Sequence[Share | None] | None = None, there: Mapping[str, int] | None = None,
+    labels: Sequence[str | None],
+    per_image: int,
+    emotions: Sequence[str] = EMOTIONS,
+    earlier: Sequence[Share | None] | None = None,
+    there: Mapping[str, int] | None = None,
     orders: Sequence[Sequence[str]] | None = None,
-) -> list[dict[str, int]]:  # fmt: skip
+) -> list[dict[str, int]]:
     """Return for each source how many variants of each of ``emotions`` it gives (``labels``: theirs, or None).
 
     The total stays ``len(labels) * per_image``; no source gives more than ``MOST_PER_SOURCE * per_image``, and none

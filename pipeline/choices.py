@@ -15,8 +15,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from singanimation.pipeline.digests import encoded, encoded_words, seed_of
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
-from singanimation.pipeline.identity import encoded, encoded_words, seed_of
 from singanimation.pipeline.records import edit_key
 
 T = TypeVar("T")

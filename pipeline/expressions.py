@@ -13,9 +13,24 @@ import numpy as np
 from singanimation.pipeline.errors import UsageError
 
 AU_NAMES: tuple[str, ...] = (
-    "AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12",
-    "AU14", "AU15", "AU17", "AU20", "AU23", "AU25", "AU26", "AU45",
-)  # fmt: skip
+    "AU01",
+    "AU02",
+    "AU04",
+    "AU05",
+    "AU06",
+    "AU07",
+    "AU09",
+    "AU10",
+    "AU12",
+    "AU14",
+    "AU15",
+    "AU17",
+    "AU20",
+    "AU23",
+    "AU25",
+    "AU26",
+    "AU45",
+)
 """OpenFace's order: the order of every AU vector in this project."""
 
 AU_INDEX: Mapping[str, int] = MappingProxyType({name: index for index, name in enumerate(AU_NAMES)})
@@ -60,11 +75,18 @@ _PROTOTYPE_TABLE = np.stack([PROTOTYPES[name] for name in EMOTIONS])[:, _EXPRESS
 
 _EMOTION_ALIASES: Mapping[str, str] = MappingProxyType(
     {
-        "surprised": "surprise", "fearful": "fear", "afraid": "fear", "disgusted": "disgust",
-        "happy": "happiness", "smile": "happiness", "joy": "happiness", "sad": "sadness",
-        "angry": "anger", "neutrality": "neutral",
+        "surprised": "surprise",
+        "fearful": "fear",
+        "afraid": "fear",
+        "disgusted": "disgust",
+        "happy": "happiness",
+        "smile": "happiness",
+        "joy": "happiness",
+        "sad": "sadness",
+        "angry": "anger",
+        "neutrality": "neutral",
     }
-)  # fmt: skip
+)
 
 
 def canonical_emotion(text: str) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from singanimation.pipeline.choices import Choice, blend_name, plan_choices
+from singanimation.pipeline.digests import derive_seed
 from singanimation.pipeline.expressions import (
     AU_INDEX,
     AU_NAMES,
@@ -18,7 +19,6 @@ from singanimation.pipeline.expressions import (
     PROTOTYPES,
     nearest_prototype,
 )
-from singanimation.pipeline.identity import derive_seed
 from singanimation.pipeline.records import ExpressionTarget
 from singanimation.pipeline.settings import Settings
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from singanimation.pipeline.atomic import atomic_file
+from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import MachineError, OutputError, SinganimationError
-from singanimation.pipeline.identity import digest
+from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.settings import Settings
 
 LOGGER = logging.getLogger("singanimation")

@@ -32,17 +32,11 @@ _VARIANT_FIELDS = ("engine", "singan_iterations", "singan_size", "singan_noise",
 class Settings(BaseSettings):
     """What ``augment --input ... --per-image ...`` was asked to do. See docs/command-line.md."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SINGANIMATION_", frozen=True, extra="forbid", populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="SINGANIMATION_", frozen=True, extra="forbid", populate_by_name=True)
 
     input: str = Field(description="data set's name, folder, image, Parquet/CSV index, or `sample`")
-    data_root: Path = Field(
-        Path("data"), validation_alias="SINGANIMATION_DATA", description="where named sets lie"
-    )
-    output: Path | None = Field(
-        None, description="the growing data set's folder; default ./augmented/<input>"
-    )
+    data_root: Path = Field(Path("data"), validation_alias="SINGANIMATION_DATA", description="where named sets lie")
+    output: Path | None = Field(None, description="the growing data set's folder; default ./augmented/<input>")
     per_image: int = Field(50, ge=1, description="accepted variants wanted per source image")
     edits: int = Field(8, ge=1, description="expression edits per source (never more than --per-image)")
     limit: int | None = Field(None, ge=1, description="only the first N sources")
@@ -54,12 +48,8 @@ class Settings(BaseSettings):
     )
     start_scale: tuple[StartScale, ...] = Field(("N-1", "N-2"), description="where regeneration starts")
     engine: Engine = Field("fast", description="the SinGAN engine")
-    singan_size: int = Field(
-        128, ge=32, le=256, description="pixels of the down-sampled edit SinGAN trains on"
-    )
-    singan_iterations: int | None = Field(
-        None, ge=1, description="iterations per scale; default: the engine's"
-    )
+    singan_size: int = Field(128, ge=32, le=256, description="pixels of the down-sampled edit SinGAN trains on")
+    singan_iterations: int | None = Field(None, ge=1, description="iterations per scale; default: the engine's")
     singan_noise: float | None = Field(None, gt=0, description="noise amplitude; default: the engine's")
     downsampling: Literal["injection", "reconstruction"] = Field(
         "injection", description="how the start scale is fed: the down-sampled edit, or the z_opt path"
@@ -71,9 +61,7 @@ class Settings(BaseSettings):
     splits: tuple[str, ...] = Field(("train",), description="which splits are augmented")
     seed: int = Field(0, ge=0, description="the run's seed")
     device: str = Field("auto", description="auto, cpu or cuda")
-    workers: int | None = Field(
-        None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)"
-    )
+    workers: int | None = Field(None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)")
     resume: bool = Field(True, description="go on where an earlier run stopped")
     retry_failed: bool = Field(
         False, description="take up failed sources again, and rejected variants that a new --sifid-max allows"

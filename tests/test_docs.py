@@ -10,7 +10,7 @@ import pytest
 
 from singanimation.flows import cli
 from singanimation.manifests.write import write_part
-from singanimation.pipeline.pictures import encode_png
+from singanimation.pipeline.files.pictures import encode_png
 from singanimation.pipeline.records import Row
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "classifiers.md"
@@ -18,22 +18,45 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def picture(shade: int) -> dict:
-    return {"image": encode_png(np.full((32, 32, 3), shade, np.uint8)), "image_path": f"{shade}.png", "width": 32,
-            "height": 32}  # fmt: skip
+    return {
+        "image": encode_png(np.full((32, 32, 3), shade, np.uint8)),
+        "image_path": f"{shade}.png",
+        "width": 32,
+        "height": 32,
+    }
 
 
 def person_rows(name: str, shade: int, split: str) -> list[Row]:
     """A neutral real picture, an edit half-way to fear, and four variants: two with a label, one rejected."""
-    base = {"dataset": "tiny", "source_id": f"{name}.png", "source_path": f"{name}.png", "source_sha256": name * 8,
-            "split": split, "group_id": name, "licence": "CC0-1.0", "run_id": "run"}  # fmt: skip
+    base = {
+        "dataset": "tiny",
+        "source_id": f"{name}.png",
+        "source_path": f"{name}.png",
+        "source_sha256": name * 8,
+        "split": split,
+        "group_id": name,
+        "licence": "CC0-1.0",
+        "run_id": "run",
+    }
     edit = base | {"edit_kind": "continuous", "edit_name": "neutral>fear", "edit_strength": 0.25}
     soft = {"label_weights": (0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.75), "label_origin": "interpolated"}
     real = Row(variant_id=f"{name}-real", kind="real", label="neutral", **base, **picture(shade))
     rows = [real, Row(variant_id=f"{name}-edit", kind="edit", parent_id=real.variant_id, **edit, **picture(shade + 1))]
     for index, label in enumerate(("neutral", "fear", None, "neutral")):
         status = {"status": "rejected", "reason": "sifid"} if index == 3 else {}
-        rows.append(Row(variant_id=f"{name}-{index}", kind="variant", parent_id=f"{name}-edit", label=label, sifid=0.1,
-                        **edit, **soft, **status, **picture(shade + 2 + index)))  # fmt: skip
+        rows.append(
+            Row(
+                variant_id=f"{name}-{index}",
+                kind="variant",
+                parent_id=f"{name}-edit",
+                label=label,
+                sifid=0.1,
+                **edit,
+                **soft,
+                **status,
+                **picture(shade + 2 + index),
+            )
+        )
     return rows
 
 

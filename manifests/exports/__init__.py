@@ -14,13 +14,16 @@ from singanimation.manifests.exports.image_folder import export_image_folder
 from singanimation.manifests.exports.raf_db import export_raf_db
 from singanimation.manifests.exports.records import Exporter, ExportOptions, ExportReport, records, run_settings
 from singanimation.manifests.exports.webdataset import export_webdataset
-from singanimation.pipeline.atomic import disk_fault
 from singanimation.pipeline.errors import ManifestError, OutputError, UsageError
+from singanimation.pipeline.files.atomic import disk_fault
 
 EXPORTERS: Mapping[str, Exporter] = {
-    "hf": export_huggingface, "imagefolder": export_image_folder, "raf-db": export_raf_db,
-    "webdataset": export_webdataset, "csv": export_csv,
-}  # fmt: skip
+    "hf": export_huggingface,
+    "imagefolder": export_image_folder,
+    "raf-db": export_raf_db,
+    "webdataset": export_webdataset,
+    "csv": export_csv,
+}
 
 LICENCES = "LICENCES.txt"
 
@@ -58,7 +61,8 @@ def licence_text(report: ExportReport) -> str:
     """Return the licences of the pictures' sources, as they must travel with them."""
     known = "".join(f"- {licence}\n" for licence in sorted(report.licences)) or "- not known\n"
     return (
-        "The pictures here come from, or were made from, sources with these licences:\n\n" + known +
-        "\nSynthetic pictures are arguably data derived from their sources: what a source forbids, such as passing "
+        "The pictures here come from, or were made from, sources with these licences:\n\n"
+        + known
+        + "\nSynthetic pictures are arguably data derived from their sources: what a source forbids, such as passing "
         "pictures on, holds for them too.\n"
-    )  # fmt: skip
+    )

@@ -9,11 +9,34 @@ from typing import Any
 from singanimation.manifests.exports.records import ExportReport, Names, Record
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
 
-_PLAIN = ("split", "label_name", "label", "kind", "variant_id", "parent_id", "group_id", "dataset", "source_id",
-          "licence", "source_label", "label_origin", "edit_kind", "edit_name", "edit_strength", "engine",
-          "start_scale", "seed", "sifid", "sifid_features", "status", "reason")  # fmt: skip
-_VECTORS = {"label_weights": [f"weight_{name}" for name in EMOTIONS],
-            "au_measured": [f"{name}_measured" for name in AU_NAMES]}  # fmt: skip
+_PLAIN = (
+    "split",
+    "label_name",
+    "label",
+    "kind",
+    "variant_id",
+    "parent_id",
+    "group_id",
+    "dataset",
+    "source_id",
+    "licence",
+    "source_label",
+    "label_origin",
+    "edit_kind",
+    "edit_name",
+    "edit_strength",
+    "engine",
+    "start_scale",
+    "seed",
+    "sifid",
+    "sifid_features",
+    "status",
+    "reason",
+)
+_VECTORS = {
+    "label_weights": [f"weight_{name}" for name in EMOTIONS],
+    "au_measured": [f"{name}_measured" for name in AU_NAMES],
+}
 
 
 class RowsTable:
@@ -28,8 +51,9 @@ class RowsTable:
         self._writer.writerow(["file_name", *_PLAIN, *(name for names in _VECTORS.values() for name in names)])
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:  # fmt: skip
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
     def add(self, file_name: str, record: Record) -> None:

@@ -85,9 +85,16 @@ class _Shards:
 class _Figures:
     """What the card tells about the rows: engines, filters, where variants start, settings."""
 
-    _COLUMNS = {"engine": "SinGAN engine", "start_scale": "start scale", "sifid_features": "SIFID features",
-                "edit_kind": "kind of edit", "au_estimator": "action units by", "code_version": "version",
-                "settings_sha256": "settings (SHA-256)", "dataset": "source data set"}  # fmt: skip
+    _COLUMNS = {
+        "engine": "SinGAN engine",
+        "start_scale": "start scale",
+        "sifid_features": "SIFID features",
+        "edit_kind": "kind of edit",
+        "au_estimator": "action units by",
+        "code_version": "version",
+        "settings_sha256": "settings (SHA-256)",
+        "dataset": "source data set",
+    }
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, int]] = {name: {} for name in self._COLUMNS}
@@ -118,8 +125,11 @@ class _Figures:
         """Return one line for each choice of settings that rows here were made with, and how many."""
         rows: Counter[str] = Counter()
         for run, count in self._runs.items():
-            told = {name: value for name, value in settings.get(run, {}).items()
-                    if name not in _NOT_TOLD and value is not None}  # fmt: skip
+            told = {
+                name: value
+                for name, value in settings.get(run, {}).items()
+                if name not in _NOT_TOLD and value is not None
+            }
             if told:
                 rows[", ".join(f"{name} {_plain(value)}" for name, value in sorted(told.items()))] += count
         return [f"- run with {told} ({count:,})" for told, count in sorted(rows.items())]
@@ -136,17 +146,37 @@ def dataset_card(report: ExportReport, figures: list[str], splits: list[str]) ->
     data_files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in splits]
     configs = json.dumps([{"config_name": "default", "data_files": data_files}])
     lines = [
-        "---", "license: other", "license_name: see-licences", "task_categories: [image-classification]",
-        "tags: [facial-expression-recognition, synthetic, action-units]", f"configs: {configs}", "---", "",
-        "# A grown facial-expression data set", "",
+        "---",
+        "license: other",
+        "license_name: see-licences",
+        "task_categories: [image-classification]",
+        "tags: [facial-expression-recognition, synthetic, action-units]",
+        f"configs: {configs}",
+        "---",
+        "",
+        "# A grown facial-expression data set",
+        "",
         "Real pictures and synthetic variants of them: GANimation changes the expression, per-image SinGANs "
-        "regenerate the picture, SIFID filters. Every row says where it came from.", "",
-        "## Licences of the sources", "",
-        *(f"- {licence}" for licence in sorted(report.licences) or ["not known"]), "",
+        "regenerate the picture, SIFID filters. Every row says where it came from.",
+        "",
+        "## Licences of the sources",
+        "",
+        *(f"- {licence}" for licence in sorted(report.licences) or ["not known"]),
+        "",
         "Synthetic pictures are arguably data derived from their sources: what a source forbids, such as passing "
-        "pictures on, holds for them too.", "", "## Pictures", "", *_count_table(report), "", "## How it was made", "",
-        *figures, "", f"Labels, 0 to 6: {', '.join(EMOTIONS)}.", "",
-    ]  # fmt: skip
+        "pictures on, holds for them too.",
+        "",
+        "## Pictures",
+        "",
+        *_count_table(report),
+        "",
+        "## How it was made",
+        "",
+        *figures,
+        "",
+        f"Labels, 0 to 6: {', '.join(EMOTIONS)}.",
+        "",
+    ]
     return "\n".join(lines)
 
 

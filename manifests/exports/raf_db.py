@@ -14,7 +14,7 @@ import numpy as np
 from singanimation.manifests.exports.csv_index import RowsTable
 from singanimation.manifests.exports.records import ExportReport, Record
 from singanimation.pipeline.errors import ManifestError
-from singanimation.pipeline.pictures import read_picture
+from singanimation.pipeline.files.pictures import read_picture
 
 SIDE = 100
 JPEG_QUALITY = 95

@@ -17,8 +17,13 @@ from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import EMOTIONS
 
 ENDINGS = {
-    b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"P5": ".pgm", b"RIFF": ".webp", b"BM": ".bmp", b"GIF8": ".gif",
-}  # fmt: skip
+    b"\x89PNG": ".png",
+    b"\xff\xd8\xff": ".jpg",
+    b"P5": ".pgm",
+    b"RIFF": ".webp",
+    b"BM": ".bmp",
+    b"GIF8": ".gif",
+}
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,11 @@ Exporter = Callable[[Iterable[Record], Path, ExportReport], None]
 
 def records(path: Path | str, options: ExportOptions, report: ExportReport) -> Iterator[Record]:
     """Yield the manifest's pictures that the options ask for, part by part, never twice the same row."""
-    kinds = [kind for kind, wanted in (("real", options.real), ("edit", options.edits), ("variant", options.variants))
-             if wanted]  # fmt: skip
+    kinds = [
+        kind
+        for kind, wanted in (("real", options.real), ("edit", options.edits), ("variant", options.variants))
+        if wanted
+    ]
     if not kinds:
         raise ManifestError("Nothing to export: neither real pictures nor edits nor variants were asked for.")
     seen: set[str] = set()

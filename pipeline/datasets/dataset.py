@@ -80,7 +80,12 @@ def _sentence(text: str, names: list[str]) -> str:
 
 
 def build_dataset(
-    name: str, sources: Iterable[Source], findings: Findings, root: Path, *, licence: str | None = None,
+    name: str,
+    sources: Iterable[Source],
+    findings: Findings,
+    root: Path,
+    *,
+    licence: str | None = None,
     has_splits: bool = True,
 ) -> Dataset:
     """Sort the sources, tell what every user should know (no splits, no labels, odd labels), and check there are any.
@@ -89,8 +94,9 @@ def build_dataset(
     """
     ordered = sorted(sources, key=lambda source: source.source_id)
     if not ordered:
-        raise DatasetError(" ".join([f"{root} was read as {name}, but no picture is left to use.",
-                                     *findings.sentences()]))  # fmt: skip
+        raise DatasetError(
+            " ".join([f"{root} was read as {name}, but no picture is left to use.", *findings.sentences()])
+        )
     dataset = Dataset(name, ordered, findings.sentences(), licence, root)
     if not has_splits:
         dataset.warnings.append(f"{name} has no splits: all {len(ordered):,} pictures count as train.")
@@ -122,8 +128,10 @@ def compare_counts(dataset: Dataset, official: Mapping[str, Sequence[int]]) -> l
         if differing:
             first = ", ".join(f"{label} {found[label]:,} instead of {expected[label]:,}" for label in differing[:2])
             more = ", ..." if len(differing) > 2 else ""
-            return [f"{dataset.name}'s counts differ from the official ones ({split}: {first}{more}): "
-                    "a subset or a changed copy."]  # fmt: skip
+            return [
+                f"{dataset.name}'s counts differ from the official ones ({split}: {first}{more}): "
+                "a subset or a changed copy."
+            ]
     return []
 
 

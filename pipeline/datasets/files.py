@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.datasets.dataset import Findings
 from singanimation.pipeline.errors import DatasetError
-from singanimation.pipeline.pictures import SUFFIXES
+from singanimation.pipeline.files.pictures import SUFFIXES
 
 _SKIPPED_FOLDERS = frozenset({"__macosx", "__pycache__"})
 

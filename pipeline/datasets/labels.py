@@ -13,11 +13,23 @@ RAF_NUMBERS: Mapping[str, str] = {str(number): name for number, name in enumerat
 RAF_NUMBERS_FROM_0: Mapping[str, str] = {str(number): name for number, name in enumerate(EMOTIONS)}
 
 _SPLIT_WORDS = {
-    "train": "train", "training": "train", "trainset": "train", "trainingset": "train",
-    "val": "validation", "valid": "validation", "validation": "validation", "valset": "validation",
-    "validset": "validation", "validationset": "validation", "dev": "validation", "publictest": "validation",
-    "test": "test", "testing": "test", "testset": "test", "privatetest": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "trainset": "train",
+    "trainingset": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "valset": "validation",
+    "validset": "validation",
+    "validationset": "validation",
+    "dev": "validation",
+    "publictest": "validation",
+    "test": "test",
+    "testing": "test",
+    "testset": "test",
+    "privatetest": "test",
+}
 _NUMBER_BEFORE_NAME = re.compile(r"^\d+[\s_.\-]+(?=[^\W\d])")
 
 

@@ -46,10 +46,16 @@ def read_metadata(root: Path, files: list[Path]) -> Dataset:
                 findings.add(f"{{count}} names occur twice in {file.name}, the first counts", str(picture))
                 continue
             sources[str(picture)] = Source(
-                dataset=name, source_id=str(picture), path=root / picture, source_path=str(picture),
-                split=split or "train", group_id=values["group"] or str(picture), licence=values["licence"],
-                label=map_label(values["label"], {}, user_map), source_label=values["label"],
-            )  # fmt: skip
+                dataset=name,
+                source_id=str(picture),
+                path=root / picture,
+                source_path=str(picture),
+                split=split or "train",
+                group_id=values["group"] or str(picture),
+                licence=values["licence"],
+                label=map_label(values["label"], {}, user_map),
+                source_label=values["label"],
+            )
     left_out = sorted(str(picture) for picture in present if str(picture) not in sources)
     if left_out:
         findings.add("{count} pictures are named by no metadata file and left out", *left_out)

@@ -59,8 +59,9 @@ def attach(
             if found is not None:
                 source = replace(source, action_units=found)
             else:
-                findings.add(f"{{count}} pictures have {problem} and are measured with the embedded estimator",
-                             source.source_id)  # fmt: skip
+                findings.add(
+                    f"{{count}} pictures have {problem} and are measured with the embedded estimator", source.source_id
+                )
         given.append(source)
     for table in tables:
         if table.lacking:

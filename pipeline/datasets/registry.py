@@ -6,7 +6,7 @@ from pathlib import Path
 from singanimation.pipeline.datasets.dataset import Dataset, Reader
 from singanimation.pipeline.datasets.files import any_picture, child, exists
 from singanimation.pipeline.datasets.openface import with_openface
-from singanimation.pipeline.datasets.sample import read_sample
+from singanimation.pipeline.datasets.readers.sample import read_sample
 from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.settings import Settings
@@ -15,16 +15,27 @@ SAMPLE = "sample"
 
 # In the order in which a folder is tried: the surest marks first, the image folder takes what is left.
 _READERS = (
-    ("image", "READER"), ("manifest", "READER"), ("ganimation_set", "READER"), ("celeba", "READER"),
-    ("affectnet", "READER"), ("ferplus", "READER"), ("expw", "READER"), ("raf_db", "READER"),
-    ("raf_db", "COMPOUND_READER"), ("fer2013", "READER"), ("ck_plus", "READER"), ("index", "READER"),
+    ("image", "READER"),
+    ("manifest", "READER"),
+    ("ganimation_set", "READER"),
+    ("celeba", "READER"),
+    ("affectnet", "READER"),
+    ("ferplus", "READER"),
+    ("expw", "READER"),
+    ("raf_db", "READER"),
+    ("raf_db", "COMPOUND_READER"),
+    ("fer2013", "READER"),
+    ("ck_plus", "READER"),
+    ("index", "READER"),
     ("image_folder", "READER"),
-)  # fmt: skip
+)
 
 
 def readers() -> tuple[Reader, ...]:
     """Return all readers in the order in which an input is tried."""
-    return tuple(getattr(import_module(f"singanimation.pipeline.datasets.{name}"), which) for name, which in _READERS)
+    return tuple(
+        getattr(import_module(f"singanimation.pipeline.datasets.readers.{name}"), which) for name, which in _READERS
+    )
 
 
 def open_dataset(settings: Settings) -> Dataset:

@@ -13,14 +13,25 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 ALIASES: dict[str, tuple[str, ...]] = {
-    "file": ("file_name", "filename", "file", "image_path", "path", "image_name", "img", "image", "filepath",
-             "subdirectory_filepath", "pth"),
+    "file": (
+        "file_name",
+        "filename",
+        "file",
+        "image_path",
+        "path",
+        "image_name",
+        "img",
+        "image",
+        "filepath",
+        "subdirectory_filepath",
+        "pth",
+    ),
     "label": ("label_name", "label", "emotion", "expression", "class", "category", "emotions"),
     "split": ("split", "usage", "subset", "partition", "set"),
     "group": ("group_id", "person_id", "subject_id", "subject", "person", "identity", "identity_id"),
     "id": ("variant_id", "source_id", "face_id", "image_id", "id"),
     "licence": ("licence", "license"),
-}  # fmt: skip
+}
 """What a column is for -> the names it goes by, the surest first; upper and lower case alike."""
 
 
@@ -39,8 +50,16 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, rows: int | 
             lines = path.read_text(encoding="utf-8-sig").splitlines()[:rows]
             frame = pd.DataFrame([_object(line) for line in lines if line.strip()])
         else:
-            frame = pd.read_csv(path, sep=_separator(path), dtype=str, encoding="utf-8-sig",
-                                keep_default_na=False, na_values=[""], skipinitialspace=True, nrows=rows)  # fmt: skip
+            frame = pd.read_csv(
+                path,
+                sep=_separator(path),
+                dtype=str,
+                encoding="utf-8-sig",
+                keep_default_na=False,
+                na_values=[""],
+                skipinitialspace=True,
+                nrows=rows,
+            )
     except UnicodeDecodeError:
         raise DatasetError(f"{path} cannot be read as a table: it is not written in UTF-8; save it so.") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.errors import MachineError, WeightsError
-from singanimation.pipeline.untrusted import shown
+from singanimation.pipeline.files.atomic import atomic_file
+from singanimation.pipeline.files.untrusted import shown
 from singanimation.pipeline.weights.entries import Entry
 
 

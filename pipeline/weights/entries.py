@@ -69,7 +69,7 @@ _ALL = (
         size="8.8 MiB",
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
-        package=("singanimation.stages.ganimation", "weights/generator.safetensors"),
+        package=("singanimation.stages.expansion", "weights/generator.safetensors"),
         sha256="d6857700b60c5984dad5bdad15992aa956db4a5421b04ebd98fc0dae02f167ad",
     ),
     Entry(

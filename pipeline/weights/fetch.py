@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from singanimation.pipeline.atomic import replace_synced
 from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.files.atomic import replace_synced
 from singanimation.pipeline.weights.checks import adopt, read_pin, record_path, verify, write_pin
 from singanimation.pipeline.weights.entries import Entry, get_entry
 from singanimation.pipeline.weights.places import cache_folder

@@ -3,20 +3,13 @@
 import numpy as np
 import torch
 
-from singanimation.pipeline.framing import CROP_SIZE, chain
-from singanimation.stages.action_units.aligner_objective import FACE_SHARE, no_face_here, random_square
-from singanimation.stages.action_units.augmentation import STRONG, jittered_frame
+from singanimation.pipeline.face.framing import CROP_SIZE, EYES, INTEROCULAR, apply, chain, to_canonical
+from singanimation.pipeline.face.mesh import eye_centres, five_points
 from singanimation.stages.action_units.estimators import FACE_THRESHOLD, EmbeddedAligner
-from singanimation.stages.action_units.framing import (
-    CANONICAL_EYES,
-    INTEROCULAR,
-    apply,
-    canonical_transform,
-    eye_centres,
-    five_points,
-    warp,
-)
 from singanimation.stages.action_units.network import AlignerNetwork
+from singanimation.stages.action_units.training.aligner_objective import FACE_SHARE, no_face_here, random_square
+from singanimation.stages.action_units.training.augmentation import STRONG, jittered_frame
+from singanimation.stages.action_units.warp import warp
 
 
 def converge(
@@ -29,7 +22,7 @@ def converge(
     """
     for _ in range(rounds):
         found = aligner(warp(picture, transform, CROP_SIZE)[None])
-        transform = chain(canonical_transform(found.points[0, :2]), transform)
+        transform = chain(to_canonical(found.points[0, :2]), transform)
     return transform, float(aligner(warp(picture, transform, CROP_SIZE)[None]).face[0])
 
 
@@ -47,7 +40,7 @@ def alignment_errors(
         frame = jittered_frame(rng, STRONG, tuple(points.mean(0)), CROP_SIZE, zoom, mirror=False)
         final, _ = converge(aligner, picture, frame, rounds)
         eyes = eye_centres(points)
-        truth = apply(canonical_transform(eyes), eyes)
+        truth = apply(to_canonical(eyes), eyes)
         for transform, errors in ((frame, starts), (final, ends)):
             errors.append(100 * np.linalg.norm(apply(transform, eyes) - truth, axis=1).mean() / INTEROCULAR)
     return {
@@ -88,7 +81,7 @@ def face_scores(
             if frame is None:
                 continue
             final, face = converge(aligner, picture, frame)
-            off = np.linalg.norm(apply(final, eyes) - CANONICAL_EYES, axis=1).mean() / INTEROCULAR
+            off = np.linalg.norm(apply(final, eyes) - EYES, axis=1).mean() / INTEROCULAR
             if near or off > 0.5:
                 scores[0 if near else 1].append(face)
     return np.array(scores[0]), np.array(scores[1])

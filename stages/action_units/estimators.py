@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from singanimation.pipeline.errors import UsageError, WeightsError
-from singanimation.pipeline.framing import CROP_SIZE
-from singanimation.stages.action_units.framing import eye_centres
+from singanimation.pipeline.face.framing import CROP_SIZE
+from singanimation.pipeline.face.mesh import eye_centres
 from singanimation.stages.action_units.network import ALIGNER_SIZE, AlignerNetwork, AUNetwork, fused, to_network_input
 from singanimation.stages.action_units.weights import load_weights
 

@@ -5,10 +5,11 @@ import time
 import numpy as np
 
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.pipeline.framing import CROP_SIZE, MARGIN
-from singanimation.stages.action_units.data import FaceCrops
+from singanimation.pipeline.face.framing import CROP_SIZE, MARGIN, apply, to_canonical
+from singanimation.pipeline.face.mesh import USUAL_68, eye_centres
 from singanimation.stages.action_units.estimators import AUEstimator
-from singanimation.stages.action_units.framing import USUAL_68, apply, canonical_transform, eye_centres, warp
+from singanimation.stages.action_units.training.faces import FaceCrops
+from singanimation.stages.action_units.warp import warp
 
 UNTEACHABLE: dict[str, str] = {
     "AU09": "its label (noseSneer) is 0 in every picture of faces.parquet",
@@ -40,7 +41,7 @@ def landmark_error(estimated: np.ndarray, true: np.ndarray, points: tuple[int, .
 
 def realigned(faces: FaceCrops) -> tuple[np.ndarray, np.ndarray]:
     """Return crops uint8 (N, 128, 128, 3) and landmarks cut by each face's own eye centres, as the crop stage does."""
-    transforms = [canonical_transform(eyes) for eyes in eye_centres(faces.landmarks)]
+    transforms = [to_canonical(eyes) for eyes in eye_centres(faces.landmarks)]
     crops = np.stack([warp(face, matrix, CROP_SIZE) for face, matrix in zip(faces.pictures, transforms, strict=True)])
     points = [apply(matrix, shape) for shape, matrix in zip(faces.landmarks, transforms, strict=True)]
     return crops, np.stack(points)

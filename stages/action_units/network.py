@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.pipeline.framing import CROP_SIZE
-from singanimation.stages.action_units.framing import INTEROCULAR, LANDMARK_COUNT
+from singanimation.pipeline.face.framing import CROP_SIZE, INTEROCULAR
+from singanimation.pipeline.face.mesh import POINTS
 
 ALIGNER_SIZE = 64
 ALIGNER_POINTS = 5
@@ -71,9 +71,9 @@ class AUNetwork(nn.Module):
         self.units = nn.Sequential(
             nn.Linear(256 + SHAPE_MODES, 128), nn.SiLU(), nn.Linear(128, len(AU_NAMES) + BLENDSHAPES)
         )
-        self.register_buffer("mean_shape", torch.zeros(LANDMARK_COUNT, 2))
-        self.register_buffer("shape_basis", torch.zeros(SHAPE_MODES, LANDMARK_COUNT * 2))
-        self.register_buffer("mirror", torch.arange(LANDMARK_COUNT))
+        self.register_buffer("mean_shape", torch.zeros(POINTS, 2))
+        self.register_buffer("shape_basis", torch.zeros(SHAPE_MODES, POINTS * 2))
+        self.register_buffer("mirror", torch.arange(POINTS))
 
     def describe(self, pictures: Tensor) -> AUOutput:
         """Return everything known of pictures (B, 3, 128, 128) in -1..1."""
@@ -82,7 +82,7 @@ class AUNetwork(nn.Module):
         late = self.late(middle)
         code = self.neck(late)
         coefficients = self.shape(code)
-        offsets = (coefficients @ self.shape_basis).view(-1, LANDMARK_COUNT, 2)
+        offsets = (coefficients @ self.shape_basis).view(-1, POINTS, 2)
         heads = self.units(torch.cat([code, coefficients], 1)).sigmoid()
         units, blendshapes = heads.split([len(AU_NAMES), BLENDSHAPES], 1)
         landmarks = (self.mean_shape + offsets * INTEROCULAR / 10) + CROP_SIZE / 2
@@ -107,9 +107,15 @@ class AlignerNetwork(nn.Module):
         super().__init__()
         stem, early, middle, late = widths
         self.trunk = nn.Sequential(
-            nn.PixelUnshuffle(2), _conv(12, stem), _conv(stem, early, stride=2), _Residual(early, separable=True),
-            _conv(early, middle, stride=2), _Residual(middle), _conv(middle, late), _conv(late, 32, kernel=1),
-        )  # fmt: skip
+            nn.PixelUnshuffle(2),
+            _conv(12, stem),
+            _conv(stem, early, stride=2),
+            _Residual(early, separable=True),
+            _conv(early, middle, stride=2),
+            _Residual(middle),
+            _conv(middle, late),
+            _conv(late, 32, kernel=1),
+        )
         self.head = nn.Sequential(
             nn.Flatten(), nn.Dropout(dropout), nn.Linear(32 * 64, 96), nn.SiLU(), nn.Linear(96, 2 * ALIGNER_POINTS + 1)
         )

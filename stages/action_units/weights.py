@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from singanimation.pipeline.atomic import atomic_file
 from singanimation.pipeline.errors import TrainingError, WeightsError
+from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.stages.action_units.network import AlignerNetwork, AUNetwork
 
 FORMAT = "singanimation-action-units"

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 
 from singanimation.pipeline.errors import PictureError
-from singanimation.pipeline.framing import CROP_SIZE, EYES, chain
+from singanimation.pipeline.face.framing import CROP_SIZE, EYES, chain, scale_of, similarity
 from singanimation.pipeline.records import Crop
+from singanimation.stages.crop.cut import cut
 from singanimation.stages.crop.detectors import HAAR, FaceDetector
-from singanimation.stages.crop.framing import cut, scale_of, similarity
 
 SMALLEST_FACE = 48.0
 """Faces whose crop covers fewer pixels of the picture than this on a side are refused."""

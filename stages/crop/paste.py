@@ -5,9 +5,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from singanimation.pipeline.framing import CROP_SIZE, to_opencv
+from singanimation.pipeline.face.framing import CROP_SIZE, scale_of, to_opencv
 from singanimation.pipeline.records import Crop
-from singanimation.stages.crop.framing import scale_of, smoothing
+from singanimation.stages.crop.cut import smoothing
 
 FEATHER = 10.0
 """Pixels of the crop over which an edit fades out towards the crop's border."""

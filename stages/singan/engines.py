@@ -75,7 +75,7 @@ def to_pictures(tensor: torch.Tensor) -> np.ndarray:
 
 
 def _fast(**options: object) -> Regenerator:
-    from singanimation.stages.singan.fast import FastRegenerator
+    from singanimation.stages.singan.fast.engine import FastRegenerator
 
     return FastRegenerator(**options)  # type: ignore[arg-type]
 
@@ -87,7 +87,7 @@ def _patch(**options: object) -> Regenerator:
 
 
 def _reference(**options: object) -> Regenerator:
-    from singanimation.stages.singan.reference import ReferenceRegenerator
+    from singanimation.stages.singan.reference.engine import ReferenceRegenerator
 
     return ReferenceRegenerator(**options)  # type: ignore[arg-type]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from singanimation.pipeline.identity import digest
+from singanimation.pipeline.digests import digest
 
 
 def make_generator(*parts: object) -> torch.Generator:

@@ -62,9 +62,9 @@ def rows_of():
 @pytest.fixture
 def augmented(no_server):
     """Return a function that works a job off in this process' workers, without Prefect, and returns its summary."""
-    from singanimation.flows.closing import close_job
-    from singanimation.flows.job import open_job
-    from singanimation.flows.progress import Reporter
+    from singanimation.flows.job.job import open_job
+    from singanimation.flows.job.progress import Reporter
+    from singanimation.flows.job.summary import close_job
     from singanimation.pipeline.settings import make_settings
 
     def run(loader: str = LOADER, **options: object) -> dict:
@@ -102,8 +102,8 @@ def work(tmp_path):
     """Work on one source; what the manifest holds already counts, as in a real run."""
     import fake_models
 
-    from singanimation.flows.identity import Identity
-    from singanimation.flows.work import SourceJob, augment_source, file_sha256
+    from singanimation.flows.source.row_ids import Identity
+    from singanimation.flows.source.work import SourceJob, augment_source, file_sha256
     from singanimation.manifests.reading import read
     from singanimation.pipeline.settings import make_settings
 

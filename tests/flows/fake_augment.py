@@ -3,7 +3,8 @@
 from functools import partial
 
 if __name__ == "__main__":
-    from singanimation.flows import cli, main_job
+    from singanimation.flows import cli
+    from singanimation.flows.commands import augment as main_job
 
     main_job.run_main_job = partial(main_job.run_main_job, loader="fake_models:load")
     cli.main()

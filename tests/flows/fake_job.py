@@ -5,9 +5,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 if __name__ == "__main__":
-    from singanimation.flows.closing import close_job
-    from singanimation.flows.job import open_job
-    from singanimation.flows.progress import Reporter
+    from singanimation.flows.job.job import open_job
+    from singanimation.flows.job.progress import Reporter
+    from singanimation.flows.job.summary import close_job
     from singanimation.pipeline.settings import make_settings
 
     settings = make_settings(**json.loads(sys.argv[1]))

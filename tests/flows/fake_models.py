@@ -127,11 +127,17 @@ def load(settings: Settings) -> Models:
     """The loader: ``--singan-iterations`` is how many hundredths of a second a fit takes."""
     limit = settings.sifid_max or 20.0
     return Models(
-        find_face=find_face, cut=_cut, paste=_paste, action_units=_action_units, editor=Editor(),
+        find_face=find_face,
+        cut=_cut,
+        paste=_paste,
+        action_units=_action_units,
+        editor=Editor(),
         regenerator=Regenerator((settings.singan_iterations or 1) / 100),
-        start_size={"N": 25, "N-1": 32, "N-2": 40}.get, sifid=Filter(limit), checks=NoChecks(),
+        start_size={"N": 25, "N-1": 32, "N-2": 40}.get,
+        sifid=Filter(limit),
+        checks=NoChecks(),
         fingerprint=Fingerprint("e" * 64, "fake", "a" * 64, "embedded", limit),
-    )  # fmt: skip
+    )
 
 
 def load_deadly(settings: Settings) -> Models:

@@ -9,11 +9,11 @@ from command import times
 from fake_models import add_picture
 
 from singanimation.flows import augment as flow
-from singanimation.flows.closing import close_job
-from singanimation.flows.job import Job, open_job
-from singanimation.flows.main_job import closing_words, work_off
-from singanimation.flows.plan_table import make_plan
-from singanimation.flows.progress import Reporter
+from singanimation.flows.commands.augment import closing_words, work_off
+from singanimation.flows.job.job import Job, open_job
+from singanimation.flows.job.plan import make_plan
+from singanimation.flows.job.progress import Reporter
+from singanimation.flows.job.summary import close_job
 from singanimation.manifests.verify import verify
 from singanimation.pipeline.errors import OutputError
 from singanimation.pipeline.settings import make_settings
@@ -53,9 +53,11 @@ def test_balance_shows_its_plan_before_and_the_outcome_after_per_class_and_split
     assert sum(counts["variants"] for counts in planned["test"].values()) == 5
     rows = [row for row in rows_of(tmp_path / "out") if row["kind"] == "variant" and row["status"] == "accepted"]
     assert Counter((row["split"], row["label_name"]) for row in rows) == {
-        (split, name): counts["variants"] for split, labels in outcome.items() for name, counts in labels.items()
+        (split, name): counts["variants"]
+        for split, labels in outcome.items()
+        for name, counts in labels.items()
         if counts["variants"]
-    }  # fmt: skip
+    }
     words = "\n".join(closing_words(summary))
     assert "In the manifest now" in words and "  test  " in words and "  train  " in words
     # any source may give any class but its own

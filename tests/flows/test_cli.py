@@ -137,8 +137,9 @@ def test_edit_says_what_is_wrong_with_its_options(augment, tmp_path, arguments, 
 
 def test_edit_and_aus_name_missing_pictures(augment, tmp_path):
     assert augment("edit", tmp_path / "none.png", "--aus", "AU12")[::2] == (
-        2, f"augment: {tmp_path / 'none.png'}: no such file or folder.\n"
-    )  # fmt: skip
+        2,
+        f"augment: {tmp_path / 'none.png'}: no such file or folder.\n",
+    )
     assert augment("aus", tmp_path, "--output", tmp_path / "a.csv")[0] == 2
 
 

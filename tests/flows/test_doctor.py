@@ -7,8 +7,10 @@ import pytest
 from command import augment
 from PIL import Image
 
-from singanimation.flows import checkup, doctor, trial
-from singanimation.flows.checkup import NOTE, OK, PROBLEM, Finding
+from singanimation.flows.commands import doctor
+from singanimation.flows.diagnosis import checks as checkup
+from singanimation.flows.diagnosis import speed as trial
+from singanimation.flows.diagnosis.checks import NOTE, OK, PROBLEM, Finding
 from singanimation.pipeline.errors import WeightsError
 from singanimation.pipeline.settings import make_settings
 from singanimation.pipeline.weights import Verdict
@@ -41,9 +43,23 @@ def test_everything_is_looked_at_and_the_embedded_face_goes_through_every_stage(
     said = json.loads(out)
     found = {check["name"]: check for check in said["checks"]}
     assert code == 0 and said["can_run"] is True
-    assert {"Python", "libraries", "device", "threads", "memory", "disk", "write test", "weights generator",
-            "weights pyfeat", "--aus embedded", "--aus pyfeat", "--aus openface", "data set", "trial",
-            "speed"} <= set(found)  # fmt: skip
+    assert {
+        "Python",
+        "libraries",
+        "device",
+        "threads",
+        "memory",
+        "disk",
+        "write test",
+        "weights generator",
+        "weights pyfeat",
+        "--aus embedded",
+        "--aus pyfeat",
+        "--aus openface",
+        "data set",
+        "trial",
+        "speed",
+    } <= set(found)
     assert "1 pictures (train 1)" in found["data set"]["found"]
     assert found["trial"]["state"] == OK and "a first edit takes about" in found["speed"]["found"]
     pyfeat = found["weights pyfeat"]

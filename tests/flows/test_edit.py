@@ -8,7 +8,7 @@ from command import augment
 from PIL import Image
 from skimage.data import astronaut
 
-from singanimation.flows.edit import Request
+from singanimation.flows.commands.edit import Request
 from singanimation.flows.faces import picture_paths, unique_names
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from singanimation.flows.closing import close_job
+from singanimation.flows.commands.augment import run_main_job
 from singanimation.flows.estimators import CARD_KEY, choose_detector, choose_estimator
-from singanimation.flows.identity import Identity
-from singanimation.flows.job import open_job
-from singanimation.flows.main_job import run_main_job
+from singanimation.flows.job.job import open_job
+from singanimation.flows.job.progress import Reporter
+from singanimation.flows.job.summary import close_job
 from singanimation.flows.models import Fingerprint
-from singanimation.flows.progress import Reporter
+from singanimation.flows.source.row_ids import Identity
 from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import make_settings

@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 from command import augment
 
-from singanimation.flows.evaluate import _as_csv
-from singanimation.stages.ganimation.evaluation import UnitFigures
+from singanimation.flows.commands.evaluate import _as_csv
+from singanimation.stages.expansion.evaluation.figures import UnitFigures
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(["--output", "figures.csv"], "name a JSON file"), (["--output", "file/figures.json"], "Cannot write"),
-     (["--sheets", "file"], "Cannot write")],
-)  # fmt: skip
+    [
+        (["--output", "figures.csv"], "name a JSON file"),
+        (["--output", "file/figures.json"], "Cannot write"),
+        (["--sheets", "file"], "Cannot write"),
+    ],
+)
 def test_a_place_that_cannot_be_written_is_told_before_the_work(
     options: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from singanimation.flows import finished
+from singanimation.flows.job import finished
 
 
 def planned_again(monkeypatch) -> list[str]:

@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from singanimation.flows.contact_sheet import write_contact_sheet
-from singanimation.flows.job import worker_count
-from singanimation.flows.main_job import closing_words
-from singanimation.flows.resume import open_manifest
-from singanimation.flows.todo import choose_sources
+from singanimation.flows.commands.augment import closing_words
+from singanimation.flows.job.job import worker_count
+from singanimation.flows.job.resume import open_manifest
+from singanimation.flows.job.todo import choose_sources
+from singanimation.flows.sheets.contact_sheet import write_contact_sheet
 from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.errors import OutputError, UsageError
 from singanimation.pipeline.runs import open_run
@@ -88,8 +88,10 @@ def test_a_worker_that_dies_loses_its_source_alone(augmented, faces, tmp_path, r
     assert "worker process died" in summary["sources"]["lost"]["train/fear/01.png"]
     assert summary["exit_code"] == 3 and summary["sources"]["worked_on"] == 4
     assert {row["source_id"] for row in rows_of(tmp_path / "out")} == {
-        "train/happiness/00.png", "train/happiness/03.png", "train/neutral/02.png"
-    }  # fmt: skip
+        "train/happiness/00.png",
+        "train/happiness/03.png",
+        "train/neutral/02.png",
+    }
     again = augmented(input=str(faces), output=tmp_path / "out")
     assert again["sources"]["worked_on"] == 1 and again["exit_code"] == 0
 
@@ -144,7 +146,7 @@ def test_the_contact_sheet_shows_sources_edits_and_variants(augmented, faces, tm
 
 
 def test_the_input_itself_is_no_place_for_the_output(augmented, faces, tmp_path):
-    from singanimation.flows.plan_table import make_plan
+    from singanimation.flows.job.plan import make_plan
 
     with pytest.raises(UsageError, match="is the input itself; name another folder"):
         augmented(input=str(faces), output=faces)

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from singanimation.flows.model_sheets import (
+from singanimation.flows.sheets.model_sheets import (
     MAGNIFIED,
     PATH_STEPS,
     SHEET_STRENGTHS,

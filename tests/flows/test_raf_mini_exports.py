@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from singanimation.flows.identity import Identity
-from singanimation.flows.work import SourceJob, augment_source, file_sha256
+from singanimation.flows.source.row_ids import Identity
+from singanimation.flows.source.work import SourceJob, augment_source, file_sha256
 from singanimation.manifests import read
 from singanimation.manifests.exports import LICENCES, export
 from singanimation.manifests.torch_dataset import ManifestDataset
@@ -113,9 +113,13 @@ def test_code_for_raf_db_reads_its_tree(output, expected, tmp_path):
 def test_the_csv_index_and_the_torch_dataset_hold_the_same(output, expected, tmp_path):
     folder = sent(output, "csv", tmp_path)
     listed = pd.read_csv(folder / "index.csv", keep_default_na=False)
-    assert counts(listed) == counts(expected) == Counter(
-        (split, label) for split in ("train", "test") for label in ManifestDataset(output, split=split).targets
-    )  # fmt: skip
+    assert (
+        counts(listed)
+        == counts(expected)
+        == Counter(
+            (split, label) for split in ("train", "test") for label in ManifestDataset(output, split=split).targets
+        )
+    )
     for name, row in zip(listed["file_name"], listed["variant_id"], strict=True):
         assert (folder / name).read_bytes() == expected.loc[row, "image"]["bytes"]
     pictures, labels = next(iter(torch.utils.data.DataLoader(ManifestDataset(output), batch_size=8)))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from singanimation.pipeline.identity import digest
+from singanimation.pipeline.digests import digest
 
 HERE = Path(__file__).parent
 PATIENCE = 400  # seconds; on a busy machine a new Prefect data base alone took two minutes
@@ -163,7 +163,7 @@ def test_a_scheduled_run_really_starts_and_sigterm_ends_the_serving(environment,
     script.write_text(
         "import sys\n"
         "if __name__ == '__main__':\n"
-        "    from singanimation.flows.serve import serve_flow\n"
+        "    from singanimation.flows.commands.serve import serve_flow\n"
         "    from singanimation.pipeline.settings import make_settings\n"
         f"    where = dict(input={str(faces)!r}, output={str(tmp_path / 'out')!r})\n"
         "    settings = make_settings(**where, per_image=2, workers=1)\n"

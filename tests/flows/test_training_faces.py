@@ -14,14 +14,15 @@ from PIL import Image
 from skimage import data
 from typer.testing import CliRunner
 
-from singanimation.flows import training_faces, training_search
-from singanimation.flows.train import app, run_training
-from singanimation.flows.training_faces import FEWEST_FACES, PreparedFaces, prepare_faces
-from singanimation.flows.training_log import TrainingLog
+from singanimation.flows.commands.train import app, run_training
+from singanimation.flows.training import face_search as training_search
+from singanimation.flows.training import faces as training_faces
+from singanimation.flows.training.faces import FEWEST_FACES, PreparedFaces, prepare_faces
+from singanimation.flows.training.log import TrainingLog
 from singanimation.pipeline.errors import DatasetError, UsageError
-from singanimation.stages.ganimation.checkpoints import load_generator
-from singanimation.stages.ganimation.settings import TrainSettings
-from singanimation.stages.ganimation.training import Progress
+from singanimation.stages.expansion.checkpoints import load_generator
+from singanimation.stages.expansion.training.loop import Progress
+from singanimation.stages.expansion.training.settings import TrainSettings
 
 SMALL = TrainSettings(steps=3, batch_size=2, width=0.13, seed=1)
 
@@ -111,11 +112,15 @@ def test_a_parquet_that_cannot_be_trained_on_is_refused(
     count: int, landmark: float, words: str, tmp_path: Path
 ) -> None:
     grey = cv2.imencode(".png", np.full((256, 256, 3), 90, np.uint8))[1].tobytes()
-    table = pa.table({
-        "image": [grey] * count, "split": ["train"] * count, "face_id": [str(n) for n in range(count)],
-        "landmarks": [np.full(956, landmark, np.float32)] * count,
-        "action_units": [np.zeros(17, np.float32)] * count,
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "image": [grey] * count,
+            "split": ["train"] * count,
+            "face_id": [str(n) for n in range(count)],
+            "landmarks": [np.full(956, landmark, np.float32)] * count,
+            "action_units": [np.zeros(17, np.float32)] * count,
+        }
+    )
     pq.write_table(table, tmp_path / "faces.parquet")
     with pytest.raises(DatasetError, match=words):
         prepare_faces(str(tmp_path / "faces.parquet"), tmp_path / "faces", 1, lambda text: None)
@@ -148,8 +153,11 @@ def test_the_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     log.add(progress(300, pixels=0.5, critic=2.0))
     log.draw()
     assert (tmp_path / "g.csv").read_text().splitlines() == [
-        "step,seconds,pixels,critic", "100,1.0,0.01,", "200,1.0,0.005,", "300,1.0,0.5,2.0",
-    ]  # fmt: skip
+        "step,seconds,pixels,critic",
+        "100,1.0,0.01,",
+        "200,1.0,0.005,",
+        "300,1.0,0.5,2.0",
+    ]
     assert Image.open(tmp_path / "g.losses.png").size == (3 * 380, 170)
 
 
@@ -166,11 +174,15 @@ def test_the_log_is_not_written_over_another_table_and_drops_a_half_written_row(
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(["--recipe", "magic"], "geometry or paper"), (["--output", "g.pt"], ".safetensors"),
-     (["--input", "nowhere"], "no such file or folder"), (["--output", f"{__file__}/g.safetensors"], "Cannot write"),
-     (["--init", "nowhere.safetensors"], "nowhere.safetensors does not exist"),
-     (["--recipe", "paper", "--regression", "2"], "are geometry's")],
-)  # fmt: skip
+    [
+        (["--recipe", "magic"], "geometry or paper"),
+        (["--output", "g.pt"], ".safetensors"),
+        (["--input", "nowhere"], "no such file or folder"),
+        (["--output", f"{__file__}/g.safetensors"], "Cannot write"),
+        (["--init", "nowhere.safetensors"], "nowhere.safetensors does not exist"),
+        (["--recipe", "paper", "--regression", "2"], "are geometry's"),
+    ],
+)
 def test_mistakes_are_told_before_anything_is_written(options: list[str], words: str, tmp_path: Path) -> None:
     defaults = {"--input": "sample", "--output": str(tmp_path / "g.safetensors"), "--recipe": "geometry"}
     given = defaults | dict(zip(options[::2], options[1::2], strict=True))

@@ -13,15 +13,15 @@ import pytest
 import torch
 from torch import nn
 
-from singanimation.flows import training_run
+from singanimation.flows.commands.train import _gains_from_bfloat16
 from singanimation.flows.interrupts import hold_interrupt
-from singanimation.flows.train import _gains_from_bfloat16
-from singanimation.flows.training_checkpoint import hold_training, identity, load_checkpoint, save_checkpoint
-from singanimation.flows.training_faces import PreparedFaces
-from singanimation.flows.training_run import run_training
+from singanimation.flows.training import run as training_run
+from singanimation.flows.training.checkpoint import hold_training, identity, load_checkpoint, save_checkpoint
+from singanimation.flows.training.faces import PreparedFaces
+from singanimation.flows.training.run import run_training
 from singanimation.pipeline.errors import MachineError, OutputError, UsageError, WeightsError
-from singanimation.stages.ganimation.settings import TrainSettings
-from singanimation.stages.ganimation.training import Progress, TrainingFaces
+from singanimation.stages.expansion.training.loop import Progress, TrainingFaces
+from singanimation.stages.expansion.training.settings import TrainSettings
 
 SETTINGS = TrainSettings(steps=5, batch_size=2, seed=4)
 

@@ -5,20 +5,24 @@ import random
 import numpy as np
 import pytest
 
-from singanimation.flows.identity import Identity
 from singanimation.flows.models import Fingerprint
-from singanimation.flows.wanted import State, plan_work, state_of
+from singanimation.flows.source.remaining import State, plan_work, state_of
+from singanimation.flows.source.row_ids import Identity
+from singanimation.pipeline.digests import digest
 from singanimation.pipeline.expressions import EMOTIONS
-from singanimation.pipeline.identity import digest
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import make_settings
 
 MODELS = Fingerprint("e" * 64, "fake", "a" * 64, "embedded", 1.0)
 OPTIONS = (
-    {"per_image": 40}, {"per_image": 1}, {"per_image": 5, "edits": 3}, {"per_image": 60, "edits": 60},
-    {"per_image": 9, "expressions": "fear,AU12,AU4"}, {"per_image": 9, "expressions": "continuous", "seed": 7},
+    {"per_image": 40},
+    {"per_image": 1},
+    {"per_image": 5, "edits": 3},
+    {"per_image": 60, "edits": 60},
+    {"per_image": 9, "expressions": "fear,AU12,AU4"},
+    {"per_image": 9, "expressions": "continuous", "seed": 7},
     {"per_image": 9, "start_scale": "N,N-1,N-2", "engine": "patch", "frame": "crop"},
-)  # fmt: skip
+)
 
 # How many edits, and the digest over all of them, as the first version made them.
 PINNED = (955, "4bb10e5198c9c84d923803ef147f104c")
@@ -36,10 +40,17 @@ def identities():
 
 def test_ids_keys_and_seeds_are_those_of_manifests_that_are_out_there():
     told = [
-        (identity.real(), work.target.key, work.edit_id, work.fit_seed, work.quota,
-         [(attempt.index, attempt.start, attempt.seed, attempt.variant_id) for attempt in work.attempts])
-        for identity in identities() for work in plan_work(identity, {})
-    ]  # fmt: skip
+        (
+            identity.real(),
+            work.target.key,
+            work.edit_id,
+            work.fit_seed,
+            work.quota,
+            [(attempt.index, attempt.start, attempt.seed, attempt.variant_id) for attempt in work.attempts],
+        )
+        for identity in identities()
+        for work in plan_work(identity, {})
+    ]
     assert len(told) == PINNED[0] and digest(*told) == PINNED[1]
 
 

@@ -61,9 +61,18 @@ def inception_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_list_says_for_what_licence_size_address_hash_and_place(augment, tmp_path: Path) -> None:
     code, out, _ = augment("weights", "list")
     assert code == 0
-    for words in ("inception-v3: not here", "BSD-3-Clause", "103.9 MiB", "https://download.pytorch.org/models/",
-                  "sha256 begins with 0cc3c7bd", "$SINGANIMATION_INCEPTION", "generator: package, ",
-                  "$FEAT_MULTITASK_WEIGHTS", "face_detection_yunet_2023mar.onnx", str(tmp_path / "cache")):  # fmt: skip
+    for words in (
+        "inception-v3: not here",
+        "BSD-3-Clause",
+        "103.9 MiB",
+        "https://download.pytorch.org/models/",
+        "sha256 begins with 0cc3c7bd",
+        "$SINGANIMATION_INCEPTION",
+        "generator: package, ",
+        "$FEAT_MULTITASK_WEIGHTS",
+        "face_detection_yunet_2023mar.onnx",
+        str(tmp_path / "cache"),
+    ):
         assert words in out
     code, out, _ = augment("weights", "list", "--json")
     listed = json.loads(out)
@@ -92,15 +101,18 @@ def test_a_download_with_a_wrong_hash_is_removed_and_said_in_one_sentence(augmen
     assert not list((tmp_path / "cache").glob("inception*"))
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (("fetch",), "say what to fetch: inception-v3, pyfeat, yunet."),
-    (("fetch", "resnet"), "there are no weights called 'resnet'; the names are"),
-    (("fetch", "generator"), "ships with the package"),
-    (("fetch", "yunet", "pyfeat", "--from", "x"), "--from gives one file"),
-    (("path", "yunet"), "run `augment weights fetch yunet`, set SINGANIMATION_YUNET"),
-    (("verify", "pyfeat"), "put face_multitask_v28.safetensors into"),
-    (("import", "x.pth"), "Missing option '--output'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fetch",), "say what to fetch: inception-v3, pyfeat, yunet."),
+        (("fetch", "resnet"), "there are no weights called 'resnet'; the names are"),
+        (("fetch", "generator"), "ships with the package"),
+        (("fetch", "yunet", "pyfeat", "--from", "x"), "--from gives one file"),
+        (("path", "yunet"), "run `augment weights fetch yunet`, set SINGANIMATION_YUNET"),
+        (("verify", "pyfeat"), "put face_multitask_v28.safetensors into"),
+        (("import", "x.pth"), "Missing option '--output'"),
+    ],
+)
 def test_mistakes_are_one_sentence_and_exit_code_2(augment, words: tuple[str, ...], said: str) -> None:
     code, out, err = augment("weights", *words)
     assert (code, out) == (2, "") and said in err and err.count("\n") == 1
@@ -176,7 +188,7 @@ BAD = {
     "a tensor": (lambda _: _bytes_of(torch.zeros(3)), "holds a Tensor, no state dict"),
     "a list": (lambda _: _bytes_of([1, 2]), "holds a list, no state dict"),
     "bomb": (lambda _: _compressed(b"\x80\x02}."), "is compressed"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("command", ["import", "edit"])

@@ -10,8 +10,8 @@ import pytest
 from one_source import frame_of, source_of
 from PIL import Image
 
-from singanimation.flows.identity import Identity
-from singanimation.flows.wanted import plan_work, state_of
+from singanimation.flows.source.remaining import plan_work, state_of
+from singanimation.flows.source.row_ids import Identity
 from singanimation.pipeline.errors import MachineError
 from singanimation.pipeline.settings import make_settings
 
@@ -100,10 +100,15 @@ def test_ids_depend_on_bytes_seed_frame_and_weights_but_not_on_workers_or_output
     same = ids()
     assert same == ids(workers=3) == ids(output=Path("/x")) == ids(device="cuda") == ids(frame="crop")
     others = (
-        ids(sha="t" * 64), ids(seed=1), ids(frame="source"), ids(engine="reference"), ids(singan_iterations=7),
-        ids(fingerprint=replace(print_, editor="f" * 64)), ids(source_of(picture, source_id="b")),
+        ids(sha="t" * 64),
+        ids(seed=1),
+        ids(frame="source"),
+        ids(engine="reference"),
+        ids(singan_iterations=7),
+        ids(fingerprint=replace(print_, editor="f" * 64)),
+        ids(source_of(picture, source_id="b")),
         ids(source_of(picture, dataset="other")),
-    )  # fmt: skip
+    )
     assert all(not set(same) & set(other) for other in others)
 
 

@@ -51,8 +51,18 @@ def test_files_keep_to_their_size(output: Path) -> None:
 
 
 def test_parts_of_failed_sources_stay_alone(output: Path) -> None:
-    failed = Row(variant_id="x-real", kind="real", dataset="tiny", source_id="x.png", source_path="x.png",
-                 source_sha256="0", split="train", group_id="x", status="failed", reason="no_face")  # fmt: skip
+    failed = Row(
+        variant_id="x-real",
+        kind="real",
+        dataset="tiny",
+        source_id="x.png",
+        source_path="x.png",
+        source_sha256="0",
+        split="train",
+        group_id="x",
+        status="failed",
+        reason="no_face",
+    )
     kept = write_part(output / "manifest", "part-x.parquet", [failed])
     assert compact(output).after == 2 and kept.exists()
 

@@ -21,7 +21,7 @@ from singanimation.manifests.write import write_part
 from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.errors import MachineError, ManifestError, OutputError, UsageError
 from singanimation.pipeline.expressions import EMOTIONS
-from singanimation.pipeline.pictures import encode_png, read_picture
+from singanimation.pipeline.files.pictures import encode_png, read_picture
 from singanimation.pipeline.records import Row
 
 Rows = Callable[..., list[Row]]
@@ -32,8 +32,9 @@ MINI = Path(__file__).resolve().parents[2].parent / "shared" / "raf-mini"
 def output(tmp_path: Path, source_rows: Rows) -> Path:
     """Source a (train, its picture embedded) and source b (test, not embedded); 3 labelled variants each."""
     rows = source_rows("a")
-    rows[0] = replace(rows[0], image=encode_png(np.full((32, 32, 3), 77, np.uint8)), image_path="a.png",
-                      width=32, height=32)  # fmt: skip
+    rows[0] = replace(
+        rows[0], image=encode_png(np.full((32, 32, 3), 77, np.uint8)), image_path="a.png", width=32, height=32
+    )
     write_part(tmp_path / "out" / "manifest", "part-a.parquet", rows)
     write_part(tmp_path / "out" / "manifest", "part-b.parquet", source_rows("b", split="test"))
     return tmp_path / "out"
@@ -54,8 +55,13 @@ def test_hugging_face_shards_are_read_by_datasets_and_by_us(
     assert row["image"].getpixel((0, 0)) == (77, 77, 77) and row["split"] == "train"
     assert loaded["train"].features["label"].names == list(EMOTIONS) and row["label"] == 6
     card = (tmp_path / "hf" / "README.md").read_text()
-    for words in ("CC0-1.0", "| train | fear | 0 | 0 | 3 |", "license: other", "SIFID of the variants: median 0.1",
-                  "SinGAN engine: fast (6)"):  # fmt: skip
+    for words in (
+        "CC0-1.0",
+        "| train | fear | 0 | 0 | 3 |",
+        "license: other",
+        "SIFID of the variants: median 0.1",
+        "SinGAN engine: fast (6)",
+    ):
         assert words in card
     again = open_input(str(tmp_path / "hf" / "data"))
     assert again.counts() == {"train": {"fear": 3, "neutral": 1}, "test": {"fear": 3}}
@@ -157,11 +163,21 @@ def test_raf_dbs_tree_has_its_names_its_size_and_its_labels(output: Path, tmp_pa
 def test_raf_mini_through_every_export_and_back(tmp_path: Path, to: str) -> None:
     sources = open_input(str(MINI))
     rows = [
-        Row(variant_id=f"row-{source.source_id}", kind="real", dataset=source.dataset, source_id=source.source_id,
-            source_path=source.source_path, source_sha256=read_picture(source.path).sha256, split=source.split,
-            group_id=source.group_id, licence=source.licence, label=source.label, source_label=source.source_label)
+        Row(
+            variant_id=f"row-{source.source_id}",
+            kind="real",
+            dataset=source.dataset,
+            source_id=source.source_id,
+            source_path=source.source_path,
+            source_sha256=read_picture(source.path).sha256,
+            split=source.split,
+            group_id=source.group_id,
+            licence=source.licence,
+            label=source.label,
+            source_label=source.source_label,
+        )
         for source in sources.sources
-    ]  # fmt: skip
+    ]
     write_part(tmp_path / "out" / "manifest", "part-all.parquet", rows)
     assert verify(tmp_path / "out").clean
     report = export(tmp_path / "out", to, tmp_path / "there", ExportOptions(input_root=MINI))
@@ -202,8 +218,10 @@ def test_real_pictures_come_from_the_input_only_while_they_are_the_same(
 
 
 def test_names_from_a_strange_manifest_stay_in_the_folder(tmp_path: Path, source_rows: Rows) -> None:
-    rows = [replace(row, split="../../up", image_path="../../../evil.png" if row.image else None)
-            for row in source_rows("a", rejected=0)]  # fmt: skip
+    rows = [
+        replace(row, split="../../up", image_path="../../../evil.png" if row.image else None)
+        for row in source_rows("a", rejected=0)
+    ]
     write_part(tmp_path / "out" / "manifest", "part-a.parquet", rows)
     for to in ("csv", "imagefolder", "webdataset", "hf"):
         export(tmp_path / "out", to, tmp_path / "deep" / to, ExportOptions(unlabelled=True))

@@ -135,17 +135,28 @@ def test_the_summary_counts_classes_reasons_and_short_sources(output: Path) -> N
     assert summary["accepted"] == 8 and summary["sources"] == 2
     assert summary["reasons"] == {"sifid": 4}
     assert summary["classes"]["train"] == {
-        "fear": {"real": 0, "variants": 3}, "neutral": {"real": 1, "variants": 0},
+        "fear": {"real": 0, "variants": 3},
+        "neutral": {"real": 1, "variants": 0},
         "unlabelled": {"real": 0, "variants": 3},
-    }  # fmt: skip
+    }
     assert summary["classes"]["test"]["anger"] == {"real": 1, "variants": 0}
     assert summary["edit_kinds"] == {"discrete": 4, "single": 4}
     assert summary["short"] == [{"dataset": "tiny", "source_id": "b.png", "accepted": 2}]
 
 
 def test_a_source_without_a_face_is_not_short(output: Path) -> None:
-    row = Row(variant_id="c-real", kind="real", dataset="tiny", source_id="c.png", source_path="c.png",
-              source_sha256="0", split="train", group_id="c", status="failed", reason="no_face")  # fmt: skip
+    row = Row(
+        variant_id="c-real",
+        kind="real",
+        dataset="tiny",
+        source_id="c.png",
+        source_path="c.png",
+        source_sha256="0",
+        split="train",
+        group_id="c",
+        status="failed",
+        reason="no_face",
+    )
     write_part(output / "manifest", "part-c.parquet", [row])
     summary = summarize(output, per_image=1)
     assert summary["short"] == [] and summary["sources"] == 3

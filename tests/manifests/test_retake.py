@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from singanimation.manifests.accept_again import Rejected, retake
 from singanimation.manifests.reading import open_part, read
-from singanimation.manifests.retake import Rejected, retake
 from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.records import Row
@@ -19,8 +19,10 @@ NAMES = tuple(f"a-fear-{index}" for index in range(2, 6))
 @pytest.fixture
 def output(tmp_path: Path, source_rows: Rows) -> Path:
     """Two accepted and four rejected variants an edit; their SIFID is 0.1 times their number."""
-    rows = [replace(row, sifid_features="embedded") if row.sifid is not None else row
-            for row in source_rows("a", variants=2, rejected=4)]  # fmt: skip
+    rows = [
+        replace(row, sifid_features="embedded") if row.sifid is not None else row
+        for row in source_rows("a", variants=2, rejected=4)
+    ]
     write_part(tmp_path / "manifest", "part-a.parquet", rows)
     return tmp_path
 

@@ -12,7 +12,7 @@ from singanimation.manifests.compact import compact
 from singanimation.manifests.torch_dataset import ManifestDataset
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.errors import ManifestError
-from singanimation.pipeline.pictures import encode_png
+from singanimation.pipeline.files.pictures import encode_png
 from singanimation.pipeline.records import Row
 
 Rows = Callable[..., list[Row]]
@@ -22,8 +22,14 @@ WEIGHTS = (0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.75)
 @pytest.fixture
 def output(tmp_path: Path, source_rows: Rows) -> Path:
     rows = source_rows("a")
-    rows[2] = replace(rows[2], label="neutral", label_weights=WEIGHTS, label_origin="interpolated",
-                      image=encode_png(np.full((32, 32, 3), 51, np.uint8)), image_sha256=None)  # fmt: skip
+    rows[2] = replace(
+        rows[2],
+        label="neutral",
+        label_weights=WEIGHTS,
+        label_origin="interpolated",
+        image=encode_png(np.full((32, 32, 3), 51, np.uint8)),
+        image_sha256=None,
+    )
     write_part(tmp_path / "manifest", "part-a.parquet", rows)
     write_part(tmp_path / "manifest", "part-b.parquet", source_rows("b", split="test"))
     return tmp_path

@@ -13,8 +13,8 @@ import pytest
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
-from singanimation.pipeline.atomic import host
 from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.files.atomic import host
 from singanimation.pipeline.records import Row
 
 Rows = Callable[..., list[Row]]
@@ -53,8 +53,14 @@ def test_damaged_and_foreign_files_are_faults_and_the_rest_is_checked(output: Pa
 
 def test_doubled_ids_and_dangling_parents_are_named(output: Path, source_rows: Rows) -> None:
     rows = source_rows("a")
-    _add(output, [rows[0], replace(rows[1], variant_id="edit-x", parent_id="gone"),
-                  replace(rows[2], variant_id="variant-x", parent_id="a-real")])  # fmt: skip
+    _add(
+        output,
+        [
+            rows[0],
+            replace(rows[1], variant_id="edit-x", parent_id="gone"),
+            replace(rows[2], variant_id="variant-x", parent_id="a-real"),
+        ],
+    )
     result = verify(output)
     messages = [fault.message for fault in result.faults]
     assert "1 ids occur more than once: a-real." in messages
@@ -68,8 +74,16 @@ def test_leakage_between_splits_is_named(output: Path, source_rows: Rows) -> Non
     assert _faults(output) == {
         "person leakage": "1 people (group_id) have pictures in more than one split: a (test, train)."
     }
-    other = [replace(row, split="validation", group_id="d", variant_id=f"again-{row.variant_id}",
-                     parent_id=row.parent_id and f"again-{row.parent_id}") for row in source_rows("a")]  # fmt: skip
+    other = [
+        replace(
+            row,
+            split="validation",
+            group_id="d",
+            variant_id=f"again-{row.variant_id}",
+            parent_id=row.parent_id and f"again-{row.parent_id}",
+        )
+        for row in source_rows("a")
+    ]
     _add(output, [*source_rows("c", split="test"), *other])
     found = _faults(output)
     assert set(found) == {"source leakage", "picture leakage"}
@@ -103,8 +117,10 @@ def test_summaries_are_compared_with_the_rows_of_their_runs(output: Path) -> Non
         return _faults(output)
 
     assert put({}) == {}
-    assert "tells of 13 accepted and 4 rejected variants, the manifest holds 12 and 4" in put(
-        {"variants": {"accepted": 13, "rejected": {"sifid": 4}}})["summaries"]  # fmt: skip
+    assert (
+        "tells of 13 accepted and 4 rejected variants, the manifest holds 12 and 4"
+        in put({"variants": {"accepted": 13, "rejected": {"sifid": 4}}})["summaries"]
+    )
     fewer = {"variants": {"accepted": 11, "rejected": {"sifid": 4}}}
     assert "tells of 11" in put(fewer)["summaries"]
     # Rejected ones may have been accepted since, but none the other way round.

@@ -12,8 +12,8 @@ import pytest
 
 from singanimation.manifests import write
 from singanimation.manifests.write import part_name, remove_leftovers, write_part
-from singanimation.pipeline.atomic import host
 from singanimation.pipeline.errors import MachineError, ManifestError
+from singanimation.pipeline.files.atomic import host
 from singanimation.pipeline.records import Row
 
 Rows = Callable[..., list[Row]]
@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_made_is_a_fault_of_the_machine(tmp_path: Path, 
 
 def test_a_process_killed_while_writing_leaves_a_file_that_is_cleaned(tmp_path: Path, source_rows: Rows) -> None:
     code = (
-        "import os, signal, pathlib; from singanimation.pipeline.atomic import atomic_file;"
+        "import os, signal, pathlib; from singanimation.pipeline.files.atomic import atomic_file;"
         f"manager = atomic_file(pathlib.Path({str(tmp_path)!r}) / 'part-a.parquet'); file = manager.__enter__();"
         "file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
     )

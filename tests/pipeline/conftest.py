@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from singanimation.pipeline.pictures import encode_png
+from singanimation.pipeline.files.pictures import encode_png
 
 # Tests here import weights_server by it.
 if str(Path(__file__).parent) not in sys.path:

@@ -40,8 +40,12 @@ def test_a_single_picture_is_a_data_set_of_one(tmp_path: Path, put: Put) -> None
 def test_split_and_class_folders_are_mapped_by_name(tmp_path: Path, put: Put) -> None:
     put(tmp_path, "train/happy/a.png", "train/Angry/b.png", "valid/07_surprised/c.png", "test/contempt/d.png")
     dataset = open_input(str(tmp_path))
-    assert _labels(dataset) == {"train/Angry/b.png": "anger", "train/happy/a.png": "happiness",
-                                "valid/07_surprised/c.png": "surprise", "test/contempt/d.png": None}  # fmt: skip
+    assert _labels(dataset) == {
+        "train/Angry/b.png": "anger",
+        "train/happy/a.png": "happiness",
+        "valid/07_surprised/c.png": "surprise",
+        "test/contempt/d.png": None,
+    }
     assert set(_splits(dataset).values()) == {"train", "validation", "test"}
     assert list(dataset.counts()) == ["train", "validation", "test"]
     assert dataset.counts()["train"] == {"happiness": 1, "anger": 1}
@@ -101,9 +105,12 @@ def test_metadata_files_give_labels_splits_and_people(tmp_path: Path, put: Put, 
     assert _splits(dataset)["faces/a.png"] == "test"
     assert [source.group_id for source in dataset.sources] == ["p1", "p2"]
     said = " ".join(dataset.warnings)
-    for words in ("1 names occur twice", "1 pictures that metadata." + kind + " names are missing: faces/gone.png",
-                  "1 names in metadata." + kind + " lead out of the folder and were refused: ../../etc/passwd",
-                  "1 pictures are named by no metadata file and left out: faces/c.png"):  # fmt: skip
+    for words in (
+        "1 names occur twice",
+        "1 pictures that metadata." + kind + " names are missing: faces/gone.png",
+        "1 names in metadata." + kind + " lead out of the folder and were refused: ../../etc/passwd",
+        "1 pictures are named by no metadata file and left out: faces/c.png",
+    ):
         assert words in said
 
 
@@ -143,15 +150,32 @@ def test_an_absent_named_set_says_where_it_was_looked_for(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("text", "split"),
-    [("train", "train"), ("aligned_train", "train"), ("train_set", "train"), ("Training", "train"),
-     ("valid", "validation"), ("val_set", "validation"), ("PublicTest", "validation"), ("PrivateTest", "test"),
-     ("TEST", "test"), ("trainer", None), ("contest", None), ("", None)],
-)  # fmt: skip
+    [
+        ("train", "train"),
+        ("aligned_train", "train"),
+        ("train_set", "train"),
+        ("Training", "train"),
+        ("valid", "validation"),
+        ("val_set", "validation"),
+        ("PublicTest", "validation"),
+        ("PrivateTest", "test"),
+        ("TEST", "test"),
+        ("trainer", None),
+        ("contest", None),
+        ("", None),
+    ],
+)
 def test_split_words(text: str, split: str | None) -> None:
     assert canonical_split(text) == split
 
 
 def test_folder_names_and_numbers_are_read_as_people_write_them() -> None:
     assert folder_emotion("1_surprise") == "surprise" and folder_emotion("4") is None
-    assert [whole_number(text) for text in ("5", "05", "3.0000000e+00", "2.5", "x", "nan")] == \
-        ["5", "5", "3", None, None, None]  # fmt: skip
+    assert [whole_number(text) for text in ("5", "05", "3.0000000e+00", "2.5", "x", "nan")] == [
+        "5",
+        "5",
+        "3",
+        None,
+        None,
+        None,
+    ]

@@ -83,8 +83,11 @@ def test_an_output_folder_inside_the_input_is_not_read(tmp_path: Path, put: Put)
 
 
 def test_ck_plus_label_files_may_have_a_byte_order_mark(tmp_path: Path, put: Put) -> None:
-    put(tmp_path, "cohn-kanade-images/S011/001/S011_001_00000001.PNG",
-        "cohn-kanade-images/S011/001/S011_001_00000002.png")  # fmt: skip
+    put(
+        tmp_path,
+        "cohn-kanade-images/S011/001/S011_001_00000001.PNG",
+        "cohn-kanade-images/S011/001/S011_001_00000002.png",
+    )
     folder = tmp_path / "Emotion" / "S011" / "001"
     folder.mkdir(parents=True)
     (folder / "S011_001_00000002_emotion.txt").write_bytes(b"\xef\xbb\xbf   3.0000000e+00\r\n")
@@ -123,8 +126,11 @@ def test_a_broken_parquet_file_and_an_empty_table_are_one_sentence(tmp_path: Pat
     (tmp_path / "torn.parquet").write_bytes(b"PAR1abc")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "header.csv").write_text("file,label\n")
-    for name, words in (("torn.parquet", "cannot be read as Parquet"), ("empty.csv", "cannot be read as a table"),
-                        ("header.csv", "no picture is left to use")):  # fmt: skip
+    for name, words in (
+        ("torn.parquet", "cannot be read as Parquet"),
+        ("empty.csv", "cannot be read as a table"),
+        ("header.csv", "no picture is left to use"),
+    ):
         with pytest.raises(DatasetError, match=words):
             open_input(str(tmp_path / name))
 

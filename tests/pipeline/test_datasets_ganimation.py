@@ -26,8 +26,10 @@ def folder(tmp_path: Path, put) -> Path:
 def test_pictures_carry_their_units_and_the_id_files_splits(folder: Path) -> None:
     dataset = open_input(str(folder))
     assert dataset.name == "ganimation" and [source.source_id for source in dataset.sources] == [
-        "a.jpg", "b.jpg", "c.jpg",
-    ]  # fmt: skip
+        "a.jpg",
+        "b.jpg",
+        "c.jpg",
+    ]
     assert [source.split for source in dataset.sources] == ["train", "train", "test"]
     for source in dataset.sources:
         np.testing.assert_allclose(source.action_units, UNITS[source.source_id[0]] / 5)
@@ -94,9 +96,14 @@ def test_a_malicious_pickle_is_refused_in_one_sentence_and_runs_nothing(folder: 
     assert "\n" not in str(said.value) and not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    ([1, 2], "holds no table of picture names"), ({}, "holds no table"), ({"a": "text"}, "gives no picture 17"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([1, 2], "holds no table of picture names"),
+        ({}, "holds no table"),
+        ({"a": "text"}, "gives no picture 17"),
+    ],
+)
 def test_a_pickle_of_something_else_is_named(folder: Path, content: object, said: str) -> None:
     (folder / "aus_openface.pkl").write_bytes(pickle.dumps(content))
     with pytest.raises(DatasetError, match=said):

@@ -13,7 +13,7 @@ import pytest
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.errors import DatasetError
-from singanimation.pipeline.pictures import encode_png, read_picture
+from singanimation.pipeline.files.pictures import encode_png, read_picture
 from singanimation.pipeline.records import Row
 
 Put = Callable[..., Path]
@@ -26,16 +26,24 @@ def _png(shade: int) -> bytes:
 
 def test_a_parquet_index_embeds_pictures_people_and_landmarks(tmp_path: Path) -> None:
     path = tmp_path / "faces.parquet"
-    pd.DataFrame({
-        "face_id": ["a", "b", "b", "b"], "person_id": ["p", "p", "q", "q"], "split": ["train", "validation"] * 2,
-        "label": ["happiness", None, "sad", "sad"], "licence": ["MIT"] * 4,
-        "image": [_png(1), _png(2), _png(3), _png(3)], "landmarks": [[0.25, 0.5, 0.75, 1.0]] * 4,
-    }).to_parquet(path)  # fmt: skip
+    pd.DataFrame(
+        {
+            "face_id": ["a", "b", "b", "b"],
+            "person_id": ["p", "p", "q", "q"],
+            "split": ["train", "validation"] * 2,
+            "label": ["happiness", None, "sad", "sad"],
+            "licence": ["MIT"] * 4,
+            "image": [_png(1), _png(2), _png(3), _png(3)],
+            "landmarks": [[0.25, 0.5, 0.75, 1.0]] * 4,
+        }
+    ).to_parquet(path)
     dataset = open_input(str(path))
     assert dataset.name == "faces" and dataset.licence == "MIT"
     assert [(s.source_id, s.group_id, s.split, s.label) for s in dataset.sources] == [
-        ("a", "p", "train", "happiness"), ("b", "p", "validation", None), ("b#2", "q", "train", "sadness")
-    ]  # fmt: skip
+        ("a", "p", "train", "happiness"),
+        ("b", "p", "validation", None),
+        ("b#2", "q", "train", "sadness"),
+    ]
     assert dataset.sources[0].landmarks.tolist() == [[10, 10], [30, 20]]
     assert (read_picture(dataset.sources[2].data).pixels == 3).all()
     said = " ".join(dataset.warnings)
@@ -62,17 +70,21 @@ def test_numbers_from_0_are_not_guessed_but_classlabel_names_are_taken(tmp_path:
     pq.write_table(table.replace_schema_metadata({b"huggingface": json.dumps(info).encode()}), shard)
     dataset = open_input(str(tmp_path))
     assert [(s.label, s.source_label, s.split) for s in dataset.sources] == [
-        ("anger", "0", "test"), (None, "contempt", "test")
-    ]  # fmt: skip
+        ("anger", "0", "test"),
+        (None, "contempt", "test"),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
 def test_a_text_index_names_files_that_stay_in_its_folder(tmp_path: Path, put: Put, kind: str) -> None:
     put(tmp_path, "faces/a.png", "faces/b.png")
-    frame = pd.DataFrame({
-        "image_path": ["faces/a.png", "faces\\b.png", "faces/gone.png", "/etc/passwd", "C:/x.png"],
-        "emotion": ["0", "1", "0", "0", "0"], "usage": ["Training", "PrivateTest"] + ["Training"] * 3,
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "image_path": ["faces/a.png", "faces\\b.png", "faces/gone.png", "/etc/passwd", "C:/x.png"],
+            "emotion": ["0", "1", "0", "0", "0"],
+            "usage": ["Training", "PrivateTest"] + ["Training"] * 3,
+        }
+    )
     path = tmp_path / f"index.{kind}"
     if kind == "jsonl":
         frame.to_json(path, orient="records", lines=True)
@@ -81,8 +93,9 @@ def test_a_text_index_names_files_that_stay_in_its_folder(tmp_path: Path, put: P
     (tmp_path / "label_map.csv").write_text("0;fear\n1;neutral\n")
     dataset = open_input(str(path))
     assert [(s.source_path, s.label, s.split) for s in dataset.sources] == [
-        ("faces/a.png", "fear", "train"), ("faces/b.png", "neutral", "test")
-    ]  # fmt: skip
+        ("faces/a.png", "fear", "train"),
+        ("faces/b.png", "neutral", "test"),
+    ]
     assert dataset.sources[1].path.name == "b.png" and dataset.sources[1].path.is_file()
     said = " ".join(dataset.warnings)
     assert "1 pictures that index." in said and "2 names in index." in said and "/etc/passwd, C:/x.png" in said
@@ -98,24 +111,39 @@ def test_tables_that_hold_no_pictures_say_what_they_lack(tmp_path: Path) -> None
 
 
 def _row(variant_id: str, kind: str, **changes: object) -> Row:
-    values = {"dataset": "tiny", "source_id": "a.png", "source_path": "a.png", "source_sha256": "0", "split": "test",
-              "group_id": "person-1", "licence": "CC0-1.0", "width": 40, "height": 20,
-              "parent_id": None if kind == "real" else "x"}  # fmt: skip
+    values = {
+        "dataset": "tiny",
+        "source_id": "a.png",
+        "source_path": "a.png",
+        "source_sha256": "0",
+        "split": "test",
+        "group_id": "person-1",
+        "licence": "CC0-1.0",
+        "width": 40,
+        "height": 20,
+        "parent_id": None if kind == "real" else "x",
+    }
     return Row(variant_id=variant_id, kind=kind, **(values | changes))
 
 
 def test_a_grown_data_set_can_grow_again(tmp_path: Path) -> None:
-    write_part(tmp_path / "out" / "manifest", "part-a.parquet", [
-        _row("real", "real", image=_png(1), label="neutral"), _row("edit", "edit", image=_png(2), label="fear"),
-        _row("good", "variant", image=_png(3), label="fear", label_weights=(0, 1.0, 0, 0, 0, 0, 0)),
-        _row("bad", "variant", image=_png(4), status="rejected", reason="sifid"),
-        _row("bare", "real", source_id="b.png", width=None, height=None),
-    ])  # fmt: skip
+    write_part(
+        tmp_path / "out" / "manifest",
+        "part-a.parquet",
+        [
+            _row("real", "real", image=_png(1), label="neutral"),
+            _row("edit", "edit", image=_png(2), label="fear"),
+            _row("good", "variant", image=_png(3), label="fear", label_weights=(0, 1.0, 0, 0, 0, 0, 0)),
+            _row("bad", "variant", image=_png(4), status="rejected", reason="sifid"),
+            _row("bare", "real", source_id="b.png", width=None, height=None),
+        ],
+    )
     dataset = open_input(str(tmp_path / "out"))
     assert dataset.name == "out"
     assert [(s.source_id, s.label, s.split, s.group_id) for s in dataset.sources] == [
-        ("good", "fear", "test", "person-1"), ("real", "neutral", "test", "person-1")
-    ]  # fmt: skip
+        ("good", "fear", "test", "person-1"),
+        ("real", "neutral", "test", "person-1"),
+    ]
     assert all(source.is_face_crop and source.licence == "CC0-1.0" for source in dataset.sources)
     assert dataset.sources[0].label_weights == (0, 1, 0, 0, 0, 0, 0)
     assert any("1 real pictures are not in the manifest" in warning for warning in dataset.warnings)

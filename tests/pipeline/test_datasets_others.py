@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from singanimation.pipeline.datasets import open_input
-from singanimation.pipeline.datasets.ferplus import hard_and_soft
+from singanimation.pipeline.datasets.readers.ferplus import hard_and_soft
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.expressions import EMOTIONS
-from singanimation.pipeline.pictures import read_picture
+from singanimation.pipeline.files.pictures import read_picture
 
 Put = Callable[..., Path]
 
@@ -28,8 +28,10 @@ def test_celeba_has_splits_and_people_but_no_labels(tmp_path: Path, put: Put, ka
     dataset = open_input(str(tmp_path))
     assert dataset.name == "celeba" and not dataset.labelled
     assert [(source.source_id, source.split, source.group_id) for source in dataset.sources] == [
-        ("000001.jpg", "train", "2880"), ("000002.jpg", "validation", "2880"), ("000003.jpg", "test", "7")
-    ]  # fmt: skip
+        ("000001.jpg", "train", "2880"),
+        ("000002.jpg", "validation", "2880"),
+        ("000003.jpg", "test", "7"),
+    ]
     assert all(source.is_face_crop and source.label is None for source in dataset.sources)
     said = " ".join(dataset.warnings)
     assert "1 pictures have no split 0, 1 or 2 and are left out: 000004.jpg" in said
@@ -44,11 +46,20 @@ _AFFECT_HEADER = (
 def test_affectnets_csv_drops_what_is_no_expression(tmp_path: Path, put: Put) -> None:
     put(tmp_path / "Manually_Annotated_Images", "1/a.jpg", "1/b.jpg", "2/c.jpg", "2/d.jpg")
     points = ";".join(str(value) for value in range(136))
-    (tmp_path / "training.csv").write_text("\n".join([
-        _AFFECT_HEADER, f"1/a.jpg,2,3,10,12,{points},6,-0.5,0.5", "1/b.jpg,-1,-1,-1,-1,,7,0,0",
-        "2/d.jpg,2,3,10,12,,9,-2,-2", "2/x.jpg,2,3,10,12,,1,0,0", "../../etc/passwd,0,0,1,1,,1,0,0",
-        "1/a.jpg,2,3,10,12,,1,0,0", "2/c.jpg,0,0,1,1,,12,0,0",
-    ]))  # fmt: skip
+    (tmp_path / "training.csv").write_text(
+        "\n".join(
+            [
+                _AFFECT_HEADER,
+                f"1/a.jpg,2,3,10,12,{points},6,-0.5,0.5",
+                "1/b.jpg,-1,-1,-1,-1,,7,0,0",
+                "2/d.jpg,2,3,10,12,,9,-2,-2",
+                "2/x.jpg,2,3,10,12,,1,0,0",
+                "../../etc/passwd,0,0,1,1,,1,0,0",
+                "1/a.jpg,2,3,10,12,,1,0,0",
+                "2/c.jpg,0,0,1,1,,12,0,0",
+            ]
+        )
+    )
     (tmp_path / "validation.csv").write_text(f"{_AFFECT_HEADER}\n2/c.jpg,0,0,20,20,,0,0,0\n")
     dataset = open_input(str(tmp_path))
     assert dataset.name == "affectnet"
@@ -58,8 +69,13 @@ def test_affectnets_csv_drops_what_is_no_expression(tmp_path: Path, put: Put) ->
     assert (contempt.label, contempt.source_label, contempt.box) == (None, "contempt", None)
     assert (neutral.label, neutral.split) == ("neutral", "validation")
     said = " ".join(dataset.warnings)
-    for words in ("1 pictures are labelled uncertain and were left out: 2/d.jpg", "names are missing: 2/x.jpg",
-                  "were refused: ../../etc/passwd", "1 names occur twice", "out of range (0..10)"):  # fmt: skip
+    for words in (
+        "1 pictures are labelled uncertain and were left out: 2/d.jpg",
+        "names are missing: 2/x.jpg",
+        "were refused: ../../etc/passwd",
+        "1 names occur twice",
+        "out of range (0..10)",
+    ):
         assert words in said
 
 
@@ -71,8 +87,9 @@ def test_affectnets_arrays_are_read_without_pickle(tmp_path: Path, put: Put) -> 
     np.save(tmp_path / "train_set" / "annotations" / "1_exp.npy", np.array({"evil": 1}, dtype=object))
     dataset = open_input(str(tmp_path))
     assert [(s.source_id, s.label, s.split) for s in dataset.sources] == [
-        ("train_set/0.jpg", "surprise", "train"), ("val_set/5.jpg", "happiness", "validation")
-    ]  # fmt: skip
+        ("train_set/0.jpg", "surprise", "train"),
+        ("val_set/5.jpg", "happiness", "validation"),
+    ]
     said = " ".join(dataset.warnings)
     assert "1 label files are damaged, their pictures were left out: 1_exp.npy" in said
     assert "1 pictures have no label file and were left out: 2.jpg" in said
@@ -80,8 +97,14 @@ def test_affectnets_arrays_are_read_without_pickle(tmp_path: Path, put: Put) -> 
 
 def _fer_rows() -> list[str]:
     pixels = " ".join(str(value % 256) for value in range(2304))
-    return ["emotion,pixels,Usage", f"0,{pixels},Training", f"6,{pixels},PublicTest", f"3,{pixels},PrivateTest",
-            "2,1 2 3,Training", f"9,{pixels},Training"]  # fmt: skip
+    return [
+        "emotion,pixels,Usage",
+        f"0,{pixels},Training",
+        f"6,{pixels},PublicTest",
+        f"3,{pixels},PrivateTest",
+        "2,1 2 3,Training",
+        f"9,{pixels},Training",
+    ]
 
 
 def test_fer2013s_table_becomes_grey_48_pixel_pictures(tmp_path: Path) -> None:
@@ -90,9 +113,11 @@ def test_fer2013s_table_becomes_grey_48_pixel_pictures(tmp_path: Path) -> None:
         dataset = open_input(str(path))
         assert dataset.name == "fer2013"
         assert [(s.source_id, s.label, s.split) for s in dataset.sources] == [
-            ("00000", "anger", "train"), ("00001", "neutral", "validation"), ("00002", "happiness", "test"),
+            ("00000", "anger", "train"),
+            ("00001", "neutral", "validation"),
+            ("00002", "happiness", "test"),
             ("00004", None, "train"),
-        ]  # fmt: skip
+        ]
     picture = read_picture(dataset.sources[0].data)
     assert picture.mode == "L" and picture.pixels.shape == (48, 48, 3)
     assert picture.pixels[:, :, 0].ravel()[:300].tolist() == [value % 256 for value in range(300)]
@@ -113,10 +138,17 @@ _PLUS_HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgus
 
 def test_ferplus_votes_become_soft_labels(tmp_path: Path) -> None:
     (tmp_path / "fer2013.csv").write_text("\n".join(_fer_rows()[:4] + [_fer_rows()[1]]))
-    (tmp_path / "fer2013new.csv").write_text("\n".join([
-        _PLUS_HEADER, "Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0", "PublicTest,,0,0,0,0,0,0,0,0,0,10",
-        "PrivateTest,fer0000002.png,1,1,0,0,0,0,0,8,0,0", "Training,fer0000003.png,5,5,0,0,0,0,0,0,0,0",
-    ]))  # fmt: skip
+    (tmp_path / "fer2013new.csv").write_text(
+        "\n".join(
+            [
+                _PLUS_HEADER,
+                "Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0",
+                "PublicTest,,0,0,0,0,0,0,0,0,0,10",
+                "PrivateTest,fer0000002.png,1,1,0,0,0,0,0,8,0,0",
+                "Training,fer0000003.png,5,5,0,0,0,0,0,0,0,0",
+            ]
+        )
+    )
     dataset = open_input(str(tmp_path))
     assert dataset.name == "ferplus"
     first, contempt, tie = dataset.sources
@@ -149,9 +181,15 @@ def test_votes_without_any_of_the_seven_have_no_soft_label() -> None:
 
 
 def test_ck_plus_takes_first_frames_as_neutral_and_last_as_peak(tmp_path: Path, put: Put) -> None:
-    frames = ("S011/001/S011_001_00000001", "S011/001/S011_001_00000002", "S011/001/S011_001_00000016",
-              "S011/002/S011_002_00000001", "S011/002/S011_002_00000009",
-              "S052/004/S052_004_00000001", "S052/004/S052_004_00000031")  # fmt: skip
+    frames = (
+        "S011/001/S011_001_00000001",
+        "S011/001/S011_001_00000002",
+        "S011/001/S011_001_00000016",
+        "S011/002/S011_002_00000001",
+        "S011/002/S011_002_00000009",
+        "S052/004/S052_004_00000001",
+        "S052/004/S052_004_00000031",
+    )
     put(tmp_path, *(f"cohn-kanade-images/{frame}.png" for frame in frames))
     for sequence, value in (("S011/001", "   5.0000000e+00\n"), ("S052/004", "   2.0000000e+00\n")):
         folder = tmp_path / "Emotion" / sequence
@@ -164,10 +202,13 @@ def test_ck_plus_takes_first_frames_as_neutral_and_last_as_peak(tmp_path: Path, 
     assert dataset.name == "ck+"
     found = {Path(source.source_id).stem: (source.label, source.source_label) for source in dataset.sources}
     assert found == {
-        "S011_001_00000001": ("neutral", "0"), "S011_001_00000016": ("happiness", "5"),
-        "S011_002_00000001": ("neutral", "0"), "S011_002_00000009": (None, None),
-        "S052_004_00000001": ("neutral", "0"), "S052_004_00000031": (None, "contempt"),
-    }  # fmt: skip
+        "S011_001_00000001": ("neutral", "0"),
+        "S011_001_00000016": ("happiness", "5"),
+        "S011_002_00000001": ("neutral", "0"),
+        "S011_002_00000009": (None, None),
+        "S052_004_00000001": ("neutral", "0"),
+        "S052_004_00000031": (None, "contempt"),
+    }
     assert {source.group_id for source in dataset.sources} == {"S011", "S052"}
     assert {source.split for source in dataset.sources} == {"train"}
     peak = next(source for source in dataset.sources if source.source_id.endswith("S011_001_00000016.png"))
@@ -197,6 +238,11 @@ def test_expw_minds_the_order_of_its_boxes(tmp_path: Path, put: Put) -> None:
     assert (second.source_id, second.label, second.group_id) == ("angry_a.jpg#1", "happiness", "angry_a.jpg")
     assert (third.label, third.source_label) == (None, "8")
     said = " ".join(dataset.warnings)
-    for words in ("are missing: gone.jpg", "refused: ../../etc/passwd", "no eight fields", "faces occur twice",
-                  "out of range (0..6)"):  # fmt: skip
+    for words in (
+        "are missing: gone.jpg",
+        "refused: ../../etc/passwd",
+        "no eight fields",
+        "faces occur twice",
+        "out of range (0..6)",
+    ):
         assert words in said

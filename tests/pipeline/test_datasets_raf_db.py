@@ -16,8 +16,14 @@ NAMES = ("train_00001", "train_00002", "test_0001")
 LABELS = {"train_00001": "sadness", "train_00002": "surprise", "test_0001": "neutral"}
 
 
-def _official(root: Path, put: Put, *, list_name: str = "list_patition_label.txt", extra: str = "",
-              aligned: tuple[str, ...] = NAMES) -> Path:  # fmt: skip
+def _official(
+    root: Path,
+    put: Put,
+    *,
+    list_name: str = "list_patition_label.txt",
+    extra: str = "",
+    aligned: tuple[str, ...] = NAMES,
+) -> Path:
     put(root, *(f"basic/Image/aligned/{name}_aligned.jpg" for name in aligned))
     put(root, *(f"basic/Image/original/{name}.jpg" for name in NAMES))
     (root / "basic" / "EmoLabel").mkdir(parents=True, exist_ok=True)
@@ -85,8 +91,9 @@ def test_faults_of_the_label_file_are_counted_and_the_rest_goes_on(tmp_path: Pat
     "folders", [("5", "1", "7"), ("sad", "surprised", "Neutral"), ("4", "0", "6")], ids=["1-7", "names", "0-6"]
 )
 def test_class_folders_of_copies_are_not_renumbered(tmp_path: Path, put: Put, folders: tuple[str, str, str]) -> None:
-    names = [f"DATASET/{name.split('_')[0]}/{folder}/{name}_aligned.jpg" for name, folder in zip(NAMES, folders,
-             strict=True)]  # fmt: skip
+    names = [
+        f"DATASET/{name.split('_')[0]}/{folder}/{name}_aligned.jpg" for name, folder in zip(NAMES, folders, strict=True)
+    ]
     dataset = open_input(str(put(tmp_path, *names)))
     assert dataset.name == "raf-db" and _by_stem(dataset) == LABELS
     assert dataset.sources[0].split == "test"

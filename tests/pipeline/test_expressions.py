@@ -30,9 +30,7 @@ def test_happiness_follows_table_one_of_du_2014() -> None:
     assert np.count_nonzero(happy) == 3
 
 
-@pytest.mark.parametrize(
-    ("text", "name"), [("AU4", "AU04"), ("au12_r", "AU12"), ("AU11", None), ("12", None)]
-)
+@pytest.mark.parametrize(("text", "name"), [("AU4", "AU04"), ("au12_r", "AU12"), ("AU11", None), ("12", None)])
 def test_action_units_are_read_however_they_are_written(text: str, name: str | None) -> None:
     assert canonical_au(text) == name
 

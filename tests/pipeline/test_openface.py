@@ -97,8 +97,11 @@ def test_a_mirrored_tree_tells_pictures_of_one_name_apart_and_one_flat_file_is_r
     for index, folder in enumerate(("fear", "happiness")):
         picture(tmp_path / "mirrored" / folder / "a.png")
         picture(tmp_path / "flat" / folder / "a.png")
-        write(tmp_path / "mirrored/of" / folder / "a.csv", ["face", "confidence", *UNITS],
-              [0, 0.98, *intensities(index + 1)])  # fmt: skip
+        write(
+            tmp_path / "mirrored/of" / folder / "a.csv",
+            ["face", "confidence", *UNITS],
+            [0, 0.98, *intensities(index + 1)],
+        )
     picture(tmp_path / "flat/fear/b.png")
     for stem in ("a", "b"):
         write(tmp_path / f"flat/of/{stem}.csv", ["face", "confidence", *UNITS], [0, 0.98, *intensities(1)])
@@ -128,8 +131,12 @@ def test_frames_of_a_video_go_by_the_number_in_the_pictures_name(tmp_path):
 def test_a_column_of_file_names_goes_by_the_longest_common_path(tmp_path):
     for folder in ("fear", "happiness"):
         picture(tmp_path / folder / "a.png")
-    write(tmp_path / "units.csv", ["file", *UNITS], ["elsewhere/happiness/a.png", *intensities(2)],
-          ["fear\\a.png", *intensities(1)])  # fmt: skip
+    write(
+        tmp_path / "units.csv",
+        ["file", *UNITS],
+        ["elsewhere/happiness/a.png", *intensities(2)],
+        ["fear\\a.png", *intensities(1)],
+    )
     assert units_of(tmp_path) == {"fear/a.png": 0.2, "happiness/a.png": 0.4}
 
 
@@ -148,8 +155,9 @@ def test_pictures_without_a_row_are_counted_and_named(tmp_path):
     write(tmp_path / "b.csv", ["face", "confidence", *UNITS])
     dataset = opened(tmp_path)
     assert [au12(source) for source in dataset.sources] == [0.2, None]
-    assert any("1 pictures have no row of OpenFace's and are measured" in text and "b.png" in text
-               for text in dataset.warnings)  # fmt: skip
+    assert any(
+        "1 pictures have no row of OpenFace's and are measured" in text and "b.png" in text for text in dataset.warnings
+    )
 
 
 def test_a_set_without_any_openface_file_is_refused_with_the_command_that_makes_them(tmp_path):

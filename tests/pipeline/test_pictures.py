@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from singanimation.pipeline.errors import PictureError
-from singanimation.pipeline.pictures import encode_png, picture_size, read_picture
+from singanimation.pipeline.files.pictures import encode_png, picture_size, read_picture
 
 
 def _gradient(height: int = 32, width: int = 48) -> np.ndarray:

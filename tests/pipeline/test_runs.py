@@ -57,8 +57,9 @@ def test_another_process_is_kept_out_too(settings):
 
 def test_an_output_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="choose another --output"), open_run(
-        make_settings(input="sample", output=tmp_path / "file" / "out")
+    with (
+        pytest.raises(OutputError, match="choose another --output"),
+        open_run(make_settings(input="sample", output=tmp_path / "file" / "out")),
     ):
         pass
 

@@ -29,8 +29,15 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def entry(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Entry:
     """Put an entry ``small`` into the registry."""
-    fields = {"name": "small", "purpose": "tests", "licence": "none", "size": "unknown", "file": "small.bin",
-              "url": "http://127.0.0.1:1/small.bin", "variable": "SINGANIMATION_SMALL"} | changes  # fmt: skip
+    fields = {
+        "name": "small",
+        "purpose": "tests",
+        "licence": "none",
+        "size": "unknown",
+        "file": "small.bin",
+        "url": "http://127.0.0.1:1/small.bin",
+        "variable": "SINGANIMATION_SMALL",
+    } | changes
     made = Entry(**fields)
     monkeypatch.setattr("singanimation.pipeline.weights.entries.ENTRIES", {"small": made})
     return made

@@ -158,10 +158,13 @@ def test_offline_is_one_sentence_at_once(register) -> None:
     assert time.monotonic() - began < 2
 
 
-@pytest.mark.parametrize(("status", "kind", "said"), [
-    (404, "text/plain", "answered 404 Not Found for http"),
-    (200, "text/html; charset=utf-8", "a web page in place of the file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [
+        (404, "text/plain", "answered 404 Not Found for http"),
+        (200, "text/html; charset=utf-8", "a web page in place of the file"),
+    ],
+)
 def test_answers_that_are_no_file_are_refused(server, register, status: int, kind: str, said: str) -> None:
     register(server.url)
     server.status, server.kind = status, kind

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from singanimation.stages.ganimation.geometry import Teacher, load_mean_landmarks
+from singanimation.stages.expansion.geometry import FaceGeometry, load_mean_landmarks
 
 sys.path.insert(0, str(Path(__file__).parent))
 from drawn_face import SIZE, UNIT
@@ -29,5 +29,5 @@ def picture() -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def teacher() -> Teacher:
-    return Teacher()
+def teacher() -> FaceGeometry:
+    return FaceGeometry()

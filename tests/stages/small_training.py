@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from singanimation.stages.ganimation.geometry import load_mean_landmarks
-from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
-from singanimation.stages.ganimation.geometry_recipe import GeometryObjective
-from singanimation.stages.ganimation.paper_recipe import PaperObjective
-from singanimation.stages.ganimation.training import TrainingFaces, TrainSettings
+from singanimation.stages.expansion.ganimation.recipe import PaperObjective
+from singanimation.stages.expansion.geometry import load_mean_landmarks
+from singanimation.stages.expansion.geometry.generator import GeometryGenerator
+from singanimation.stages.expansion.geometry.training.recipe import GeometryObjective
+from singanimation.stages.expansion.training.loop import TrainingFaces, TrainSettings
 
 SMALL = TrainSettings(steps=4, batch_size=2, width=0.13, learning_rate=1e-3, seed=5)
 

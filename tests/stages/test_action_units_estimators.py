@@ -9,12 +9,12 @@ import skimage.data
 import torch
 
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.face.framing import EYES, apply
 from singanimation.stages.action_units.alignment import alignment_errors, converge
-from singanimation.stages.action_units.data import load_faces, load_warped, load_wide_faces
 from singanimation.stages.action_units.estimators import FACE_THRESHOLD, EmbeddedAligner, EmbeddedEstimator
 from singanimation.stages.action_units.evaluation import evaluate, score
-from singanimation.stages.action_units.framing import CANONICAL_EYES, apply
 from singanimation.stages.action_units.network import to_network_input
+from singanimation.stages.action_units.training.faces import load_faces, load_warped, load_wide_faces
 from singanimation.stages.action_units.weights import load_network
 
 FACES = Path(__file__).resolve().parents[3] / "shared" / "faces"
@@ -63,8 +63,9 @@ def test_a_mirrored_crop_has_the_same_action_units_and_mirrored_landmarks(estima
     np.testing.assert_allclose(back, landmarks, atol=1e-3)
 
 
-@pytest.mark.parametrize("shape,dtype", [((1, 64, 64, 3), np.uint8), ((128, 128, 3), np.uint8),
-                                         ((1, 128, 128, 3), np.float32)])  # fmt: skip
+@pytest.mark.parametrize(
+    "shape,dtype", [((1, 64, 64, 3), np.uint8), ((128, 128, 3), np.uint8), ((1, 128, 128, 3), np.float32)]
+)
 def test_pictures_of_another_kind_are_refused(estimator, shape, dtype):
     with pytest.raises(UsageError, match="an estimator takes uint8 pictures"):
         estimator(np.zeros(shape, dtype))
@@ -89,7 +90,7 @@ def test_the_aligner_brings_a_badly_framed_face_upright(aligner, turn, scale, sh
     linear = zoom * np.array([[np.cos(a := np.radians(turn)), -np.sin(a)], [np.sin(a), np.cos(a)]])
     rough = np.concatenate([linear, ([64, 64] - linear @ middle)[:, None]], 1)
     transform, face = converge(aligner, picture, rough)
-    assert np.linalg.norm(apply(transform, ASTRONAUT_EYES) - CANONICAL_EYES, axis=1).max() < 4
+    assert np.linalg.norm(apply(transform, ASTRONAUT_EYES) - EYES, axis=1).max() < 4
     assert face > FACE_THRESHOLD
 
 
@@ -115,8 +116,18 @@ def test_the_estimator_says_what_the_network_says(crops):
 def test_the_shipped_weights_hold_on_people_they_never_saw(estimator):
     figures = evaluate(estimator, load_faces(FACES / "faces.parquet", "validation"), None)
     units = figures["photographs"]["action_units"]
-    floor = {"AU12": 0.95, "AU25": 0.95, "AU26": 0.95, "AU06": 0.95, "AU10": 0.95, "AU04": 0.93,
-             "AU01": 0.88, "AU02": 0.88, "AU07": 0.88, "AU45": 0.88}  # fmt: skip
+    floor = {
+        "AU12": 0.95,
+        "AU25": 0.95,
+        "AU26": 0.95,
+        "AU06": 0.95,
+        "AU10": 0.95,
+        "AU04": 0.93,
+        "AU01": 0.88,
+        "AU02": 0.88,
+        "AU07": 0.88,
+        "AU45": 0.88,
+    }
     assert not {name: units[name] for name, least in floor.items() if units[name]["correlation"] < least}
     assert not {name: units[name] for name in floor if units[name]["mean_absolute_error"] > 0.06}
     assert figures["photographs"]["landmark_error_68"] < 4

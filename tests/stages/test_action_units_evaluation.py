@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
-from singanimation.pipeline.framing import CROP_WITH_MARGIN
-from singanimation.stages.action_units.data import FaceCrops
+from singanimation.pipeline.face.framing import CROP_WITH_MARGIN
+from singanimation.pipeline.face.mesh import eye_centres
 from singanimation.stages.action_units.estimators import AUResult
 from singanimation.stages.action_units.evaluation import (
     FEWEST_KNOWN,
@@ -15,7 +15,7 @@ from singanimation.stages.action_units.evaluation import (
     score,
     seen_change,
 )
-from singanimation.stages.action_units.framing import eye_centres
+from singanimation.stages.action_units.training.faces import FaceCrops
 
 
 class Shifted:

@@ -15,8 +15,8 @@ import pytest
 from singanimation.pipeline import pyfeat as places
 from singanimation.pipeline.errors import MachineError, UsageError, WeightsError
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
-from singanimation.stages.action_units.pyfeat import PyFeatEstimator, columns
-from singanimation.stages.action_units.pyfeat_process import PyFeatProcess
+from singanimation.stages.action_units.pyfeat.estimator import PyFeatEstimator, columns
+from singanimation.stages.action_units.pyfeat.process import PyFeatProcess
 
 FAKE = Path(__file__).parent / "fake_pyfeat"
 WHITE, GREY = np.full((1, 128, 128, 3), 255, np.uint8), np.full((1, 128, 128, 3), 51, np.uint8)
@@ -159,7 +159,7 @@ import os, sys, time
 from multiprocessing import get_context
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).resolve().parents[2] / "src")!r})
-from singanimation.stages.action_units.pyfeat_process import PyFeatProcess
+from singanimation.stages.action_units.pyfeat.process import PyFeatProcess
 def start():
     global process
     process = PyFeatProcess(Path({str(weights(slow=True))!r}), None)

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from singanimation.pipeline.errors import DatasetError, UsageError, WeightsError
-from singanimation.stages.action_units.data import (
+from singanimation.pipeline.face.framing import apply
+from singanimation.stages.action_units.training.faces import (
     TO_CROP_WITH_MARGIN,
     decode_picture,
     load_faces,
     load_training_faces,
 )
-from singanimation.stages.action_units.framing import apply
-from singanimation.stages.action_units.objectives import concordance, mirrored_names
-from singanimation.stages.action_units.training import TrainSettings, train_action_units
+from singanimation.stages.action_units.training.loop import TrainSettings, train_action_units
+from singanimation.stages.action_units.training.objectives import concordance, mirrored_names
 from singanimation.stages.action_units.weights import load_network, load_weights, save_weights
 
 

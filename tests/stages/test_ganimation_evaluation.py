@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from singanimation.pipeline.expressions import AU_INDEX
-from singanimation.stages.ganimation.evaluation import EditedFaces, UnitFigures, evaluate_units
-from singanimation.stages.ganimation.face_regions import SHOWN_IN, face_regions
-from singanimation.stages.ganimation.geometry import load_mean_landmarks
+from singanimation.stages.expansion.evaluation.face_regions import SHOWN_IN, face_regions
+from singanimation.stages.expansion.evaluation.figures import EditedFaces, UnitFigures, evaluate_units
+from singanimation.stages.expansion.geometry import load_mean_landmarks
 
 UNIT = 43.6
 

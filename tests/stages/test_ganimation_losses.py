@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from singanimation.stages.ganimation.losses import (
+from singanimation.stages.expansion.training.losses import (
     attention_target_loss,
     gradient_penalty,
     laplacian_l1,

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from singanimation.stages.ganimation.geometry_generator import PatchDiscriminator
-from singanimation.stages.ganimation.networks import PaperDiscriminator, PaperGenerator, compose, initialise
+from singanimation.stages.expansion.ganimation.networks import PaperDiscriminator, PaperGenerator, compose, initialise
+from singanimation.stages.expansion.geometry.generator import PatchDiscriminator
 
 
 def _count(network: torch.nn.Module) -> int:

@@ -12,11 +12,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from published_networks import compute, random_state
 
 from singanimation.pipeline.errors import UsageError, WeightsError
-from singanimation.stages.ganimation.checkpoints import load_generator
-from singanimation.stages.ganimation.edit import ExpressionEditor
-from singanimation.stages.ganimation.networks import PaperGenerator
-from singanimation.stages.ganimation.published.importing import import_generator
-from singanimation.stages.ganimation.published.mapping import convert
+from singanimation.stages.expansion.checkpoints import load_generator
+from singanimation.stages.expansion.editor import ExpressionEditor
+from singanimation.stages.expansion.ganimation.networks import PaperGenerator
+from singanimation.stages.expansion.ganimation.published.importing import import_generator
+from singanimation.stages.expansion.ganimation.published.mapping import convert
 
 KINDS = {
     "P": "albertpumarola/GANimation",
@@ -129,9 +129,10 @@ def test_the_card_says_what_was_mapped_and_by_which_conventions(tmp_path: Path) 
     text = (tmp_path / "d.md").read_text()
     assert all(line in text for line in card.values())
     assert load_generator(tmp_path / "d.safetensors").card["implementation"] == KINDS["D"]
-    assert "duplicates of the trunk" in import_generator(
-        save(random_state("V"), tmp_path / "v.ckpt"), tmp_path / "v.safetensors"
-    )["dropped"]  # fmt: skip
+    assert (
+        "duplicates of the trunk"
+        in import_generator(save(random_state("V"), tmp_path / "v.ckpt"), tmp_path / "v.safetensors")["dropped"]
+    )
 
 
 def test_importing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_state_dict_one_level_down_is_found(tmp_path: Path) -> None:
 
 
 def test_a_training_may_start_from_an_imported_generator(tmp_path: Path) -> None:
-    from singanimation.stages.ganimation.training import initial_weights
+    from singanimation.stages.expansion.training.loop import initial_weights
 
     import_generator(save(random_state("P"), tmp_path / "p.pth"), tmp_path / "p.safetensors")
     network = PaperGenerator(width=8, blocks=2)

@@ -11,9 +11,9 @@ from small_training import SMALL, SMALL_OPTIONS, made_up_faces, objective_of, sm
 from torch import Tensor, nn
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
-from singanimation.stages.ganimation.checkpoints import load_generator, save_generator
-from singanimation.stages.ganimation.edit import ExpressionEditor
-from singanimation.stages.ganimation.training import (
+from singanimation.stages.expansion.checkpoints import load_generator, save_generator
+from singanimation.stages.expansion.editor import ExpressionEditor
+from singanimation.stages.expansion.training.loop import (
     SATURATION_STEPS,
     Progress,
     TrainingFaces,

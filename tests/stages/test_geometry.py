@@ -7,19 +7,14 @@ from torch import Tensor
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES, PROTOTYPES
-from singanimation.stages.ganimation.geometry import (
-    MouthInterior,
-    Teacher,
-    load_interior,
-    load_mean_landmarks,
-    sample_changes,
-)
-from singanimation.stages.ganimation.geometry import landmarks as mesh
-from singanimation.stages.ganimation.geometry.changes import NO_CHANGE
-from singanimation.stages.ganimation.geometry.curves import opening
-from singanimation.stages.ganimation.geometry.flow import warp
-from singanimation.stages.ganimation.geometry.mean_face import mean_landmarks
-from singanimation.stages.ganimation.geometry.regions import EYE_UNITS, MOUTH_UNITS
+from singanimation.pipeline.face import mesh
+from singanimation.stages.expansion.geometry import FaceGeometry, MouthInterior, load_interior, load_mean_landmarks
+from singanimation.stages.expansion.geometry.mean_face import mean_landmarks
+from singanimation.stages.expansion.geometry.movement.curves import opening
+from singanimation.stages.expansion.geometry.movement.face_frame import mirror_on
+from singanimation.stages.expansion.geometry.movement.flow import warp
+from singanimation.stages.expansion.geometry.movement.regions import EYE_UNITS, MOUTH_UNITS
+from singanimation.stages.expansion.geometry.training.changes import NO_CHANGE, sample_changes
 
 EVERY_UNIT = torch.eye(len(AU_NAMES))
 
@@ -33,26 +28,26 @@ def near(indices: tuple[int, ...], points: Tensor) -> Tensor:
 
 
 def both_eyes(points: Tensor) -> Tensor:
-    mirror = mesh.mirror_of(load_mean_landmarks())
+    mirror = mirror_on()
     left = torch.tensor(mesh.BROW + mesh.LOWER_LID)
     return near(tuple(torch.cat([left, mirror[left]]).tolist()), points)
 
 
-def test_no_change_gives_back_the_very_same_picture(teacher: Teacher, picture: Tensor, points: Tensor) -> None:
+def test_no_change_gives_back_the_very_same_picture(teacher: FaceGeometry, picture: Tensor, points: Tensor) -> None:
     edit = teacher.edit(picture, points, torch.zeros(1, len(AU_NAMES)))
     assert torch.equal(edit.picture, picture)
     assert not edit.flow.any() and not edit.fill.any() and not edit.lids.any() and not edit.painted.any()
     assert torch.equal(edit.landmarks, points)
 
 
-def test_a_small_change_is_a_small_step_away_from_none(teacher: Teacher, picture: Tensor, points: Tensor) -> None:
+def test_a_small_change_is_a_small_step_away_from_none(teacher: FaceGeometry, picture: Tensor, points: Tensor) -> None:
     for unit in EVERY_UNIT:
         edit = teacher.edit(picture, points, 1e-3 * unit[None])
         assert (edit.picture - picture).abs().max() < 0.02
 
 
 def test_every_unit_changes_the_picture_more_the_more_it_is_asked(
-    teacher: Teacher, picture: Tensor, points: Tensor
+    teacher: FaceGeometry, picture: Tensor, points: Tensor
 ) -> None:
     for name, unit in zip(AU_NAMES, EVERY_UNIT, strict=True):
         changed = [
@@ -63,7 +58,7 @@ def test_every_unit_changes_the_picture_more_the_more_it_is_asked(
 
 
 def test_each_picture_of_a_batch_is_edited_as_it_would_be_alone(
-    teacher: Teacher, picture: Tensor, points: Tensor
+    teacher: FaceGeometry, picture: Tensor, points: Tensor
 ) -> None:
     changes = torch.cat([change_of(AU12=1.0, AU25=0.8), change_of(AU45=1.0), change_of()])
     together = teacher.edit(picture.repeat(3, 1, 1, 1), points.repeat(3, 1, 1), changes)
@@ -72,8 +67,8 @@ def test_each_picture_of_a_batch_is_edited_as_it_would_be_alone(
         assert torch.allclose(together.picture[place], alone.picture[0], atol=1e-5)
 
 
-def test_the_flow_of_a_mirrored_face_is_the_mirrored_flow(teacher: Teacher, picture: Tensor, points: Tensor) -> None:
-    mirror = mesh.mirror_of(load_mean_landmarks())
+def test_the_flow_of_a_mirrored_face_is_mirrored(teacher: FaceGeometry, picture: Tensor, points: Tensor) -> None:
+    mirror = mirror_on()
     turned = points.clone()
     turned[0, :, 0] += 3.0 + 0.04 * (points[0, :, 1] - 45.1)
     reflected = turned[:, mirror].clone()
@@ -86,7 +81,7 @@ def test_the_flow_of_a_mirrored_face_is_the_mirrored_flow(teacher: Teacher, pict
         assert torch.allclose(flow, other, atol=0.02), name
 
 
-def test_inner_lips_never_cross_whatever_is_asked(teacher: Teacher, points: Tensor) -> None:
+def test_inner_lips_never_cross_whatever_is_asked(teacher: FaceGeometry, points: Tensor) -> None:
     generator = torch.Generator().manual_seed(1)
     changes = torch.rand(200, len(AU_NAMES), generator=generator) * 2 - 1
     moved = points + teacher.moves(points.expand(200, -1, -1), changes).sum(1)
@@ -97,7 +92,7 @@ def test_inner_lips_never_cross_whatever_is_asked(teacher: Teacher, points: Tens
 
 @pytest.mark.parametrize("name", EYE_UNITS)
 def test_units_of_the_eyes_leave_the_mouth_untouched(
-    teacher: Teacher, picture: Tensor, points: Tensor, name: str
+    teacher: FaceGeometry, picture: Tensor, points: Tensor, name: str
 ) -> None:
     difference = (teacher.edit(picture, points, change_of(**{name: 1.0})).picture - picture).abs().mean(1)[0]
     assert difference[near(mesh.LIPS, points)].mean() < 0.05 / 255
@@ -106,14 +101,14 @@ def test_units_of_the_eyes_leave_the_mouth_untouched(
 
 @pytest.mark.parametrize("name", MOUTH_UNITS)
 def test_units_of_the_mouth_leave_the_eyes_untouched(
-    teacher: Teacher, picture: Tensor, points: Tensor, name: str
+    teacher: FaceGeometry, picture: Tensor, points: Tensor, name: str
 ) -> None:
     difference = (teacher.edit(picture, points, change_of(**{name: 1.0})).picture - picture).abs().mean(1)[0]
     assert difference[both_eyes(points)].mean() < 0.5 / 255
     assert difference[near(mesh.LIPS, points)].mean() > 1 / 255
 
 
-def test_the_background_stays_where_it_is(teacher: Teacher, picture: Tensor, points: Tensor) -> None:
+def test_the_background_stays_where_it_is(teacher: FaceGeometry, picture: Tensor, points: Tensor) -> None:
     flow = teacher.edit(picture, points, torch.tensor(PROTOTYPES["surprise"])[None]).flow.norm(dim=1)[0]
     assert flow.max() > 8
     assert flow[:100, :4].max() < 0.7 and flow[:100, -4:].max() < 0.7
@@ -121,7 +116,7 @@ def test_the_background_stays_where_it_is(teacher: Teacher, picture: Tensor, poi
     assert flow[:4].max() < 3
 
 
-def test_units_move_landmarks_the_way_their_muscles_pull(teacher: Teacher, points: Tensor) -> None:
+def test_units_move_landmarks_the_way_their_muscles_pull(teacher: FaceGeometry, points: Tensor) -> None:
     def moved(index: int, **units: float) -> Tensor:
         return teacher.moves(points, change_of(**units)).sum(1)[0, index]
 
@@ -136,7 +131,7 @@ def test_units_move_landmarks_the_way_their_muscles_pull(teacher: Teacher, point
     assert moved(17, AU17=1.0)[1] < -0.05 * UNIT
 
 
-def test_lips_open_when_asked_and_close_when_asked(teacher: Teacher, picture: Tensor, points: Tensor) -> None:
+def test_lips_open_when_asked_and_close_when_asked(teacher: FaceGeometry, picture: Tensor, points: Tensor) -> None:
     def gap(landmarks: Tensor) -> float:
         return opening(landmarks, mesh.INNER_UPPER, mesh.INNER_LOWER).gap.item()
 
@@ -147,7 +142,7 @@ def test_lips_open_when_asked_and_close_when_asked(teacher: Teacher, picture: Te
     assert gap(closed.landmarks) < 1
 
 
-def test_a_new_mouth_shows_bright_teeth_over_a_dark_cavity_on_any_skin(teacher: Teacher, points: Tensor) -> None:
+def test_a_new_mouth_shows_bright_teeth_over_a_dark_cavity_on_any_skin(teacher: FaceGeometry, points: Tensor) -> None:
     row, column = 45.1 + 1.04 * UNIT, 64.0
     for skin in (0.15, 0.4, 0.75):
         plain = torch.full((1, 3, SIZE, SIZE), skin)
@@ -161,7 +156,7 @@ def test_a_new_mouth_shows_bright_teeth_over_a_dark_cavity_on_any_skin(teacher: 
         assert 0.3 < teeth < 0.95 and cavity < 0.6 * teeth and cavity < skin
 
 
-def test_lips_that_fear_stretches_open_like_a_box(teacher: Teacher, points: Tensor) -> None:
+def test_lips_that_fear_stretches_open_like_a_box(teacher: FaceGeometry, points: Tensor) -> None:
     def lowered(**units: float) -> Tensor:
         return teacher.moves(points, change_of(**units)).sum(1)[0, list(mesh.MOUTH_CORNERS), 1].mean() / UNIT
 
@@ -203,7 +198,7 @@ def test_the_mean_of_faces_is_symmetric_and_framed(points: Tensor) -> None:
     generator = torch.Generator().manual_seed(0)
     faces = points + torch.randn(40, mesh.POINTS, 2, generator=generator) * 0.05
     mean = mean_landmarks(faces)
-    mirror = mesh.mirror_of(load_mean_landmarks())
+    mirror = mirror_on()
     assert torch.allclose(mean[mirror] * torch.tensor([-1.0, 1.0]), mean, atol=1e-4)
     assert torch.allclose(mean, load_mean_landmarks(), atol=2e-3)
     with pytest.raises(TrainingError, match="too few"):
@@ -218,7 +213,7 @@ def test_a_mouth_interior_survives_its_state_and_refuses_a_wrong_one() -> None:
         MouthInterior(torch.zeros(3, 4, 4), torch.zeros(2))
 
 
-def test_a_mouth_interior_learns_how_bright_teeth_are_beside_skin(teacher: Teacher, points: Tensor) -> None:
+def test_a_mouth_interior_learns_how_bright_teeth_are_beside_skin(teacher: FaceGeometry, points: Tensor) -> None:
     skins = torch.linspace(0.25, 0.7, 12)
     plain = skins[:, None, None, None].expand(-1, 3, SIZE, SIZE).contiguous()
     smiles = teacher.edit(plain, points.expand(12, -1, -1), change_of(AU12=1.0, AU25=1.0).expand(12, -1))

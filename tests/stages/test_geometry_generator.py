@@ -5,9 +5,9 @@ import torch
 from small_training import SMALL_OPTIONS, small_generator
 from torch import Tensor, nn
 
-from singanimation.stages.ganimation.geometry import Teacher
-from singanimation.stages.ganimation.geometry_generator import GeometryGenerator
-from singanimation.stages.ganimation.landmark_network import LIDS, LandmarkNetwork, landmark_loss
+from singanimation.stages.expansion.geometry import FaceGeometry
+from singanimation.stages.expansion.geometry.generator import GeometryGenerator
+from singanimation.stages.expansion.geometry.landmark_network import LIDS, LandmarkNetwork, landmark_loss
 
 
 def _picture(count: int) -> Tensor:
@@ -28,7 +28,7 @@ def test_untrained_it_gives_the_geometrys_own_edit() -> None:
     change[0, 8], change[1, 15], change[2, 16] = 1.0, 1.0, 1.0
     with torch.no_grad():
         output, points = generator(picture, change), generator.landmarks(picture)
-        wanted = Teacher().edit((picture + 1) / 2, points, change)
+        wanted = FaceGeometry().edit((picture + 1) / 2, points, change)
     assert torch.equal(output.flow, wanted.flow)
     difference = (output.picture - (wanted.picture * 2 - 1)).abs()
     assert difference.mean() < 0.005 and difference.max() < 0.2  # half-open masks mix paint and moved skin
@@ -49,7 +49,7 @@ def test_a_mirrored_picture_has_mirrored_landmarks() -> None:
     generator, picture = small_generator(), _picture(2)
     nn.init.normal_(generator.finder.shape.weight, std=0.5)
     found, mirrored = generator.landmarks(picture), generator.landmarks(picture.flip(3))
-    back = mirrored[:, Teacher().mirror] * torch.tensor([-1.0, 1.0]) + torch.tensor([128.0, 0.0])
+    back = mirrored[:, FaceGeometry().mirror] * torch.tensor([-1.0, 1.0]) + torch.tensor([128.0, 0.0])
     torch.testing.assert_close(found, back, rtol=1e-4, atol=1e-3)
     assert not torch.allclose(found, generator.finder(picture), atol=0.1)
 
@@ -105,7 +105,7 @@ def test_landmarks_of_fewer_faces_than_components_leave_the_rest_empty() -> None
 
 
 def test_an_eyelids_error_counts_more_than_a_cheeks() -> None:
-    mirror, wanted = Teacher().mirror, torch.zeros(1, 478, 2)
+    mirror, wanted = FaceGeometry().mirror, torch.zeros(1, 478, 2)
     cheek, lid = wanted.clone(), wanted.clone()
     cheek[0, 50], lid[0, 33] = 1.0, 1.0
     assert landmark_loss(wanted, wanted, mirror) == 0
@@ -118,7 +118,7 @@ def test_an_eyelids_error_counts_more_than_a_cheeks() -> None:
 
 @pytest.mark.parametrize("pair", [(159, 145), (386, 374), (13, 14)])
 def test_an_opening_found_too_wide_counts_more_than_one_found_elsewhere(pair: tuple[int, int]) -> None:
-    mirror, wanted = Teacher().mirror, torch.zeros(1, 478, 2)
+    mirror, wanted = FaceGeometry().mirror, torch.zeros(1, 478, 2)
     shifted, parted = wanted.clone(), wanted.clone()
     shifted[0, list(pair)] = 1.0
     parted[0, pair[0]], parted[0, pair[1]] = -1.0, 1.0

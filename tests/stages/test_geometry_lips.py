@@ -4,16 +4,16 @@ import torch
 from drawn_face import SIZE, UNIT, change_of
 from torch import Tensor
 
-from singanimation.stages.ganimation.geometry import Teacher
-from singanimation.stages.ganimation.geometry import landmarks as mesh
-from singanimation.stages.ganimation.geometry.curves import lookup, opening
-from singanimation.stages.ganimation.geometry.flow import NEAREST, within
-from singanimation.stages.ganimation.geometry.lip_columns import close_columns
+from singanimation.pipeline.face import mesh
+from singanimation.stages.expansion.geometry import FaceGeometry
+from singanimation.stages.expansion.geometry.movement.curves import lookup, opening
+from singanimation.stages.expansion.geometry.movement.flow import NEAREST, within
+from singanimation.stages.expansion.geometry.movement.lip_columns import close_columns
 
 CORNERS = list(mesh.MOUTH_CORNERS)
 
 
-def wide_open(teacher: Teacher, points: Tensor) -> Tensor:
+def wide_open(teacher: FaceGeometry, points: Tensor) -> Tensor:
     """The same face with its jaw dropped."""
     return points + teacher.moves(points, change_of(AU25=1.0, AU26=1.0)).sum(1)
 
@@ -31,7 +31,7 @@ def shouting(points: Tensor) -> Tensor:
     return picture
 
 
-def test_a_wide_open_mouth_closes_and_leaves_nothing_of_its_inside(teacher: Teacher, points: Tensor) -> None:
+def test_a_wide_open_mouth_closes_and_leaves_nothing_of_its_inside(teacher: FaceGeometry, points: Tensor) -> None:
     start = wide_open(teacher, points)
     picture = shouting(start)
     assert (picture[0, 1] > 0.95).sum() > 100
@@ -43,7 +43,7 @@ def test_a_wide_open_mouth_closes_and_leaves_nothing_of_its_inside(teacher: Teac
 
 
 def test_lips_that_stood_far_apart_meet_in_a_line_between_corners_that_came_along(
-    teacher: Teacher, points: Tensor
+    teacher: FaceGeometry, points: Tensor
 ) -> None:
     start = wide_open(teacher, points)
     # in a round mouth the corners are half way down
@@ -57,7 +57,7 @@ def test_lips_that_stood_far_apart_meet_in_a_line_between_corners_that_came_alon
     assert -moves[lower, 1] > 3 * moves[upper, 1] > 0
 
 
-def test_columns_leave_lips_that_hardly_move_to_the_flow(teacher: Teacher, points: Tensor) -> None:
+def test_columns_leave_lips_that_hardly_move_to_the_flow(teacher: FaceGeometry, points: Tensor) -> None:
     flow = torch.randn(1, 2, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
     unit = torch.tensor([float(UNIT)])
     assert close_columns(flow, points, points, unit) is flow

@@ -8,10 +8,10 @@ from small_training import SMALL, made_up_faces, objective_of, small_generator
 from torch import nn
 
 from singanimation.pipeline.expressions import AU_INDEX
-from singanimation.stages.ganimation.geometry import Teacher
-from singanimation.stages.ganimation.geometry_recipe import _asked_loss, _believed, _where_painted
-from singanimation.stages.ganimation.pairs import Pairs, PairSampler
-from singanimation.stages.ganimation.training import TrainingFaces, train
+from singanimation.stages.expansion.geometry import FaceGeometry
+from singanimation.stages.expansion.geometry.training.pairs import Pairs, PairSampler
+from singanimation.stages.expansion.geometry.training.recipe import _asked_loss, _believed, _where_painted
+from singanimation.stages.expansion.training.loop import TrainingFaces, train
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_the_landmark_network_learns_first_and_stays_as_it_is_afterwards(faces: 
 
 
 def test_mirrored_photographs_have_mirrored_landmarks(faces: TrainingFaces) -> None:
-    sampler = PairSampler(faces, Teacher(), "cpu")
+    sampler = PairSampler(faces, FaceGeometry(), "cpu")
     _, landmarks = sampler.photographs(64, torch.Generator().manual_seed(0))
     # the left iris stays on the left: a mirrored face's points change names with their sides
     assert (landmarks[:, 468, 0] < landmarks[:, 473, 0]).all()
@@ -56,7 +56,7 @@ def test_mirrored_photographs_have_mirrored_landmarks(faces: TrainingFaces) -> N
 
 
 def test_pairs_are_edited_at_the_landmarks_that_were_found(faces: TrainingFaces) -> None:
-    generator, sampler = small_generator(), PairSampler(faces, Teacher(), "cpu")
+    generator, sampler = small_generator(), PairSampler(faces, FaceGeometry(), "cpu")
     pairs = sampler.draw(16, torch.Generator().manual_seed(0), generator.landmarks)
     front = (pairs.forward.flatten() > 0) & (pairs.change.abs().amax(1) > 0.05)
     with torch.no_grad():
@@ -89,7 +89,7 @@ def test_wide_mouths_and_shut_eyes_are_drawn_more_often(faces: TrainingFaces) ->
     landmarks = faces.landmarks.copy()
     landmarks[0, 14, 1] += 20
     landmarks[1, [159, 386], 1] = landmarks[1, [145, 374], 1]
-    sampler = PairSampler(faces._replace(landmarks=landmarks), Teacher(), "cpu")
+    sampler = PairSampler(faces._replace(landmarks=landmarks), FaceGeometry(), "cpu")
     assert sampler._rarity.tolist() == pytest.approx([10, 10, 1], abs=0.5)
     _, drawn = sampler.photographs(300, torch.Generator().manual_seed(0))
     wide = (drawn[:, 14] - drawn[:, 13]).norm(dim=1) > 8
@@ -108,7 +108,7 @@ def test_the_critic_learns_first_and_is_asked_afterwards(done: float, differ: bo
 
 def test_a_critic_learns_to_tell_a_blurred_edit(faces: TrainingFaces) -> None:
     objective = objective_of(replace(SMALL, adversarial=1.0), faces)
-    pairs = PairSampler(faces, Teacher(), "cpu").draw(8, torch.Generator().manual_seed(4))
+    pairs = PairSampler(faces, FaceGeometry(), "cpu").draw(8, torch.Generator().manual_seed(4))
     blurred = nn.functional.avg_pool2d(pairs.target, 5, 1, 2)
     output = objective.generator(pairs.source, pairs.change)._replace(picture=blurred)
     hinges = [objective._critic_step(pairs, output)["critic"] for _ in range(110)]
@@ -145,7 +145,7 @@ def test_au_regression_asks_for_more_where_more_was_asked_and_the_teacher_falls_
 
 def test_au_regression_moves_skin_and_never_paints(faces: TrainingFaces) -> None:
     objective = objective_of(SMALL, faces)
-    pairs = PairSampler(faces, Teacher(), "cpu").draw(6, torch.Generator().manual_seed(3))
+    pairs = PairSampler(faces, FaceGeometry(), "cpu").draw(6, torch.Generator().manual_seed(3))
     output = objective.generator(pairs.source, pairs.change)
     for map_ in (output.attention, output.colour, output.flow):
         map_.retain_grad()

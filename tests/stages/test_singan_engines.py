@@ -84,8 +84,10 @@ def test_more_noise_gives_more_different_variants(engine: str) -> None:
 
 def test_only_the_patch_engine_says_that_it_is_no_gan() -> None:
     assert {name: make_regenerator(name).is_gan for name in ENGINES} == {
-        "fast": True, "reference": True, "patch": False,
-    }  # fmt: skip
+        "fast": True,
+        "reference": True,
+        "patch": False,
+    }
 
 
 def test_training_leaves_the_fast_engine_less_detail_to_give_back() -> None:

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from singanimation.stages.singan.fast_pyramid import FastPyramid
-from singanimation.stages.singan.fast_training import FastRecipe, train_pyramid
+from singanimation.stages.singan.fast.pyramid import FastPyramid
+from singanimation.stages.singan.fast.training import FastRecipe, train_pyramid
 from singanimation.stages.singan.networks import Critic, Generator, edit_state, initialise, pad, repeat_state
 from singanimation.stages.singan.randomness import EditRandomness, make_generator
-from singanimation.stages.singan.reference_training import ReferenceRecipe, train_reference
+from singanimation.stages.singan.reference.training import ReferenceRecipe, train_reference
 
 SEEDS = (11, 12, 13)
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from singanimation.pipeline.errors import UsageError
 from singanimation.stages.singan.diversity import calibrate_gain, damage, diversity
-from singanimation.stages.singan.fast_pyramid import fast_sizes
+from singanimation.stages.singan.fast.pyramid import fast_sizes
 from singanimation.stages.singan.pyramid import pyramid_sizes, resize, start_size
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.start_noise import StartNoise
@@ -24,8 +24,9 @@ def test_sizes_are_those_of_the_released_code(size: int, sizes: tuple[int, ...])
     assert pyramid_sizes(size) == sizes
 
 
-@pytest.mark.parametrize(("start", "size", "pixels"), [("N", 128, 25), ("N-1", 128, 32), ("N-2", 128, 40),
-                                                       ("N-2", 64, 37)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("start", "size", "pixels"), [("N", 128, 25), ("N-1", 128, 32), ("N-2", 128, 40), ("N-2", 64, 37)]
+)
 def test_start_size_is_the_reference_pyramids(start: str, size: int, pixels: int) -> None:
     assert start_size(start, size) == pixels
 

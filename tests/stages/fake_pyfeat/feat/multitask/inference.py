@@ -8,8 +8,28 @@ from types import SimpleNamespace
 
 import torch
 
-NAMES = ["AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU11", "AU12", "AU14", "AU15", "AU17",
-         "AU20", "AU23", "AU24", "AU25", "AU26", "AU28", "AU43"]  # fmt: skip
+NAMES = [
+    "AU01",
+    "AU02",
+    "AU04",
+    "AU05",
+    "AU06",
+    "AU07",
+    "AU09",
+    "AU10",
+    "AU11",
+    "AU12",
+    "AU14",
+    "AU15",
+    "AU17",
+    "AU20",
+    "AU23",
+    "AU24",
+    "AU25",
+    "AU26",
+    "AU28",
+    "AU43",
+]
 
 
 class MultitaskModel:

@@ -1,0 +1,210 @@
+"""`augment edit`: expression edits of pictures, one PNG each, and a sheet of all."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+import typer
+from PIL import Image
+
+from singanimation.flows.faces import Face, find_faces, picture_paths, warn
+from singanimation.flows.sheets.contact_sheet import Block, Tile, write_sheet
+from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
+from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES, EMOTIONS, canonical_au, canonical_emotion
+from singanimation.pipeline.files.atomic import atomic_file
+from singanimation.pipeline.files.pictures import encode_png
+from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, single_target
+from singanimation.pipeline.runs import make_folder
+
+app = typer.Typer(add_completion=False)
+
+AU_STRENGTHS = (0.0, 0.33, 0.66, 1.0)
+_MOST_STEPS = 101
+
+_Item = TypeVar("_Item")
+
+Aim = tuple[str, float, np.ndarray]
+"""Name, strength and AU vector (17,) of one edit."""
+
+
+class Request:
+    """What was asked for: names of edits, each with strengths; ``targets`` makes them AU vectors of one face."""
+
+    def __init__(
+        self,
+        units: Sequence[str],
+        fixed: dict[str, float],
+        emotions: Sequence[str],
+        to: str | None,
+        steps: int,
+        strengths: Sequence[float] | None,
+    ) -> None:
+        self._units, self._fixed, self._emotions, self._to = units, fixed, emotions, to
+        self._path = [round(float(alpha), 2) for alpha in np.linspace(0, 1, steps)]
+        self._strengths = strengths
+        if not (units or fixed or emotions or to):
+            raise UsageError("Say which edits: --aus AU12,AU4|all, --set AU12=0.5, --emotions fear|all, or --to fear.")
+        if to and to in emotions:
+            raise UsageError(f"--emotions and --to both name {to}, and their pictures would have one name; ask twice.")
+        if strengths and not (units or fixed or emotions):
+            raise UsageError("--strengths are those of --aus, --set and --emotions; --to goes by --steps.")
+
+    def targets(self, action_units: np.ndarray) -> list[Aim]:
+        """Return (name, strength, AU vector (17,)) of each edit, in the order asked for."""
+        face = SourceFace(None, action_units)
+        several, one = self._strengths or AU_STRENGTHS, self._strengths or (1.0,)
+        aims = [(unit, s, single_target(face, unit, s).action_units) for unit in self._units for s in several]
+        if self._fixed:
+            name = ",".join(f"{unit}={value:g}" for unit, value in self._fixed.items())
+            aims += [(name, s, self._set(action_units, s)) for s in one]
+        aims += [(e, s, discrete_target(face, e, s).action_units) for e in self._emotions for s in one]
+        if self._to:
+            aims += [(self._to, s, continuous_target(face, self._to, s).action_units) for s in self._path]
+        return [(name, s, action_units if s == 0 else np.array(aim, np.float32)) for name, s, aim in aims]
+
+    def _set(self, action_units: np.ndarray, strength: float) -> np.ndarray:
+        vector = np.array(action_units, np.float32)
+        for unit, value in self._fixed.items():
+            vector[AU_INDEX[unit]] += strength * (value - vector[AU_INDEX[unit]])
+        return vector
+
+
+@app.command()
+def edit(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Folder for the edits.")] = Path("edits"),
+    aus: Annotated[str | None, typer.Option(help="Action units, such as AU12,AU4, or all.")] = None,
+    strengths: Annotated[str | None, typer.Option(help="0..1; default 0,0.33,0.66,1 for AUs, 1 for emotions.")] = None,
+    fixed: Annotated[str | None, typer.Option("--set", help="Action units to set, such as AU12=0,AU25=0.5.")] = None,
+    emotions: Annotated[str | None, typer.Option(help="Emotions, such as fear,happiness, or all.")] = None,
+    to: Annotated[str | None, typer.Option(help="An emotion to go to step by step.")] = None,
+    steps: Annotated[int, typer.Option(min=2, max=_MOST_STEPS, help="Steps of --to, the first being the source.")] = 7,
+    crop: Annotated[bool, typer.Option("--crop", help="Write the 128 px crops alone.")] = False,
+    masks: Annotated[bool, typer.Option("--masks", help="Write the attention and colour masks too.")] = False,
+    ganimation: Annotated[Path | None, typer.Option(help="Another generator checkpoint; default: shipped.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+) -> None:
+    """Edit the expression of faces: one PNG per edit, `<stem>__<edit>@<strength>.png`, and `<stem>__sheet.png`."""
+    request = Request(
+        _units(aus),
+        _settings(fixed),
+        _emotions(emotions),
+        _emotion("--to", to) if to else None,
+        steps,
+        _numbers(strengths),
+    )
+    paths = picture_paths(pictures, output)
+    make_folder(output)
+    from singanimation.flows.models import choose_device, load_face_models
+
+    models = load_face_models("auto", ganimation, choose_device(device))
+    for text in models.warnings:
+        warn(text, quiet)
+    made = 0
+    for face in find_faces(paths, models):
+        if isinstance(face, PictureError):
+            warn(str(face), quiet=False)
+            continue
+        made += _write_edits(face, request, models, output, crop, masks)
+        for note in face.crop.notes:
+            warn(f"{face.path}: {note}", quiet)
+    if not made:
+        raise typer.Exit(int(ExitCode.NOTHING_ACCEPTED))
+    if not quiet:
+        print(f"{made} edits in {output}")
+
+
+def _write_edits(face: Face, request: Request, models: object, output: Path, crop: bool, masks: bool) -> int:
+    targets = request.targets(face.action_units)
+    edits = models.editor.edit(face.crop.pixels, face.action_units, np.stack([t for _, _, t in targets]))
+    if crop:
+        _write(output / f"{face.name}__crop.png", face.crop.pixels, face.picture.mode)
+    for index, (name, strength, _) in enumerate(targets):
+        pixels = edits.pictures[index]
+        shown = pixels if crop else _in_picture(face, edits, index, models)
+        stem = f"{face.name}__{name}@{strength:g}"
+        _write(output / f"{stem}.png", shown, face.picture.mode)
+        if masks:
+            _write(output / f"{stem}__attention.png", np.rint(edits.attention[index] * 255).astype(np.uint8), "L")
+            _write(output / f"{stem}__colour.png", edits.colour[index], "RGB")
+    columns = _columns(face, targets, edits.pictures)
+    write_sheet(output / f"{face.name}__sheet.png", [Block(f"{face.path.name}: the face, and its edits", columns)])
+    return len(targets)
+
+
+def _in_picture(face: Face, edits: Any, index: int, models: Any) -> np.ndarray:
+    """Compose an edit at the picture's own resolution: its own pixels move, only what is painted is 128 px."""
+    flow = None if edits.flow is None else edits.flow[index]
+    return models.paste_edit(face.picture.pixels, face.crop, edits.attention[index], edits.colour[index], flow)
+
+
+def _columns(face: Face, targets: Sequence[Aim], pictures: np.ndarray) -> tuple[tuple[Tile, ...], ...]:
+    """One column per strength when each name has several, else one column per edit."""
+    pairs = zip(targets, pictures, strict=True)
+    tiles = [Tile(Image.fromarray(pixels), (name, f"strength {s:g}")) for (name, s, _), pixels in pairs]
+    first = (Tile(Image.fromarray(face.crop.pixels), ("source", "")),)
+    names = list(dict.fromkeys(name for name, _, _ in targets))
+    by_name = [[tile for tile, t in zip(tiles, targets, strict=True) if t[0] == name] for name in names]
+    if len(names) > 1 and len({len(row) for row in by_name}) == 1 and len(by_name[0]) > 1:
+        return (first, *(tuple(column) for column in zip(*by_name, strict=True)))
+    return (first, *((tile,) for tile in tiles))
+
+
+def _write(path: Path, pixels: np.ndarray, mode: str) -> None:
+    with atomic_file(path) as file:
+        file.write(encode_png(pixels, mode))
+
+
+def _once(items: Iterable[_Item]) -> list[_Item]:
+    """What is named twice is made once: the pictures would have one name."""
+    return list(dict.fromkeys(items))
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
+
+
+def _unit(option: str, word: str) -> str:
+    name = canonical_au(word)
+    if name is None:
+        raise UsageError(f"{option}: {word!r} is no action unit; use {', '.join(AU_NAMES)}.")
+    return name
+
+
+def _emotion(option: str, word: str) -> str:
+    name = canonical_emotion(word)
+    if name is None:
+        raise UsageError(f"{option}: {word!r} is no emotion; use {', '.join(EMOTIONS)}.")
+    return name
+
+
+def _units(text: str | None) -> list[str]:
+    return list(AU_NAMES) if _words(text) == ["all"] else _once(_unit("--aus", word) for word in _words(text))
+
+
+def _emotions(text: str | None) -> list[str]:
+    return list(EMOTIONS) if _words(text) == ["all"] else _once(_emotion("--emotions", word) for word in _words(text))
+
+
+def _number(option: str, word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(f"{option}: {word!r} is no number from 0 to 1.")
+    return value
+
+
+def _numbers(text: str | None) -> list[float] | None:
+    return _once(_number("--strengths", word) for word in _words(text)) or None
+
+
+def _settings(text: str | None) -> dict[str, float]:
+    pairs = [word.partition("=") for word in _words(text)]
+    names = [_unit("--set", name) for name, _, _ in pairs]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--set {text} names an action unit twice.")
+    return {name: _number("--set", value) for name, (_, _, value) in zip(names, pairs, strict=True)}

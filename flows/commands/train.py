@@ -1,0 +1,180 @@
+"""`augment train au|ganimation`: train the models that ship, or your own."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from singanimation.flows.interrupts import hold_interrupt
+from singanimation.flows.training.checkpoint import hold_training
+from singanimation.flows.training.run import LOG_EVERY, run_training
+from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.runs import make_folder, usable_cores
+from singanimation.stages.expansion.training.settings import PAPER_RATE, TrainSettings
+
+if TYPE_CHECKING:
+    from singanimation.flows.training.faces import PreparedFaces
+    from singanimation.stages.expansion.training.loop import Progress
+
+app = typer.Typer(no_args_is_help=True, help="Train the models that ship, or your own.")
+
+FacesOption = Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")]
+OutputOption = Annotated[Path, typer.Option("--output", help="The .safetensors file to write; logs go beside it.")]
+RateOption = Annotated[
+    float | None,
+    typer.Option(min=1e-8, help=f"Default: {TrainSettings.learning_rate} (geometry), {PAPER_RATE} (paper)."),
+]
+AdversarialOption = Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")]
+RegressionOption = Annotated[
+    float | None,
+    typer.Option(min=0, help=f"Weight of geometry's AU regression (default: {TrainSettings.regression:g})."),
+]
+MixedOption = Annotated[
+    bool | None, typer.Option(help="bfloat16. Default: where the device gains from it (GPUs, CPUs with AMX).")
+]
+
+
+@app.command("ganimation")
+def train_ganimation(
+    faces: Annotated[str, typer.Option("--input", help="Faces: anything that `augment --input` takes.")],
+    output: OutputOption = Path("ganimation.safetensors"),
+    recipe: Annotated[str, typer.Option(help="geometry (what ships) or paper.")] = TrainSettings.recipe,
+    steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = TrainSettings.steps,
+    batch_size: Annotated[int, typer.Option(min=1)] = TrainSettings.batch_size,
+    learning_rate: RateOption = None,
+    adversarial: AdversarialOption = TrainSettings.adversarial,
+    regression: RegressionOption = None,
+    width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = TrainSettings.width,
+    init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    mixed_precision: MixedOption = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints and contact sheets.")] = 5.0,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint beside --output.")] = True,
+) -> None:
+    """Train a generator; writes it and, beside it, its model card, losses (CSV, PNG), contact sheet and checkpoint.
+
+    Where the input has no AUs they are estimated, faces are found and cut once, and kept in OUTPUT.faces. The same
+    command goes on where it stopped; Ctrl-C ends it after the step at hand.
+    """
+    from singanimation.flows.models import choose_device
+
+    _check_recipe(recipe, adversarial, regression)
+    _check_output(output)
+    _check_init(init)
+    _use_threads(threads)
+    device = choose_device(device)
+    rate, asked = (TrainSettings.learning_rate, TrainSettings.regression) if recipe == "geometry" else (PAPER_RATE, 0.0)
+    settings = TrainSettings(
+        recipe=recipe,
+        steps=steps,
+        batch_size=batch_size,
+        width=width,
+        adversarial=adversarial,
+        seed=seed,
+        learning_rate=rate if learning_rate is None else learning_rate,
+        regression=asked if regression is None else regression,
+        device=device,
+        init=init,
+        mixed_precision=_gains_from_bfloat16(device) if mixed_precision is None else mixed_precision,
+    )
+    prepared = _prepare(faces, output, workers)
+    number = "bfloat16" if settings.mixed_precision else "float32"
+    typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {device}, {number}.")
+    with hold_training(output):
+        for progress in run_training(settings, prepared, output, minutes=minutes, resume=resume, name=faces):
+            if progress.step % LOG_EVERY == 0 or progress.step == progress.steps:
+                typer.echo(_line(progress))
+
+
+def _check_recipe(recipe: str, adversarial: float, regression: float | None) -> None:
+    if recipe not in ("geometry", "paper"):
+        raise UsageError(f"--recipe must be geometry or paper (got {recipe!r}).")
+    if recipe == "paper" and (adversarial or regression):
+        raise UsageError("--adversarial and --regression are geometry's; the paper's recipe has both terms already.")
+
+
+def _check_output(output: Path) -> None:
+    if output.suffix != ".safetensors":
+        raise UsageError(f"--output {output} has to end in .safetensors.")
+    if output.is_dir():
+        raise UsageError(f"--output {output} is a folder; name the file to write.")
+    make_folder(output.parent)
+
+
+def _check_init(init: Path | None) -> None:
+    if init is not None:
+        from singanimation.stages.expansion.ganimation.published.reading import check_kind
+
+        check_kind(init)
+
+
+def _use_threads(threads: int | None) -> None:
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def _prepare(faces: str, output: Path, workers: int | None) -> "PreparedFaces":
+    from singanimation.flows.training.faces import prepare_faces
+
+    return prepare_faces(faces, output.with_name(output.stem + ".faces"), workers or usable_cores(), typer.echo)
+
+
+def _gains_from_bfloat16(device: str) -> bool:
+    """Whether the device computes faster in bfloat16: recent GPUs and CPUs with AMX do, others are far slower."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # older versions of torch do not tell
+    return bool(capabilities().get("amx_bf16"))
+
+
+def _line(progress: "Progress") -> str:
+    losses = " ".join(f"{name} {value:.4f}" for name, value in progress.losses.items())
+    speed = f"{progress.seconds:.0f} s {progress.pictures_per_second:.1f} pictures/s"
+    return f"{progress.step}/{progress.steps} {speed} {losses}"
+
+
+@app.command("au")
+def train_au(
+    faces: FacesOption,
+    warped: Annotated[Path | None, typer.Option(help="A Parquet of warped faces, used besides.")] = None,
+    output: OutputOption = Path("embedded.safetensors"),
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Default: the shipped recipe's.")] = None,
+) -> None:
+    """Train the AU estimator, the landmarks and the aligner; writes one safetensors file.
+
+    The same command goes on where it stopped, from the checkpoint beside --output; Ctrl-C ends it after the step at
+    hand.
+    """
+    from singanimation.stages.action_units.training.loop import TrainSettings, train_action_units
+    from singanimation.stages.action_units.weights import save_weights
+
+    _check_output(output)
+    _use_threads(threads)
+    settings = TrainSettings(faces=faces, warped=warped, seed=seed)
+    if steps is not None:
+        settings = replace(settings, steps=steps, aligner_steps=steps)
+    checkpoint = output.with_suffix(".checkpoint.pt")
+    if checkpoint.is_file():
+        settings = replace(settings, resume=checkpoint)
+    with hold_training(output), hold_interrupt() as interrupted:
+        for progress in train_action_units(settings, interrupted=interrupted):
+            if math.isnan(progress.loss):
+                typer.echo(f"{progress.phase}: all {progress.steps} steps were done before.")
+            else:
+                typer.echo(f"{progress.phase} {progress.step}/{progress.steps} loss {progress.loss:.4f}")
+                progress.session.save(checkpoint)
+            if interrupted():
+                raise KeyboardInterrupt
+        save_weights(progress.session, output)
+    typer.echo(f"{output} written.")

@@ -1,0 +1,1 @@
+"""What `augment doctor` looks at."""

@@ -1,0 +1,123 @@
+"""One-thread worker processes that keep their models, survive each other, and never outlive their parent."""
+
+import importlib
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import cv2
+
+from singanimation.flows.models import Fingerprint, Models
+from singanimation.flows.source.work import Outcome, SourceJob, augment_source
+from singanimation.pipeline.errors import MachineError
+from singanimation.pipeline.settings import Settings
+
+LOADER = "singanimation.flows.models:load_models"
+"""``module:function`` that builds the models from the settings, in the worker."""
+
+_models: Models | None = None
+
+
+class WorkerPool:
+    """Worker processes for one run. Thread-safe: each thread that calls ``augment`` keeps one worker busy."""
+
+    def __init__(self, settings: Settings, workers: int, loader: str = LOADER) -> None:
+        self._settings, self._workers, self._loader = settings, workers, loader
+        self._lock, self._retrying = threading.Lock(), threading.Lock()
+        self._closed = False
+        self._executor = self._start()
+
+    def fingerprint(self) -> "Future[Fingerprint]":
+        """Load the models in every worker and say what they are. WeightsError and the like come out of it."""
+        started = [self._executor.submit(_fingerprint, self._settings, self._loader) for _ in range(self._workers)]
+        return started[0]
+
+    def augment(self, job: SourceJob) -> Outcome:
+        """Work on one source in some worker. A worker that dies is replaced, and the source tried once more."""
+        outcome = self._try(job)
+        if outcome is None:
+            with self._retrying:  # one at a time: a source that kills its worker takes no second one with it
+                outcome = self._try(job)
+        if outcome is None:
+            why = "interrupted" if self._closed else "its worker process died twice (killed, or out of memory?)"
+            outcome = Outcome(job.identity.source.source_id, lost=why)
+        return outcome
+
+    def _try(self, job: SourceJob) -> Outcome | None:
+        executor = self._executor
+        try:
+            return executor.submit(_augment, job, self._settings, self._loader).result()
+        except (BrokenProcessPool, CancelledError):
+            self._replace(executor)
+        except RuntimeError:  # submitted after the shutdown
+            if not self._closed:
+                raise
+        return None
+
+    def close(self, *, now: bool = False) -> None:
+        """End the workers; ``now`` does not wait for what they are at."""
+        with self._lock:
+            self._closed = True
+            processes = list((self._executor._processes or {}).values()) if now else []
+            self._executor.shutdown(wait=not now, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+
+    def _replace(self, broken: ProcessPoolExecutor) -> None:
+        with self._lock:
+            if not self._closed and self._executor is broken:  # the first thread to notice does it for all
+                broken.shutdown(wait=False, cancel_futures=True)
+                self._executor = self._start()
+
+    def _start(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=prepare_worker)
+
+
+def prepare_worker() -> None:
+    """One thread each (the same bytes whatever the number of workers), no Ctrl-C, and an end with the parent."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _loaded(settings: Settings, loader: str) -> Models:
+    global _models
+    if _models is None:
+        cv2.setNumThreads(0)
+        _models = resolve(loader)(settings)
+    return _models
+
+
+def resolve(name: str) -> Callable[..., Any]:
+    """Return the function that ``module:function`` names."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _fingerprint(settings: Settings, loader: str) -> Fingerprint:
+    return _loaded(settings, loader).fingerprint
+
+
+def _augment(job: SourceJob, settings: Settings, loader: str) -> Outcome:
+    try:
+        return augment_source(job, _loaded(settings, loader))
+    except MachineError as error:
+        return Outcome(job.identity.source.source_id, lost=str(error))
+    except Exception as error:  # a fault of ours or of the machine: the source is not done, and the log says all
+        text = f"{type(error).__name__}: {error}"
+        return Outcome(job.identity.source.source_id, lost=text, message=traceback.format_exc())

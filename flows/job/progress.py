@@ -1,0 +1,139 @@
+"""What a run shows while it works: a live line on a terminal, now and then a plain one elsewhere, or nothing."""
+
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from singanimation.flows.source.work import Outcome
+
+PLAIN_SECONDS = 60.0
+"""Without a terminal, at most one line in this time."""
+
+
+@dataclass
+class Totals:
+    """Counts of one run. ``rejected`` and ``failed`` are by reason; ``lost`` maps a source to why."""
+
+    sources: int = 0
+    done: int = 0
+    accepted: int = 0
+    edits: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    lost: dict[str, str] = field(default_factory=dict)
+    short: dict[str, int] = field(default_factory=dict)
+    seconds_working: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one source."""
+        self.done += 1
+        self.accepted += outcome.accepted
+        self.edits += outcome.edits
+        self.rejected.update(outcome.rejected)
+        self.seconds_working += outcome.seconds
+        if outcome.lost is not None:
+            self.lost[outcome.source_id] = outcome.lost
+        elif outcome.failed is not None:
+            self.failed[outcome.failed] += 1
+        elif outcome.missing:
+            self.short[outcome.source_id] = outcome.missing
+
+    def line(self) -> str:
+        """Return ``12/40 images, 96 variants (90 accepted, 6 rejected)``."""
+        rejected = sum(self.rejected.values())
+        return (
+            f"{self.done}/{self.sources} images, {self.accepted + rejected} variants "
+            f"({self.accepted} accepted, {rejected} rejected)"
+        )
+
+
+class Reporter:
+    """Shows nothing; the other two show something."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+
+    def update(self, totals: Totals) -> None:
+        """Show how far the run is."""
+
+
+class PlainReporter(Reporter):
+    """Lines of text, for logs and pipes."""
+
+    def __init__(self, stream: TextIO | None = None, every: float = PLAIN_SECONDS) -> None:
+        self._stream, self._every = stream or sys.stderr, every
+        self._began = self._last = time.monotonic()
+
+    def say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def update(self, totals: Totals) -> None:
+        now = time.monotonic()
+        if now - self._last < self._every or totals.done == 0:
+            return
+        self._last = now
+        left = (now - self._began) / totals.done * (totals.sources - totals.done)
+        self.say(f"{totals.line()}, about {readable_seconds(left)} left")
+
+
+class RichReporter(Reporter):
+    """A live bar with images, variants, accepted and rejected, and the time left."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("images  {task.fields[counts]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task: int | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        self._progress.console.print(text, highlight=False)
+
+    def update(self, totals: Totals) -> None:
+        rejected = sum(totals.rejected.values())
+        counts = f"{totals.accepted + rejected} variants  [green]{totals.accepted} accepted[/]  {rejected} rejected"
+        if self._task is None:
+            self._task = self._progress.add_task("augmenting", total=totals.sources, counts=counts)
+        self._progress.update(self._task, completed=totals.done, total=totals.sources, counts=counts)
+
+
+def make_reporter(quiet: bool) -> Reporter:
+    """Return the reporter that suits where stderr goes."""
+    if quiet:
+        return Reporter()
+    return RichReporter() if sys.stderr.isatty() else PlainReporter()
+
+
+def readable_seconds(seconds: float) -> str:
+    """Return ``45 s``, ``12 min``, ``3.5 h`` or ``12 days``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"

@@ -1,0 +1,105 @@
+"""Contact sheets of what a generator, or the teacher, makes of aligned faces: emotions, single AUs, a path."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from singanimation.pipeline.expressions import AU_INDEX, EMOTIONS, NOT_EXPRESSIVE, PROTOTYPES
+from singanimation.pipeline.files.atomic import atomic_file
+
+MAGNIFIED = 1.5
+_HEAD = 18
+
+SHEET_UNITS = ("AU01", "AU02", "AU04", "AU05", "AU45", "AU10", "AU12", "AU15", "AU25")
+"""The nine units of the thesis' figure 5.4."""
+
+SHEET_STRENGTHS = (0.0, 0.33, 0.66, 1.0)
+PATH_STEPS = 7
+_PATH = ("neutral", "surprise", "happiness", "sadness", "anger", "fear", "disgust")
+
+Edit = Callable[[int, np.ndarray], np.ndarray]
+"""A face's number and target AUs float32 (K, 17) -> its edits uint8 (K, 128, 128, 3)."""
+
+
+def write_emotions(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> None:
+    """Write a PNG: a row per crop (N, 128, 128, 3) uint8, the crop first, then each emotion at full strength.
+
+    ``units`` (N, 17): the crops' own AUs.
+    """
+    rows = [[crop, *edit(index, emotion_targets(source))] for index, (crop, source) in _numbered(crops, units)]
+    _write(path, ["source", *EMOTIONS], rows)
+
+
+def write_units(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> None:
+    """Write a PNG: four columns of strength for each of ``SHEET_UNITS``, two rows of units per face."""
+    rows, half = [], (len(SHEET_UNITS) + 1) // 2
+    for index, (crop, source) in _numbered(crops, units):
+        strips = [
+            np.hstack(
+                [_headed(p, f"{name} {s:.2f}") for s, p in zip(SHEET_STRENGTHS, edit(index, targets), strict=True)]
+            )
+            for name, targets in _courses(source)
+        ]
+        blank = np.zeros_like(strips[0])
+        strips += [blank] * (2 * half - len(strips))
+        own = _headed(crop, "source")
+        rows += [np.hstack([own, *strips[:half]]), np.hstack([np.zeros_like(own), *strips[half:]])]
+    _save(path, np.vstack(rows), 1.0)
+
+
+def write_path(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> None:
+    """Write a PNG: a row per crop, ``PATH_STEPS`` steps ``a * target + (1 - a) * source`` to an emotion."""
+    shares = np.linspace(0, 1, PATH_STEPS, dtype=np.float32)[:, None]
+    rows = []
+    for index, (_, source) in _numbered(crops, units):
+        target = _target(source, _PATH[1 + index % (len(_PATH) - 1)])
+        rows.append(list(edit(index, shares * target + (1 - shares) * source)))
+    _write(path, [f"{share:.2f}" for share in shares[:, 0]], rows)
+
+
+def emotion_targets(source: np.ndarray) -> np.ndarray:
+    """The targets of all seven emotions (7, 17) for a face with AUs ``source`` (17,)."""
+    return np.stack([_target(source, name) for name in EMOTIONS])
+
+
+def _target(source: np.ndarray, emotion: str) -> np.ndarray:
+    target = PROTOTYPES[emotion].copy()
+    left = [AU_INDEX[name] for name in NOT_EXPRESSIVE]
+    target[left] = source[left]
+    return target
+
+
+def _courses(source: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    courses = []
+    for name in SHEET_UNITS:
+        targets = np.repeat(source[None], len(SHEET_STRENGTHS), 0)
+        column = AU_INDEX[name]
+        targets[:, column] += np.array(SHEET_STRENGTHS, np.float32) * (1 - source[column])
+        courses.append((name, targets))
+    return courses
+
+
+def _numbered(crops: np.ndarray, units: np.ndarray) -> enumerate:
+    return enumerate(zip(crops, units, strict=True))
+
+
+def _headed(picture: np.ndarray, text: str) -> np.ndarray:
+    head = np.zeros((_HEAD, picture.shape[1], 3), np.uint8)
+    cv2.putText(head, text, (3, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+    return np.vstack([head, picture])
+
+
+def _write(path: Path, headings: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
+    first = np.hstack([_headed(picture, text) for text, picture in zip(headings, rows[0], strict=True)])
+    _save(path, np.vstack([first, *(np.hstack(row) for row in rows[1:])]), MAGNIFIED)
+
+
+def _save(path: Path, sheet: np.ndarray, magnified: float) -> None:
+    sheet = cv2.resize(sheet, None, fx=magnified, fy=magnified, interpolation=cv2.INTER_CUBIC)
+    done, data = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
+    if not done:
+        raise ValueError(f"{path.name} could not be encoded.")
+    with atomic_file(path) as file:
+        file.write(data.tobytes())

@@ -1,0 +1,1 @@
+"""What happens to one source: its plan, its work, its rows and their ids."""

@@ -1,0 +1,235 @@
+"""What one source goes through: picture -> crop -> action units -> edits -> regenerations -> filter -> rows -> part."""
+
+import errno
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from singanimation.flows.models import Models
+from singanimation.flows.source.reframing import Shipping, resized
+from singanimation.flows.source.remaining import Attempt, EditWork, plan_work
+from singanimation.flows.source.row_ids import Identity, Known
+from singanimation.flows.source.rows import RowMaker
+from singanimation.manifests.write import part_name, write_part
+from singanimation.pipeline.errors import MachineError, PictureError, SinganimationError
+from singanimation.pipeline.files.pictures import Picture, encode_png, read_source
+from singanimation.pipeline.records import Crop, Fault, Row, Source
+
+
+@dataclass(frozen=True)
+class SourceJob:
+    """One source to work on: whose it is, and which of its rows the manifest already holds."""
+
+    identity: Identity
+    known: Known
+    run_id: str
+    manifest: Path
+
+
+@dataclass
+class Outcome:
+    """What became of one source; ``lost`` says why it could not be worked on (its part is then absent)."""
+
+    source_id: str
+    accepted: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    edits: int = 0
+    failed: str | None = None
+    message: str | None = None
+    missing: int = 0
+    lost: str | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    part: Path | None = None
+
+
+def augment_source(job: SourceJob, models: Models) -> Outcome:
+    """Do all that is left to do for one source, and write its part.
+
+    A source that cannot be used becomes a row with its reason. Raises MachineError when the machine or the disk
+    failed: then nothing was written, and a later run takes the source up again.
+    """
+    began = time.monotonic()
+    try:
+        rows, outcome = _make_rows(job, models)
+    except MemoryError:
+        raise MachineError(f"{job.identity.source.source_id}: out of memory; use fewer --workers.") from None
+    except RuntimeError as error:
+        if any(sign in str(error).lower() for sign in ("out of memory", "can't allocate memory")):
+            raise MachineError(f"{job.identity.source.source_id}: {str(error).splitlines()[0]}") from None
+        raise
+    if rows:
+        outcome.part = write_part(job.manifest, _name(job, rows), rows)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def file_sha256(source: Source) -> str | None:
+    """Return the hex SHA-256 of a source's bytes, None when they cannot be read."""
+    if source.data is not None:
+        return hashlib.sha256(source.data).hexdigest()
+    try:
+        with Path(source.path or "").open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        if error.errno in {errno.EIO, errno.ENFILE, errno.EMFILE, errno.ESTALE}:
+            raise MachineError(f"{source.path} could not be read ({error.strerror}).") from None
+        return None
+
+
+def _make_rows(job: SourceJob, models: Models) -> tuple[list[Row], Outcome]:
+    identity, source = job.identity, job.identity.source
+    outcome = Outcome(source.source_id)
+    try:
+        picture = read_source(source)
+        identity = replace(identity, sha256=picture.sha256)
+        crop = models.find_face(picture.pixels, source)
+        rows = _augment(identity, job, models, picture, crop, outcome)
+    except MachineError:
+        raise
+    except SinganimationError as error:
+        reason = error.reason if isinstance(error, PictureError) else "regeneration_failed"
+        outcome = Outcome(source.source_id, failed=reason, message=str(error))
+        if job.known.get(identity.real()) is not None:
+            return [], outcome
+        return [RowMaker(identity, job.run_id).failed(reason, str(error))], outcome
+    return rows, outcome
+
+
+def _augment(
+    identity: Identity, job: SourceJob, models: Models, picture: Picture, crop: Crop, outcome: Outcome
+) -> list[Row]:
+    maker = RowMaker(identity, job.run_id)
+    au_source = _source_units(identity, models, crop)
+    works = plan_work(identity, job.known, au_source)
+    ship = Shipping(models, picture, crop, identity.frame)
+    outcome.notes = crop.notes
+    if identity.settings.aus == "openface" and not identity.own_units:
+        outcome.notes += ("no action units of OpenFace's: measured instead",)
+    rows: list[Row] = []
+    if job.known.get(identity.real()) != "accepted":
+        image = encode_png(picture.pixels, picture.mode) if identity.settings.include_real else None
+        rows.append(maker.real(picture.pixels.shape[:2], au_source, "; ".join(outcome.notes) or None, image))
+    if not any(work.attempts or work.edit_id not in job.known for work in works):
+        return rows
+    targets = np.array([work.target.action_units for work in works], np.float32)
+    edits = models.editor.edit(crop.pixels, au_source, targets).pictures
+    judge = _Judge(maker, models, ship, au_source, outcome)
+    fitted = _fit(identity, models, works, edits)
+    for index, (work, edit) in enumerate(zip(works, edits, strict=True)):
+        new = work.edit_id not in job.known
+        if new or work.attempts:
+            shipped = ship(edit)
+            if new:
+                rows.append(maker.edit(work, au_source, shipped))
+                outcome.edits += 1
+            rows += _regenerate(fitted, index, work, _Edit(edit, shipped.action_units), judge)
+    return rows
+
+
+def _source_units(identity: Identity, models: Models, crop: Crop) -> np.ndarray:
+    """Return the source's action units (17,): its own where it brings them and they are asked for, else measured."""
+    if identity.own_units:
+        return np.array(identity.source.action_units, np.float32)
+    return models.action_units(crop.pixels[None])[0]
+
+
+def _fit(identity: Identity, models: Models, works: Sequence[EditWork], edits: np.ndarray) -> Any:
+    """Fit one SinGAN per edit that still lacks variants. All edits go in (one gan_batch), whatever is left to draw:
+
+    an engine that starts the others warm from the first then does the same in a run that tops up.
+    """
+    size = identity.settings.singan_size
+    shrunk = np.stack([resized(edit, size) for edit in edits])
+    wanted = [index for index, work in enumerate(works) if work.attempts]
+    seeds = [work.fit_seed for work in works]
+    return models.regenerator.fit(shrunk, seeds, identity.settings.start_scale, wanted) if wanted else None
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """An edit uint8 (128, 128, 3), and the action units measured on it as it is shipped."""
+
+    pixels: np.ndarray
+    action_units: np.ndarray
+
+
+def _regenerate(fitted: Any, index: int, work: EditWork, edit: _Edit, judge: "_Judge") -> list[Row]:
+    """Draw variants of one edit until its quota is met or its attempts run out."""
+    rows: list[Row] = []
+    lacking, attempts = work.lacking, list(work.attempts)
+    size = edit.pixels.shape[0]
+    kept = [resized(variant, size) for variant in _draw(fitted, index, work.kept)] if attempts else []
+    while lacking and attempts:
+        # never more than are lacking: the attempts made are then the same whether a run tops up or not
+        batch, attempts = attempts[:lacking], attempts[lacking:]
+        variants = [resized(variant, size) for variant in _draw(fitted, index, batch)]
+        new = judge(work, edit, list(zip(batch, variants, strict=True)), kept)
+        lacking -= sum(row.status == "accepted" for row in new)
+        rows += new
+    judge.outcome.missing += lacking
+    return rows
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Measures variants against their edit and writes their rows."""
+
+    maker: RowMaker
+    models: Models
+    ship: "Shipping"
+    au_source: np.ndarray
+    outcome: Outcome
+
+    def __call__(
+        self, work: EditWork, edit: _Edit, drawn: Sequence[tuple[Attempt, np.ndarray]], kept: list[np.ndarray]
+    ) -> list[Row]:
+        """Return the rows of what was drawn, in order; the accepted join ``kept``, which later ones must not copy."""
+        values = np.asarray(self.models.sifid.measure(edit.pixels, np.stack([each for _, each in drawn])), np.float32)
+        rows = []
+        for (attempt, variant), value in zip(drawn, values.tolist(), strict=True):
+            shipped = self.ship(variant)
+            units = edit.action_units, shipped.action_units
+            fault = self.models.checks.first_fault((edit.pixels, variant), units, kept) or self._too_far(value)
+            size = self.models.start_size(attempt.start)
+            rows.append(self.maker.variant(work, attempt, self.au_source, shipped, (value, fault), size))
+            if fault:
+                self.outcome.rejected[fault.reason] += 1
+            else:
+                self.outcome.accepted += 1
+                kept.append(variant)
+        return rows
+
+    def _too_far(self, sifid: float) -> Fault | None:
+        """Judge the SIFID, last of all: under another limit a variant with this fault alone would be accepted."""
+        if bool(self.models.sifid.accepts(np.array([sifid], np.float32))[0]):
+            return None
+        limit = self.models.sifid.threshold
+        return Fault("sifid", f"SIFID {sifid:.4g} is above the limit of {limit:.4g}.")
+
+
+def _draw(fitted: Any, index: int, attempts: Sequence[Attempt]) -> list[np.ndarray]:
+    """Draw the attempts' variants, uint8 (H, W, 3) each, in their order; those of one start scale together."""
+    drawn: dict[int, np.ndarray] = {}
+    for start in dict.fromkeys(attempt.start for attempt in attempts):
+        group = [attempt for attempt in attempts if attempt.start == start]
+        pictures = fitted.draw(index, start, [attempt.seed for attempt in group])
+        drawn.update({attempt.index: picture for attempt, picture in zip(group, pictures, strict=True)})
+    return [drawn[attempt.index] for attempt in attempts]
+
+
+def _name(job: SourceJob, rows: Sequence[Row]) -> str:
+    """Name the part after its rows' ids: the same work gives the same name, other work another.
+
+    A source whose failed row is there already keeps that row's part: the new rows take its place.
+    """
+    source, real = job.identity.source, job.identity.real()
+    if job.known.get(real) == "failed" or [row.status for row in rows] == ["failed"]:
+        return part_name(source.dataset, source.source_id, real, "failed")
+    return part_name(source.dataset, source.source_id, *sorted(row.variant_id for row in rows))

@@ -1,0 +1,1 @@
+"""A training from the command line: faces, checkpoint, log, sheet."""

@@ -1,0 +1,133 @@
+"""One training of a generator: what is written as it goes, and when."""
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from singanimation.flows.interrupts import hold_interrupt
+from singanimation.flows.training.checkpoint import identity, learning_rates, load_checkpoint, save_checkpoint
+from singanimation.pipeline.files.atomic import atomic_file
+
+if TYPE_CHECKING:
+    from singanimation.flows.training.faces import PreparedFaces
+    from singanimation.stages.expansion.training.loop import Objective, Progress, TrainingFaces
+    from singanimation.stages.expansion.training.settings import TrainSettings
+
+LOG_EVERY = 100
+_SHOWN = 8
+
+
+def run_training(
+    settings: "TrainSettings",
+    faces: "PreparedFaces",
+    output: Path,
+    *,
+    minutes: float = 5.0,
+    resume: bool = True,
+    name: str = "",
+) -> "Iterator[Progress]":
+    """Train, yield after every step, and save every ``minutes``, at the end, and at Ctrl-C (the checkpoint alone).
+
+    ``name`` is what the model card calls the data. Raises TrainingError, WeightsError, UsageError for a checkpoint of
+    another training, MachineError for the disk, and KeyboardInterrupt when Ctrl-C came.
+    """
+    from singanimation.flows.training.log import TrainingLog
+    from singanimation.stages.expansion.training.loop import train
+
+    checkpoint = output.with_suffix(".checkpoint.pt")
+    same = identity(settings, faces, name)
+    state = load_checkpoint(checkpoint, same) if resume and checkpoint.is_file() else None
+    rates = learning_rates(state, settings.learning_rate)
+    log = TrainingLog(output, int(state["step"]) if state else 0)
+    objective = _objective(settings, faces.train)
+    saved = time.monotonic()
+    with hold_interrupt() as interrupted:
+        for progress in train(settings, objective, state):
+            yield progress
+            last = progress.step == progress.steps
+            if progress.step % LOG_EVERY == 0 or last:
+                log.add(progress)
+            due = last or time.monotonic() - saved > 60 * minutes
+            if due:
+                _write_outputs(settings, faces, output, name, rates, progress)
+                log.draw()
+            if due or interrupted():  # last, so that a training counts as done only when all of it is there
+                save_checkpoint(checkpoint, progress.state | {"rates": rates}, same)
+                saved = time.monotonic()
+            if interrupted():
+                raise KeyboardInterrupt
+
+
+def _write_outputs(
+    settings: "TrainSettings",
+    faces: "PreparedFaces",
+    output: Path,
+    name: str,
+    rates: list[list[float]],
+    progress: "Progress",
+) -> None:
+    """Write the generator, its card and its contact sheet."""
+    from singanimation.flows.training.sheet import write_sheet
+    from singanimation.stages.expansion.checkpoints import save_generator
+
+    card = settings.card() | {
+        "trained_steps": str(progress.step),
+        "faces": Path(name).name,
+        "au_estimator": faces.au_estimator,
+    }
+    if len(rates) > 1 or rates[0][0]:
+        card["train_learning_rate"] = ", ".join(f"{rate:g} from step {begun:g} on" for begun, rate in rates)
+    save_generator(output, progress.generator, progress.options, card)
+    _write_card(output, card, faces, progress)
+    write_sheet(output, faces.shown[:_SHOWN], output.with_suffix(".png"))
+
+
+def _write_card(output: Path, card: dict[str, str], faces: "PreparedFaces", progress: "Progress") -> None:
+    lines = [
+        f"# {output.name}",
+        "",
+        "A GANimation generator, trained by `augment train ganimation`.",
+        f"Use: `augment --ganimation {output.name}`.",
+        "",
+        "## Data",
+        "",
+        f"- {card['faces']}: {len(faces.train.pictures):,} faces",
+        f"- licence: {faces.licence or 'not stated by the data set; the weights may only be passed on as it allows'}",
+        f"- action units: {card['au_estimator']}",
+        "",
+        "## Recipe",
+        "",
+        f"    augment {shlex.join(sys.argv[1:])}",
+        "",
+        *(f"- {name.removeprefix('train_')}: {value}" for name, value in card.items() if name.startswith("train_")),
+        f"- step {progress.step} of {progress.steps}, {progress.seconds / 60:.0f} minutes in this session",
+        "",
+        "## Losses (running means)",
+        "",
+        *(f"- {name}: {value:.5g}" for name, value in progress.losses.items()),
+        "",
+        "Not evaluated: `augment evaluate models --ganimation` measures it on labelled faces.",
+        "",
+    ]
+    with atomic_file(output.with_suffix(".md")) as file:
+        file.write("\n".join(lines).encode())
+
+
+def _objective(settings: "TrainSettings", faces: "TrainingFaces") -> "Objective":
+    if settings.recipe == "paper":
+        from singanimation.stages.expansion.ganimation.recipe import PaperObjective
+
+        return PaperObjective(settings, faces)
+    from singanimation.stages.action_units.weights import load_network
+    from singanimation.stages.expansion.geometry.training.recipe import GeometryObjective
+
+    network = load_network(settings.device)
+
+    def describe(pictures: Any) -> tuple[Any, list[Any]]:
+        units, _, maps = network(pictures, features=True)
+        return units, maps
+
+    return GeometryObjective(settings, faces, describe)

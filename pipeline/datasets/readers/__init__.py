@@ -1,0 +1,1 @@
+"""One reader a layout: siblings, found by ``registry``."""

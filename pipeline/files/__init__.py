@@ -1,0 +1,1 @@
+"""Files in and out: whole or absent, and whatever strangers wrote stays data."""

@@ -1,0 +1,1 @@
+"""Py-Feat as an estimator, in a process of its own."""

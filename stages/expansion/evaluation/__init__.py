@@ -1,0 +1,1 @@
+"""How well edits do what they are asked, whoever drew them."""

@@ -1,0 +1,116 @@
+"""The networks of the paper, and the composition that all generators share.
+
+GANimation: Anatomically-aware Facial Animation from a Single Image, Pumarola et al., ECCV 2018. Sizes and
+conventions follow the authors' released code, which imported checkpoints need.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.pipeline.face.framing import CROP_SIZE
+
+
+class GeneratorOutput(NamedTuple):
+    """What every generator returns, for a batch of B pictures of H x W pixels.
+
+    ``picture`` (B, 3, H, W) in -1..1; ``attention`` (B, 1, H, W) in 0..1, where 1 keeps the input's pixel;
+    ``colour`` (B, 3, H, W) in -1..1; ``flow`` (B, 2, H, W), where the pixel comes from, in pixels (x, y),
+    or None for generators without one.
+    """
+
+    picture: Tensor
+    attention: Tensor
+    colour: Tensor
+    flow: Tensor | None
+
+
+def compose(kept: Tensor, attention: Tensor, colour: Tensor) -> Tensor:
+    """Return ``A * I + (1 - A) * C``: attention 1 keeps the input's pixel.
+
+    The convention of the released code and of the thesis (eq. 4-2); the ECCV paper's text writes A and
+    1 - A the other way round.
+    """
+    return attention * kept + (1 - attention) * colour
+
+
+def _residual_block(width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, 1, 1, bias=False),
+        nn.InstanceNorm2d(width, affine=True),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(width, width, 3, 1, 1, bias=False),
+        nn.InstanceNorm2d(width, affine=True),
+    )
+
+
+class PaperGenerator(nn.Module):
+    """The paper's generator: picture and tiled target AUs in, attention and colour out.
+
+    ``width`` is 64 in the paper. Conditions on the *target* AUs, not on the change.
+    """
+
+    relative = False
+
+    def __init__(self, width: int = 64, blocks: int = 6, units: int = len(AU_NAMES)) -> None:
+        super().__init__()
+        self.stem = self._down(3 + units, width, 7, 1, 3)
+        self.down1 = self._down(width, 2 * width, 4, 2, 1)
+        self.down2 = self._down(2 * width, 4 * width, 4, 2, 1)
+        self.residuals = nn.ModuleList(_residual_block(4 * width) for _ in range(blocks))
+        self.up1 = self._up(4 * width, 2 * width)
+        self.up2 = self._up(2 * width, width)
+        self.colour = nn.Conv2d(width, 3, 7, 1, 3, bias=False)
+        self.attention = nn.Conv2d(width, 1, 7, 1, 3, bias=False)
+
+    @staticmethod
+    def _down(channels: int, width: int, kernel: int, stride: int, padding: int) -> nn.Sequential:
+        convolution = nn.Conv2d(channels, width, kernel, stride, padding, bias=False)
+        return nn.Sequential(convolution, nn.InstanceNorm2d(width, affine=True), nn.ReLU(inplace=True))
+
+    @staticmethod
+    def _up(channels: int, width: int) -> nn.Sequential:
+        convolution = nn.ConvTranspose2d(channels, width, 4, 2, 1, bias=False)
+        return nn.Sequential(convolution, nn.InstanceNorm2d(width, affine=True), nn.ReLU(inplace=True))
+
+    def forward(self, picture: Tensor, target: Tensor) -> GeneratorOutput:
+        """Edit ``picture`` (B, 3, H, W) in -1..1 towards ``target`` (B, 17) AUs in 0..1."""
+        planes = target[:, :, None, None].expand(-1, -1, *picture.shape[2:])
+        hidden = self.down2(self.down1(self.stem(torch.cat([picture, planes], 1))))
+        for block in self.residuals:
+            hidden = hidden + block(hidden)
+        hidden = self.up2(self.up1(hidden))
+        colour, attention = torch.tanh(self.colour(hidden)), torch.sigmoid(self.attention(hidden))
+        return GeneratorOutput(compose(picture, attention, colour), attention, colour, None)
+
+
+class PaperDiscriminator(nn.Module):
+    """The paper's critic: a patch map of realness and a regression of the AUs, from a 128 px picture."""
+
+    def __init__(self, width: int = 64, layers: int = 6, units: int = len(AU_NAMES), size: int = CROP_SIZE) -> None:
+        super().__init__()
+        channels = [3, *(width * 2**index for index in range(layers))]
+        trunk: list[nn.Module] = []
+        for before, after in zip(channels, channels[1:], strict=False):
+            trunk += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.01, inplace=True)]
+        self.trunk = nn.Sequential(*trunk)
+        self.realness = nn.Conv2d(channels[-1], 1, 3, 1, 1, bias=False)
+        self.action_units = nn.Conv2d(channels[-1], units, size // 2**layers, bias=False)
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the realness map (B, 1, 2, 2), unbounded, and the AUs (B, 17), unbounded."""
+        hidden = self.trunk(picture)
+        return self.realness(hidden), self.action_units(hidden).flatten(1)
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw every weight as the released code does: convolutions N(0, 0.02), norms' gains N(1, 0.02), biases 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02, generator=generator)
+        elif isinstance(module, nn.InstanceNorm2d) and module.affine:
+            nn.init.normal_(module.weight, 1.0, 0.02, generator=generator)
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.InstanceNorm2d) and module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,150 @@
+"""Moves a face by its action units: pictures, landmarks and a change in, the edited pictures out.
+
+Every shipped edit begins here: ``generator`` draws it at landmarks of its own finding, and its training takes it as
+the teacher's answer at labelled ones.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.stages.expansion.geometry.mean_face import load_interior, load_lid_relief, load_mean_landmarks
+from singanimation.stages.expansion.geometry.movement.displacements import joint_displacements, unit_displacements
+from singanimation.stages.expansion.geometry.movement.face_frame import FaceFrame, face_frame, mirror_on
+from singanimation.stages.expansion.geometry.movement.flow import STEP, DenseFlow, enlarge, warp, within
+from singanimation.stages.expansion.geometry.movement.lids import keep_brows_above, keep_lids_apart, lid_mask
+from singanimation.stages.expansion.geometry.movement.lip_columns import close_columns
+from singanimation.stages.expansion.geometry.movement.lips import LipRules
+from singanimation.stages.expansion.geometry.movement.regions import gates, group_members
+from singanimation.stages.expansion.geometry.painting.closed_lids import ClosedLids
+from singanimation.stages.expansion.geometry.painting.eyeballs import still_eyeballs
+from singanimation.stages.expansion.geometry.painting.interior import MouthInterior, skin_colour
+from singanimation.stages.expansion.geometry.painting.shading import Shading, warmth
+
+HIGHEST, BEYOND = 0.31, 0.15
+"""How far brows rise freely (face units), and what share of more than that: several AUs may ask for it together."""
+
+RELEASE = {"AU04": 0.7, "AU06": 0.5, "AU07": 0.45}
+"""Share of an AU's displacements that its going takes back (others: all): brows that a frown lets go of rise less than
+a frown lowers them, and what a squint hid of an eye is in no picture."""
+
+PAINTED = 0.08
+"""A pixel that differs by this much (of 0..1) from what the flow gives counts as fully painted."""
+
+
+class GeometryEdit(NamedTuple):
+    """What the geometry made of B pictures.
+
+    ``picture`` (B, 3, H, W) in 0..1; ``flow`` (B, 2, H, W) pixels, x then y: where each pixel comes from,
+    ``warp(source, flow)`` is the edit before paint; ``fill`` (B, 1, H, W) in 0..1, what no flow supplies: the mouth's
+    interior, uncovered eyeballs, closed lids; ``lids`` (B, 1, H, W) in 0..1, the eyes where their lids move;
+    ``painted`` (B, 1, H, W) in 0..1, where the picture is not what the flow gives, ``fill`` and more;
+    ``landmarks`` (B, 478, 2) pixels, after the change.
+    """
+
+    picture: Tensor
+    flow: Tensor
+    fill: Tensor
+    lids: Tensor
+    painted: Tensor
+    landmarks: Tensor
+
+
+class FaceGeometry:
+    """Moves faces by action units. Everything is a function of its inputs; nothing is drawn at random.
+
+    ``mean_landmarks`` (478, 2) in any unit (default: the packaged mean face) places the displacement tables;
+    ``interior`` paints opened mouths (default: the packaged one). ``mirror`` (478,): each landmark's mirror image.
+    """
+
+    def __init__(
+        self,
+        mean_landmarks: Tensor | None = None,
+        device: torch.device | str = "cpu",
+        interior: MouthInterior | None = None,
+    ) -> None:
+        mean = load_mean_landmarks() if mean_landmarks is None else mean_landmarks
+        mean = mean.float()[None]
+        points = face_frame(mean).to_face(mean)[0]
+        mirror = mirror_on()
+        tables = unit_displacements(points, mirror)
+        self._tables = (group_members("cpu")[:, :, None, None] * tables).to(device)
+        pairs, joint = joint_displacements(points, mirror)
+        self._pairs = torch.tensor(pairs, device=device)
+        groups = group_members("cpu")[:, self._pairs[:, 0].cpu()]
+        self._joint_tables = (groups[:, :, None, None] * joint).to(device)
+        self._release = torch.tensor([RELEASE.get(name, 1.0) for name in AU_NAMES], device=device)
+        points, self.mirror = points.to(device), mirror.to(device)
+        self._lips = LipRules(points)
+        self._flow = DenseFlow(points)
+        self._shading = Shading(self.mirror)
+        self._lids = ClosedLids(load_lid_relief().to(device), self.mirror)
+        self._interior = (load_interior() if interior is None else interior).to(device)
+
+    @torch.no_grad()
+    def edit(self, pictures: Tensor, landmarks: Tensor, change: Tensor) -> GeometryEdit:
+        """Edit ``pictures`` (B, 3, H, W) in 0..1 by ``change`` (B, 17) = target - source AUs, in -1..1.
+
+        ``landmarks`` (B, 478, 2) in pixels of the pictures (pixel centres at +0.5). H and W are even. A change of 0
+        gives back the very same picture.
+        """
+        height, width = pictures.shape[-2:]
+        frame = face_frame(landmarks)
+        moves = self.moves(landmarks, change, frame)
+        after = landmarks + moves.sum(1)
+        _, y = frame.coordinates(height, width, STEP)
+        gate = gates(y)
+        flows = self._flow(landmarks, moves, frame.unit, height, width) * gate[:, :, None]
+        flow = within(close_columns(enlarge(flows.sum(1), height, width), landmarks, after, frame.unit))
+        eyes = still_eyeballs(pictures, landmarks, after, frame.unit, self.mirror)
+        flow = flow * (1 - eyes.still)
+        lids = self._lids.close(pictures, after, change, frame.unit)
+        flow = lids.flow + warp(flow, lids.flow)
+        warped = warp(pictures, flow)
+        shade = (self._shading(after, change, frame.unit, height, width) * gate).sum(1, keepdim=True)
+        shade = enlarge(shade, height, width) * warmth(skin_colour(pictures, landmarks))[:, :, None, None]
+        uncovered = warp(eyes.paint, lids.flow) * (1 - lids.paint)
+        edited = warped * (1 - uncovered) + eyes.colour * uncovered
+        edited = edited * (1 - lids.paint) + lids.colour * lids.paint
+        edited = edited * torch.exp(shade + lids.shade)
+        edited, fill = self._interior.paint(edited, pictures, landmarks, after, frame.unit)
+        fill = torch.maximum(fill, torch.maximum(uncovered, lids.paint))
+        edited = edited.clamp(0, 1)
+        unchanged = (change == 0).all(1)[:, None, None, None]
+        edited = torch.where(unchanged, pictures, edited)
+        # where paint and stretched skin happen to agree, it is still paint: a mask with holes is not learnt
+        painted = torch.maximum(((edited - warped).abs().amax(1, keepdim=True) / PAINTED).clamp(0, 1), fill)
+        painted = torch.maximum(F.avg_pool2d(painted, 3, 1, 1), fill)
+        region = lid_mask(after, frame.unit, self.mirror, height, width)
+        region = torch.maximum(region, lid_mask(landmarks, frame.unit, self.mirror, height, width))
+        moving = (F.max_pool2d(flow.abs().amax(1, keepdim=True), 3, 1, 1) / 0.25).clamp(0, 1)
+        return GeometryEdit(edited, flow, fill, region * moving, painted, lids.landmarks)
+
+    def undoing(self, change: Tensor) -> Tensor:
+        """Return the change (B, 17) in -1..1 that takes an edit by ``change`` back, as far as one can."""
+        return torch.where(change > 0, -change / self._release, -change * self._release).clamp(-1, 1)
+
+    def moves(self, landmarks: Tensor, change: Tensor, frame: FaceFrame | None = None) -> Tensor:
+        """Return how each group of AUs (eyes, mouth, free) moves the landmarks: (B, 3, 478, 2) pixels.
+
+        ``landmarks`` (B, 478, 2) pixels, ``change`` (B, 17) in -1..1.
+        """
+        frame = face_frame(landmarks) if frame is None else frame
+        points = frame.to_face(landmarks)
+        both = change[:, self._pairs].clamp(min=0).prod(2)
+        joint = torch.einsum("bp,gpnc->gbnc", both, self._joint_tables)
+        relaxed = torch.where(change < 0, self._release * change, change)
+        eyes, mouth, free = torch.einsum("ba,ganc->gbnc", relaxed, self._tables) + joint
+        mouth = mouth + self._lips.moves(points, change, mouth + free)
+        eyes = keep_lids_apart(points, _limited(eyes + free), change, self.mirror)
+        eyes = keep_brows_above(points, eyes, self.mirror) - free
+        return frame.to_pixels(torch.stack([eyes, mouth, free], 1))
+
+
+def _limited(moves: Tensor) -> Tensor:
+    """Damp what rises further than brows do: (B, 478, 2) face units."""
+    across, down = moves.unbind(2)
+    return torch.stack([across, down + (1 - BEYOND) * (-down - HIGHEST).clamp(min=0)], 2)

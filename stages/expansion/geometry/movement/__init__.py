@@ -1,0 +1,1 @@
+"""Where a face's points go: action units as displacements, rules of lids and lips, a dense flow."""

@@ -1,0 +1,1 @@
+"""What no flow supplies: teeth, eyeballs, closed lids, folds."""

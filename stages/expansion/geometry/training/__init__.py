@@ -1,0 +1,1 @@
+"""How the shipped generator learns from the geometry."""

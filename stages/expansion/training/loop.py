@@ -1,0 +1,155 @@
+"""The training loop that both recipes share: a generator that yields; the caller logs and saves."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from singanimation.pipeline.errors import TrainingError, WeightsError
+from singanimation.stages.expansion.checkpoints import load_generator
+from singanimation.stages.expansion.training.settings import TrainSettings
+
+ATTENTION_BOUNDS = (0.05, 0.995)
+"""Outside these, for SATURATION_STEPS steps on end, A has saturated: all is repainted, or nothing is edited."""
+
+SATURATION_STEPS = 300
+
+
+class TrainingFaces(NamedTuple):
+    """Aligned faces with a margin for jitter.
+
+    ``pictures`` uint8 (N, 160, 160, 3) RGB, the crop's 128 px in the middle; ``landmarks`` float32
+    (N, 478, 2) in pixels of the picture; ``action_units`` float32 (N, 17) in 0..1.
+    """
+
+    pictures: np.ndarray
+    landmarks: np.ndarray
+    action_units: np.ndarray
+
+
+class Objective(Protocol):
+    """One recipe: networks, optimisers and one step of both. ``generator`` is what ships."""
+
+    generator: nn.Module
+    options: Mapping[str, Any]
+
+    def step(self, random: torch.Generator, learning_rate: float, done: float) -> dict[str, float]:
+        """Train one step; ``done`` is the share of the training behind us. Returns the losses by name."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything a resumed training needs."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up what ``state_dict`` returned."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands: ``losses`` are running means, ``generator`` the averaged weights."""
+
+    step: int
+    steps: int
+    seconds: float
+    pictures_per_second: float
+    losses: dict[str, float]
+    generator: nn.Module
+    options: Mapping[str, Any]
+    snapshot: Callable[[], dict[str, Any]]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Everything a resumed training needs, as it is now: take it before the next step."""
+        return self.snapshot()
+
+
+def learning_rate_at(done: float, step: int, peak: float) -> float:
+    """100 steps of warm-up, then a cosine from ``peak`` to 0 over the training."""
+    return peak * min(1.0, (step + 1) / 100) * half_cosine(done)
+
+
+def half_cosine(done: float) -> float:
+    """From 1 to 0 as ``done`` goes from 0 to 1."""
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def train(settings: TrainSettings, objective: Objective, resume: Mapping[str, Any] | None = None) -> Iterator[Progress]:
+    """Train and yield after every step. Raises TrainingError on NaN or saturated attention.
+
+    ``resume`` is a former ``Progress.state``: the training goes on exactly there. Raises WeightsError when it is none.
+    """
+    average = copy.deepcopy(objective.generator).requires_grad_(False).eval()
+    random = torch.Generator().manual_seed(settings.seed)
+    first, losses, saturated = 0, {}, 0
+    if resume is not None:
+        try:
+            objective.load_state_dict(resume["objective"])
+            average.load_state_dict(resume["average"])
+            random.set_state(resume["random"])
+            first, losses = int(resume["step"]), dict(resume["losses"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
+            raise WeightsError("The checkpoint is not of such a training; delete it, or give --no-resume.") from None
+    began = time.monotonic()
+    for step in range(first, settings.steps):
+        done = step / settings.steps
+        new = objective.step(random, learning_rate_at(done, step, settings.learning_rate), done)
+        _update_average(average, objective.generator, min(settings.average, (step + 1) / (step + 20)))
+        losses = {name: 0.98 * losses.get(name, value) + 0.02 * value for name, value in new.items()}
+        saturated = _watch(new, step, saturated)
+        seconds = time.monotonic() - began
+        rate = (step + 1 - first) * settings.batch_size / seconds
+
+        def snapshot(step: int = step, losses: dict[str, float] = losses) -> dict[str, Any]:
+            return {
+                "step": step + 1,
+                "losses": losses,
+                "random": random.get_state(),
+                "average": average.state_dict(),
+                "objective": objective.state_dict(),
+            }
+
+        yield Progress(step + 1, settings.steps, seconds, rate, losses, average, objective.options, snapshot)
+
+
+def _watch(losses: Mapping[str, float], step: int, saturated: int) -> int:
+    """Count steps with attention out of bounds; raise when it stays there, or when a loss is no number."""
+    bad = [name for name, value in losses.items() if not math.isfinite(value)]
+    if bad:
+        raise TrainingError(f"Step {step}: {', '.join(bad)} is no number any more; lower --learning-rate and resume.")
+    low, high = ATTENTION_BOUNDS
+    if "attention" not in losses:  # a step that trains another part
+        return 0
+    saturated = 0 if low <= losses["attention"] <= high else saturated + 1
+    if saturated >= SATURATION_STEPS:
+        raise TrainingError(
+            f"Step {step}: mean attention stayed at {losses['attention']:.3f} for {saturated} steps; "
+            + ("everything is repainted" if losses["attention"] < low else "nothing is edited")
+            + ": check that the faces are aligned alike, use more of them, or lower --learning-rate."
+        )
+    return saturated
+
+
+def _update_average(average: nn.Module, current: nn.Module, keep: float) -> None:
+    with torch.no_grad():
+        for old, new in zip(average.parameters(), current.parameters(), strict=True):
+            old.lerp_(new, 1 - keep)
+        for old, new in zip(average.buffers(), current.buffers(), strict=True):
+            old.copy_(new)
+
+
+def initial_weights(network: nn.Module, path: Path | None) -> None:
+    """Copy the weights of the generator at ``path`` into ``network``, if given. Raises WeightsError."""
+    if path is None:
+        return
+    try:
+        network.load_state_dict(load_generator(path).network.state_dict())
+    except RuntimeError:
+        raise WeightsError(
+            f"--init {path} is another generator than --recipe and --width make; give those it was trained with."
+        ) from None
