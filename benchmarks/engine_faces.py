@@ -18,7 +18,7 @@ from singanimation.stages.sifid.inception import InceptionStem
 from singanimation.stages.singan import VariantChecks
 from singanimation.stages.singan.checks import mean_pairwise_difference
 from singanimation.stages.singan.diversity import diversity
-from singanimation.stages.singan.engines import to_tensor
+from singanimation.stages.singan.tensors import to_tensor
 
 CROP = 128
 

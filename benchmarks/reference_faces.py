@@ -21,7 +21,6 @@ import torch
 import typer
 from PIL import Image
 
-from singanimation.stages.singan.engines import to_pictures, to_tensor
 from singanimation.stages.singan.pyramid import start_index
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.reference.training import (
@@ -31,6 +30,7 @@ from singanimation.stages.singan.reference.training import (
     _networks,
     train_reference,
 )
+from singanimation.stages.singan.tensors import to_pictures, to_tensor
 
 SIZE = 64
 STARTS = ("N", "N-1", "N-2")

@@ -4,11 +4,13 @@
 """
 
 from singanimation.stages.singan.checks import VariantChecks
-from singanimation.stages.singan.engines import ENGINES, FittedRegenerator, Regenerator, make_regenerator
+from singanimation.stages.singan.engine import EngineOptions, FittedRegenerator, Regenerator
+from singanimation.stages.singan.engines import ENGINES, make_regenerator
 from singanimation.stages.singan.pyramid import pyramid_sizes, start_size
 
 __all__ = [
     "ENGINES",
+    "EngineOptions",
     "FittedRegenerator",
     "Regenerator",
     "VariantChecks",

@@ -10,8 +10,8 @@ import torch
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.records import Fault
 from singanimation.stages.singan.diversity import LOW_PASS
-from singanimation.stages.singan.engines import to_tensor
 from singanimation.stages.singan.pyramid import resize
+from singanimation.stages.singan.tensors import to_tensor
 
 WINDOWS = {
     "the eye on the left": (36, 28, 20, 30),

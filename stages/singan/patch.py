@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as F
 
 from singanimation.stages.singan.diversity import calibrate_gain, damage, diversity
-from singanimation.stages.singan.engines import check_edits, to_pictures, to_tensor
+from singanimation.stages.singan.engine import EngineOptions, check_edits
 from singanimation.stages.singan.networks import COLOURS
 from singanimation.stages.singan.pyramid import resize, start_size
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.start_noise import StartNoise
+from singanimation.stages.singan.tensors import to_pictures, to_tensor
 
 PATCH = 7
 RATIO = 0.6
@@ -43,29 +44,20 @@ FAR = 1e3
 
 
 class PatchRegenerator:
-    """Nothing is trained: ``fit`` keeps the edits. See ``engines.Regenerator``."""
+    """Nothing is trained: ``fit`` keeps the edits. See ``engine.Regenerator``."""
 
     name = "patch"
     is_gan = False
 
-    def __init__(
-        self,
-        *,
-        iterations: int | None = None,
-        noise: float | None = None,
-        downsampling: str = "injection",
-        device: str = "cpu",
-        diversity: float | None = None,
-        warm_start: bool = True,
-    ) -> None:
+    def __init__(self, options: EngineOptions | None = None) -> None:
         """``iterations`` are searches at the first scale; ``noise`` a fixed gain (1 = all of ``NOISE``).
 
-        ``downsampling`` and ``warm_start`` change nothing here: there is no coarser scale to reconstruct from,
-        and nothing to start warm.
+        There is no coarser scale to reconstruct from, and nothing to start warm.
         """
-        self.iterations = iterations or ITERATIONS[0]
-        self.noise, self.diversity = noise, DIVERSITY if diversity is None else diversity
-        self._device = device
+        options = options or EngineOptions()
+        self.iterations = options.iterations or ITERATIONS[0]
+        self.noise, self.diversity = options.noise, DIVERSITY if options.diversity is None else options.diversity
+        self._device = options.device
 
     def fit(
         self,
@@ -74,7 +66,7 @@ class PatchRegenerator:
         starts: Sequence[str],
         wanted: Sequence[int] | None = None,
     ) -> "FittedPatch":
-        """Keep ``edits``; see ``engines.Regenerator.fit``."""
+        """Keep ``edits``; see ``engine.Regenerator.fit``."""
         check_edits(edits, seeds, starts)
         return FittedPatch(self, to_tensor(edits, self._device), seeds)
 
@@ -87,7 +79,7 @@ class FittedPatch:
         self._gains: dict[tuple[int, str], float] = {}
 
     def draw(self, index: int, start: str, seeds: Sequence[int]) -> np.ndarray:
-        """Return one variant per seed; see ``engines.FittedRegenerator.draw``."""
+        """Return one variant per seed; see ``engine.FittedRegenerator.draw``."""
         target = self._targets[index : index + 1]
         pyramid = patch_pyramid(target, start_size(start, target.shape[-1]))
         gain = self.gain(index, start)

@@ -6,8 +6,8 @@ import torch
 
 from singanimation.pipeline.errors import UsageError
 from singanimation.stages.singan import ENGINES, make_regenerator
-from singanimation.stages.singan.engines import to_pictures, to_tensor
 from singanimation.stages.singan.patch import replace_patches
+from singanimation.stages.singan.tensors import to_pictures, to_tensor
 
 SIZE = 32
 STARTS = ("N", "N-1", "N-2")

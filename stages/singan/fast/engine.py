@@ -14,11 +14,12 @@ import numpy as np
 import torch
 
 from singanimation.stages.singan.diversity import calibrate_gain, diversity
-from singanimation.stages.singan.engines import check_edits, to_pictures, to_tensor
+from singanimation.stages.singan.engine import EngineOptions, check_edits
 from singanimation.stages.singan.fast.pyramid import FastPyramid
 from singanimation.stages.singan.fast.training import FastRecipe, train_pyramid
 from singanimation.stages.singan.pyramid import start_index
 from singanimation.stages.singan.randomness import EditRandomness
+from singanimation.stages.singan.tensors import to_pictures, to_tensor
 
 DIVERSITY = 0.16
 """What draws are calibrated to by default; see ``diversity.diversity``. Chosen by looking."""
@@ -29,31 +30,21 @@ PROBE_SHARE = 0.5
 
 
 class FastRegenerator:
-    """Trains one small GAN per edit. See ``engines.Regenerator``."""
+    """Trains one small GAN per edit. See ``engine.Regenerator``."""
 
     name = "fast"
     is_gan = True
 
-    def __init__(
-        self,
-        *,
-        iterations: int | None = None,
-        noise: float | None = None,
-        downsampling: str = "injection",
-        device: str = "cpu",
-        diversity: float | None = None,
-        warm_start: bool = True,
-        recipe: FastRecipe | None = None,
-    ) -> None:
-        """``noise`` is a fixed gain (1 = all of ``StartNoise``) in place of a calibrated one."""
+    def __init__(self, options: EngineOptions | None = None, recipe: FastRecipe | None = None) -> None:
+        """``options.noise`` is a fixed gain (1 = all of ``StartNoise``) in place of a calibrated one."""
+        options = options or EngineOptions()
         self._recipe = recipe or FastRecipe()
-        if iterations is not None:
+        if options.iterations is not None:
             share = self._recipe.warm_iterations / self._recipe.iterations
-            self._recipe = replace(
-                self._recipe, iterations=iterations, warm_iterations=max(1, round(iterations * share))
-            )
-        self._noise, self._diversity = noise, DIVERSITY if diversity is None else diversity
-        self._downsampling, self._device, self._warm = downsampling, device, warm_start
+            warm = max(1, round(options.iterations * share))
+            self._recipe = replace(self._recipe, iterations=options.iterations, warm_iterations=warm)
+        self._noise, self._diversity = options.noise, DIVERSITY if options.diversity is None else options.diversity
+        self._downsampling, self._device, self._warm = options.downsampling, options.device, options.warm_start
 
     def fit(
         self,
@@ -62,7 +53,7 @@ class FastRegenerator:
         starts: Sequence[str],
         wanted: Sequence[int] | None = None,
     ) -> "FittedFast":
-        """Train the GANs of ``edits``; see ``engines.Regenerator.fit``."""
+        """Train the GANs of ``edits``; see ``engine.Regenerator.fit``."""
         check_edits(edits, seeds, starts)
         chosen = range(len(edits)) if wanted is None else sorted(set(wanted))
         targets = to_tensor(edits, self._device)
@@ -124,7 +115,7 @@ class FittedFast:
         self._gains: dict[tuple[int, str], float] = {}
 
     def draw(self, index: int, start: str, seeds: Sequence[int]) -> np.ndarray:
-        """Return one variant per seed; see ``engines.FittedRegenerator.draw``."""
+        """Return one variant per seed; see ``engine.FittedRegenerator.draw``."""
         pyramid = self._pyramids[index, self._engine._is_whole(start)]
         gain, entry = self.gain(index, start), pyramid.entry(start_index(start))
         drawn = [self._one(pyramid, entry, len(pyramid.scales), gain, ("draw", start, seed)) for seed in seeds]

@@ -6,35 +6,25 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from singanimation.stages.singan.engines import check_edits, to_pictures, to_tensor
+from singanimation.stages.singan.engine import EngineOptions, check_edits
 from singanimation.stages.singan.pyramid import start_index
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.reference.training import ReferencePyramid, ReferenceRecipe, train_reference
+from singanimation.stages.singan.tensors import to_pictures, to_tensor
 
 
 class ReferenceRegenerator:
-    """Trains one published SinGAN per edit and start. See ``engines.Regenerator``."""
+    """Trains one published SinGAN per edit and start. See ``engine.Regenerator``."""
 
     name = "reference"
     is_gan = True
 
-    def __init__(
-        self,
-        *,
-        iterations: int | None = None,
-        noise: float | None = None,
-        downsampling: str = "injection",
-        device: str = "cpu",
-        diversity: float | None = None,
-        warm_start: bool = True,
-    ) -> None:
-        """``noise`` is SinGAN's noise_amp (default 0.1). ``diversity`` and ``warm_start`` change nothing here:
-        the published noise is used, and every edit is trained from scratch."""
-        recipe = ReferenceRecipe()
-        self._recipe = replace(
-            recipe, iterations=iterations or recipe.iterations, noise=recipe.noise if noise is None else noise
-        )
-        self._downsampling, self._device = downsampling, device
+    def __init__(self, options: EngineOptions | None = None) -> None:
+        """``noise`` is SinGAN's noise_amp (default 0.1), not calibrated; every edit is trained from scratch."""
+        options, recipe = options or EngineOptions(), ReferenceRecipe()
+        noise = recipe.noise if options.noise is None else options.noise
+        self._recipe = replace(recipe, iterations=options.iterations or recipe.iterations, noise=noise)
+        self._downsampling, self._device = options.downsampling, options.device
 
     def first_scale(self, start: str) -> int:
         """Return the coarsest scale that is trained for ``start``: with injection that scale itself, else N."""
@@ -47,7 +37,7 @@ class ReferenceRegenerator:
         starts: Sequence[str],
         wanted: Sequence[int] | None = None,
     ) -> "FittedReference":
-        """Train a SinGAN per edit, and with injection per start; see ``engines.Regenerator.fit``."""
+        """Train a SinGAN per edit, and with injection per start; see ``engine.Regenerator.fit``."""
         check_edits(edits, seeds, starts)
         targets = to_tensor(edits, self._device)
         pyramids: dict[tuple[int, int], ReferencePyramid] = {}
@@ -68,7 +58,7 @@ class FittedReference:
         self._engine, self._pyramids, self._like = engine, pyramids, like
 
     def draw(self, index: int, start: str, seeds: Sequence[int]) -> np.ndarray:
-        """Return one variant per seed; see ``engines.FittedRegenerator.draw``."""
+        """Return one variant per seed; see ``engine.FittedRegenerator.draw``."""
         pyramid = self._pyramids[index, self._engine.first_scale(start)]
         scales, noisy_from = len(pyramid.pictures), start_index(start)
         drawn = []
