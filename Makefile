@@ -1,22 +1,41 @@
 # Two commands: `make demo` sets up and runs the main job on an embedded face, `make test` sets up and tests.
+# `make demo` installs what the main job needs, `make test` the extras and the test tools too.
+# TORCH=cpu (or auto, cu130, ...) has uv take that build of PyTorch; without it pip takes the usual one, on Linux CUDA's.
 PYTHON ?= python3
+TORCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+SUM := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+MAIN := $(VENV)/.installed-main-$(SUM)
+DEV := $(VENV)/.installed-dev-$(SUM)
+
+ifeq ($(TORCH),)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+else
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend $(TORCH) -c constraints.txt
+endif
 
 .PHONY: setup demo test test-slow lint clean
 
-setup: $(INSTALLED)
+setup: $(DEV)
 
-$(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
-		{ echo "SinGANimation needs Python 3.11 or 3.12: make PYTHON=python3.12 ..."; exit 2; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+		{ echo "SinGANimation needs Python 3.11 to 3.14: make PYTHON=python3.13 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(MAIN): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	rm -f $(VENV)/.installed-main-*
+	touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[dev]'
 	rm -f $(VENV)/.installed-*
 	touch $@
 
-demo: setup
+demo: $(or $(wildcard $(DEV)),$(MAIN))
 	$(BIN)/augment --input sample --per-image 8
 
 test: setup lint

@@ -15,6 +15,7 @@ from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.files.atomic import atomic_file, host
 from singanimation.pipeline.records import Row
+from singanimation.pipeline.system import process_runs
 
 COMPRESSION = "zstd"
 LEFTOVER = re.compile(r"^\..+\.parquet\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]+\.tmp$")
@@ -86,12 +87,4 @@ def being_written(path: Path) -> bool:
 
 def _runs(pid: int) -> bool:
     """Return whether another process of this number is there. Containers reuse numbers: our own does not count."""
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return pid != os.getpid() and process_runs(pid)

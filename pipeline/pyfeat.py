@@ -4,8 +4,10 @@ import importlib.util
 from pathlib import Path
 
 from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.system import is_windows
 from singanimation.pipeline.weights import find
 
+ON_WINDOWS = "not on Windows: the process that py-feat runs in speaks through pipes that are POSIX's."
 NOT_INSTALLED = 'py-feat is not installed; `pip install "py-feat>=2.1.5"` does it.'
 
 
@@ -38,6 +40,8 @@ def detector_file(package: Path) -> Path | None:
 
 def unusable() -> str | None:
     """Return in one sentence why py-feat cannot be used here and what to do, None where it can. Takes milliseconds."""
+    if is_windows():
+        return ON_WINDOWS
     if package_folder() is None:
         return NOT_INSTALLED
     try:

@@ -102,11 +102,6 @@ def existing_folder(folder: Path) -> Path:
     return place
 
 
-def usable_cores() -> int:
-    """Return how many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def human_bytes(count: float) -> str:
     """Return ``1.3 GB``: decimal units, three digits at most."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from singanimation.flows.options import with_settings
 from singanimation.flows.prefect_server.server import Server, connected, prepare_environment, user_has_server
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.settings import Settings, make_settings
+from singanimation.pipeline.system import on_terminate
 
 app = typer.Typer(add_completion=False)
 
@@ -79,9 +79,7 @@ async def _serve(deployment: Any) -> None:
     serving = asyncio.ensure_future(runner.start())
     await asyncio.sleep(0)  # it sets its own handler first
     stopping: list[asyncio.Future[None]] = []
-    asyncio.get_running_loop().add_signal_handler(
-        signal.SIGTERM, lambda: stopping.append(asyncio.ensure_future(runner.astop()))
-    )
+    on_terminate(asyncio.get_running_loop(), lambda: stopping.append(asyncio.ensure_future(runner.astop())))
     await serving
 
 

@@ -11,7 +11,8 @@ from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.flows.training.run import LOG_EVERY, run_training
 from singanimation.pipeline.errors import UsageError
-from singanimation.pipeline.runs import make_folder, usable_cores
+from singanimation.pipeline.runs import make_folder
+from singanimation.pipeline.system import usable_cores
 from singanimation.stages.expansion.training.settings import PAPER_RATE, TrainSettings
 
 if TYPE_CHECKING:

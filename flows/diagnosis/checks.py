@@ -1,6 +1,5 @@
 """What `augment doctor` looks at: each check is a line with what was found and, where it helps, what to do."""
 
-import os
 import platform
 import sys
 import tempfile
@@ -16,19 +15,20 @@ from singanimation.pipeline.datasets.openface import with_openface
 from singanimation.pipeline.errors import SinganimationError, WeightsError
 from singanimation.pipeline.openface import SCALE
 from singanimation.pipeline.pyfeat import unusable
-from singanimation.pipeline.runs import existing_folder, free_bytes, human_bytes, usable_cores
+from singanimation.pipeline.runs import existing_folder, free_bytes, human_bytes
 from singanimation.pipeline.settings import Settings
+from singanimation.pipeline.system import available_memory, sync_file, usable_cores
 from singanimation.pipeline.weights import ENTRIES, Entry, locate, verify
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 
-PYTHONS = ((3, 11), (3, 12))
+PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
 WORKER_BYTES = 950_000_000
 """What one worker needs of memory (measured: 906 MiB at 128 px with the fast engine and eight edits)."""
 
 _LEAST_DISK = 32_000_000
 _SMALL_DISK = 1_000_000_000
-_NEEDED = ("torch", "torchvision", "opencv-python", "prefect", "pyarrow", "safetensors")
+_NEEDED = ("torch", "opencv-python", "prefect", "pyarrow", "safetensors")
 # With these releases no flow runs under prefect 3.8.8: docs/architecture.md.
 _TOO_NEW = {"fastapi": (0, 151), "sqlalchemy": (2, 1), "opencv-python": (5,)}
 
@@ -50,7 +50,7 @@ Check = Callable[[Settings | None, Path], Iterator[Finding]]
 def check_python(_: Settings | None, __: Path) -> Iterator[Finding]:
     """Python, and the libraries that the main job needs."""
     good = sys.version_info[:2] in PYTHONS
-    advice = "" if good else "use Python 3.11 or 3.12: make PYTHON=python3.12 setup"
+    advice = "" if good else "use Python 3.11 to 3.14: make PYTHON=python3.13 setup"
     yield Finding("Python", OK if good else PROBLEM, f"{platform.python_version()} at {sys.executable}", advice)
     versions = {name: _version(name) for name in dict.fromkeys([*_NEEDED, *_TOO_NEW])}
     lacking = [name for name, found in versions.items() if found is None]
@@ -96,7 +96,7 @@ def check_disk(_: Settings | None, output: Path) -> Iterator[Finding]:
         with tempfile.NamedTemporaryFile(dir=place) as file:
             file.write(b"doctor")
             file.flush()
-            os.fsync(file.fileno())
+            sync_file(file.fileno())
     except OSError as error:
         yield Finding("write test", PROBLEM, f"{place}: {error.strerror}", "name another --output")
     else:
@@ -170,15 +170,6 @@ def check_dataset(settings: Settings | None, _: Path) -> Iterator[Finding]:
 def _opened(settings: Settings) -> Dataset:
     """Read the input once for all checks."""
     return open_dataset(settings.model_copy(update={"aus": "auto"}))
-
-
-def available_memory() -> int | None:
-    """Return the bytes of memory that programs can still get, None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        return None
 
 
 def _version(name: str) -> str | None:

@@ -23,8 +23,9 @@ from singanimation.flows.source.work import SourceJob
 from singanimation.manifests.scan import ManifestScan
 from singanimation.pipeline.errors import ExitCode, UsageError
 from singanimation.pipeline.records import Source
-from singanimation.pipeline.runs import Run, free_bytes, human_bytes, open_run, usable_cores
+from singanimation.pipeline.runs import Run, free_bytes, human_bytes, open_run
 from singanimation.pipeline.settings import Settings
+from singanimation.pipeline.system import most_processes, usable_cores
 
 LOGGER = logging.getLogger("singanimation.job")
 
@@ -192,10 +193,10 @@ def _on_disk(run: Run, settings: Settings, reporter: Reporter) -> ManifestScan:
 def worker_count(settings: Settings, sources: int) -> int:
     """Return how many worker processes to use: as asked, else one a core, one on a GPU."""
     if settings.workers is not None:
-        return settings.workers
+        return most_processes(settings.workers)
     if settings.device.startswith("cuda"):
         return 1
-    return max(min(usable_cores(), sources), 1)
+    return most_processes(max(min(usable_cores(), sources), 1))
 
 
 def check_disk(output: Path, needed: int) -> str | None:

@@ -17,6 +17,7 @@ from singanimation.flows.models import Fingerprint, Models
 from singanimation.flows.source.work import Outcome, SourceJob, augment_source
 from singanimation.pipeline.errors import MachineError
 from singanimation.pipeline.settings import Settings
+from singanimation.pipeline.system import process_context
 
 LOADER = "singanimation.flows.models:load_models"
 """``module:function`` that builds the models from the settings, in the worker."""
@@ -76,8 +77,7 @@ class WorkerPool:
                 self._executor = self._start()
 
     def _start(self) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=prepare_worker)
+        return ProcessPoolExecutor(self._workers, mp_context=process_context(), initializer=prepare_worker)
 
 
 def prepare_worker() -> None:

@@ -2,7 +2,6 @@
 
 import os
 import socket
-from contextlib import suppress
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -14,6 +13,8 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
+
+from singanimation.pipeline.system import process_runs
 
 FLOW = "augment"
 _TAG = "process:"
@@ -41,12 +42,4 @@ def mark_crashed() -> int:
 def _is_gone(run: FlowRun) -> bool:
     place = f"{_TAG}{socket.gethostname()}:"
     pids = [int(tag.removeprefix(place)) for tag in run.tags if tag.startswith(place)]
-    return any(not _alive(pid) for pid in pids)
-
-
-def _alive(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        with suppress(PermissionError):
-            os.kill(pid, 0)
-        return True
-    return False
+    return any(not process_runs(pid) for pid in pids)

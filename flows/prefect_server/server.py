@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from singanimation.pipeline.errors import SinganimationError
+from singanimation.pipeline.system import own_group_flags, user_cache
 
 STARTUP_SECONDS = 300.0
 """5 s on an idle machine, 20 with a new data base; a busy one was seen to take 100."""
@@ -41,7 +42,7 @@ def prepare_environment() -> None:
 
 def _home() -> Path:
     """Return the kept PREFECT_HOME: a migrated data base saves 10 s a run; a temporary one where it cannot be."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "singanimation" / "prefect"
+    cache = user_cache() / "singanimation" / "prefect"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         if os.access(cache, os.W_OK):
@@ -84,6 +85,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             env=environment,
             start_new_session=True,
+            creationflags=own_group_flags(),
         )
 
     def wait(self) -> str:

@@ -1,6 +1,5 @@
 """The search for a training's faces: chunk by chunk, in processes of their own."""
 
-import multiprocessing
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +11,7 @@ from singanimation.flows.job.pool import prepare_worker
 from singanimation.pipeline.errors import MachineError, PictureError
 from singanimation.pipeline.face.framing import CROP_WITH_MARGIN, MARGIN
 from singanimation.pipeline.records import Source
+from singanimation.pipeline.system import most_processes, process_context
 
 
 def find_all(chunks: list[list[Source]], workers: int) -> Iterator[dict[str, np.ndarray]]:
@@ -25,8 +25,8 @@ def find_all(chunks: list[list[Source]], workers: int) -> Iterator[dict[str, np.
         finally:
             torch.set_num_threads(threads)  # the training may use more
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), mp_context=context, initializer=prepare_worker)
+    count = most_processes(min(workers, len(chunks)))
+    pool = ProcessPoolExecutor(count, mp_context=process_context(), initializer=prepare_worker)
     whole = False
     try:
         yield from pool.map(find_chunk, chunks)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from singanimation.pipeline.errors import MachineError
+from singanimation.pipeline.system import replace, sync_file, sync_folder
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
 
 
 @contextmanager
@@ -60,18 +61,6 @@ def host() -> str:
 
 def _sync_and_replace(made: Path, target: Path) -> None:
     with made.open("rb+") as file:
-        os.fsync(file.fileno())
-    made.replace(target)
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself durable; file systems that cannot sync a folder are left as they are."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
+        sync_file(file.fileno())
+    replace(made, target)
+    sync_folder(target.parent)

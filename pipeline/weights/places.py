@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from singanimation.pipeline.errors import WeightsError
+from singanimation.pipeline.system import user_cache
 from singanimation.pipeline.weights.checks import adopt
 from singanimation.pipeline.weights.entries import Entry, get_entry
 
@@ -27,14 +28,13 @@ class Found:
 def cache_folder() -> Path:
     """Return the folder for fetched weights; it need not exist.
 
-    ``$SINGANIMATION_WEIGHTS``, else ``$XDG_CACHE_HOME/singanimation/weights``, else
-    ``~/.cache/singanimation/weights``.
+    ``$SINGANIMATION_WEIGHTS``, else ``singanimation/weights`` in the user's cache (``$XDG_CACHE_HOME`` or
+    ``~/.cache``; ``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on Windows).
     """
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "singanimation" / "weights"
+    return user_cache() / "singanimation" / "weights"
 
 
 def locate(name: str, explicit: Path | str | None = None) -> Found | None:

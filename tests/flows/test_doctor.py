@@ -93,16 +93,16 @@ def test_a_full_disk_is_a_problem_and_a_small_one_a_note(monkeypatch, tmp_path, 
 @pytest.mark.parametrize(("memory", "state", "word"), [(10**8, PROBLEM, "end other"), (10**9, NOTE, "--workers 1")])
 def test_little_memory_says_how_many_workers_fit(monkeypatch, tmp_path, memory, state, word):
     monkeypatch.setattr(checkup, "available_memory", lambda: memory)
-    monkeypatch.setattr(checkup.os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(checkup, "usable_cores", lambda: 3)
     found = lines(None, tmp_path, checkup.check_machine)["memory"]
     assert found.state == state and word in found.advice
 
 
 def test_old_python_and_libraries_that_break_prefect_are_problems(monkeypatch, tmp_path):
-    monkeypatch.setattr(checkup.sys, "version_info", (3, 14, 0))
+    monkeypatch.setattr(checkup.sys, "version_info", (3, 15, 0))
     monkeypatch.setattr(checkup, "version", lambda name: "0.151.2" if name == "fastapi" else "1.4.0")
     found = lines(None, tmp_path, checkup.check_python)
-    assert found["Python"].state == PROBLEM and "3.12" in found["Python"].advice
+    assert found["Python"].state == PROBLEM and "3.11 to 3.14" in found["Python"].advice
     assert found["libraries"].found == "fastapi 0.151.2 is too new" and found["libraries"].state == PROBLEM
 
 
