@@ -1,4 +1,8 @@
-"""Reading a manifest: whole parts only, one explicit schema, a clear word about any file that is not ours."""
+"""Reading a manifest: whole parts only, one explicit schema, a clear word about any file that is not ours.
+
+Parts of an older schema version, and parts that went through another tool (polars, DuckDB, pandas, ``datasets``), are
+brought to today's schema as they are read.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from singanimation.manifests.schema import KINDS, SCHEMA, STATUSES, schema_problem
+from singanimation.manifests.conform import conform, schema_problem
+from singanimation.manifests.schema import KINDS, SCHEMA, STATUSES
 from singanimation.pipeline.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -78,7 +83,7 @@ def iter_tables(
                 mask = _mask(part, group, wanted)
                 if mask is not None and not pc.any(mask).as_py():
                     continue
-                table = part.read_row_group(group, columns=names, use_threads=False)
+                table = conform(part.read_row_group(group, columns=names, use_threads=False), names)
                 yield path, table if mask is None else table.filter(mask)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise damaged(path, error) from error

@@ -1,22 +1,21 @@
-"""The manifest's schema, version 1: one explicit pyarrow schema for every writer and every reader.
+"""The manifest's schema, version 2: one explicit pyarrow schema for every writer and every reader.
 
-Its metadata carry two keys: ``huggingface`` (so that ``datasets`` decodes pictures and label names) and
-``singanimation`` (schema version, AU order, label map).
+Version 2 is version 1 with columns added, all of them nullable, and with times as text (``with_format("torch")`` of
+``datasets`` fails on a timestamp). Parts of version 1 are brought up to it as they are read (``conform``). To add a
+column, add it to ``_ADDED`` and a field of its name to ``Row``: nothing else knows columns by number. The metadata
+carry two keys: ``huggingface`` (so that ``datasets`` decodes pictures and label names) and ``singanimation`` (schema
+version, AU order, label map).
 """
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import AU_NAMES, EMOTION_INDEX, EMOTIONS
-from singanimation.pipeline.records import Row
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KINDS = ("real", "edit", "variant")
 STATUSES = ("accepted", "rejected", "failed")
 LABEL_ORIGINS = ("source", "target", "interpolated")
@@ -28,9 +27,8 @@ NAME = pa.dictionary(pa.int32(), pa.string())
 AU_VECTOR = pa.list_(pa.float32(), len(AU_NAMES))
 WEIGHTS = pa.list_(pa.float32(), len(EMOTIONS))
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-TIME = pa.timestamp("us", tz="UTC")
 
-_TYPES: Mapping[str, pa.DataType] = {
+_FIRST: Mapping[str, pa.DataType] = {
     "variant_id": pa.string(),
     "kind": NAME,
     "parent_id": pa.string(),
@@ -67,21 +65,34 @@ _TYPES: Mapping[str, pa.DataType] = {
     "reason": NAME,
     "message": pa.string(),
     "run_id": pa.string(),
-    "created_at": TIME,
+    "created_at": pa.string(),
     "code_version": pa.string(),
     "settings_sha256": pa.string(),
     "weights_sha256": pa.string(),
 }
 
-_NEVER_NULL = frozenset({"variant_id", "kind", "dataset", "source_id", "source_path", "split", "group_id", "status"})
-_VECTORS = {"au_source": len(AU_NAMES), "au_target": len(AU_NAMES), "au_measured": len(AU_NAMES)}
-_ROUNDING = 1e-4
+_ADDED: Mapping[str, pa.DataType] = {
+    "edit_form": NAME,
+    "edit_donor": pa.string(),
+}
+"""Columns that parts may lack: those added since version 1, in the order of their addition, never one that is needed.
+
+``edit_form`` names the form of its emotion that an edit shows, ``edit_donor`` the ``source_id`` of the picture whose
+action units it aims at.
+"""
+
+_TYPES = {**_FIRST, **_ADDED}
+ADDED = frozenset(_ADDED)
+NEVER_NULL = frozenset({"variant_id", "kind", "dataset", "source_id", "source_path", "split", "group_id", "status"})
 
 
 def _feature(kind: pa.DataType) -> dict[str, Any]:
-    """Return the ``datasets`` description of one of our column types."""
+    """Return the ``datasets`` description of one of our column types.
+
+    ``Sequence`` is read by ``datasets`` 3 and 5, its newer name ``List`` only since 4.
+    """
     if pa.types.is_fixed_size_list(kind):
-        return {"feature": {"dtype": "float32", "_type": "Value"}, "length": kind.list_size, "_type": "List"}
+        return {"feature": {"dtype": "float32", "_type": "Value"}, "length": kind.list_size, "_type": "Sequence"}
     if pa.types.is_dictionary(kind):
         return {"dtype": "string", "_type": "Value"}
     names = {
@@ -89,7 +100,6 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
         pa.int32(): "int32",
         pa.int64(): "int64",
         pa.float32(): "float32",
-        TIME: "timestamp[us, tz=UTC]",
     }
     return {"dtype": names[kind], "_type": "Value"}
 
@@ -112,100 +122,5 @@ def _metadata() -> dict[bytes, bytes]:
 
 
 SCHEMA: pa.Schema = pa.schema(
-    [pa.field(name, kind, nullable=name not in _NEVER_NULL) for name, kind in _TYPES.items()], metadata=_metadata()
+    [pa.field(name, kind, nullable=name not in NEVER_NULL) for name, kind in _TYPES.items()], metadata=_metadata()
 )
-
-
-def schema_problem(schema: pa.Schema) -> str | None:
-    """Return what makes this file's schema none of ours (no metadata, a newer version, other columns), else None."""
-    raw = (schema.metadata or {}).get(b"singanimation")
-    if raw is None:
-        return "it was not written by this program (no `singanimation` metadata)"
-    try:
-        version = json.loads(raw)["schema"]
-    except (ValueError, KeyError, TypeError):
-        return "its `singanimation` metadata are damaged"
-    if version != SCHEMA_VERSION:
-        return f"it has schema version {version}, this program reads version {SCHEMA_VERSION}"
-    if not schema.equals(SCHEMA):
-        ours, theirs = set(SCHEMA.names), set(schema.names)
-        differing = sorted((ours ^ theirs) or {n for n in ours if schema.field(n) != SCHEMA.field(n)})
-        return f"its columns differ from schema version {SCHEMA_VERSION}: {', '.join(differing) or 'their order'}"
-    return None
-
-
-def rows_to_table(rows: Sequence[Row]) -> pa.Table:
-    """Return the rows as a table of SCHEMA, in the order given.
-
-    ``label`` becomes its ClassLabel number; a missing picture becomes a null struct; a missing ``image_sha256`` is
-    computed. Raises ManifestError naming the first row and field that break the schema's rules.
-    """
-    seen: set[str] = set()
-    for row in rows:
-        _check(row)
-        if row.variant_id in seen:
-            raise ManifestError(f"Row {row.variant_id} is given twice; every row needs an id of its own.")
-        seen.add(row.variant_id)
-    columns = {name: [_value(row, name) for row in rows] for name in _TYPES}
-    try:
-        arrays = [pa.array(columns[name], type=kind) for name, kind in _TYPES.items()]
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, ValueError, TypeError) as error:
-        raise ManifestError(f"A row does not fit the manifest's schema: {error}.") from error
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
-
-
-def _value(row: Row, name: str) -> Any:
-    if name == "image":
-        return None if row.image is None else {"bytes": row.image, "path": row.image_path}
-    if name == "image_sha256" and row.image is not None:
-        return row.image_sha256 or hashlib.sha256(row.image).hexdigest()
-    if name == "label":
-        return None if row.label is None else EMOTION_INDEX[row.label]
-    if name == "label_name":
-        return row.label
-    return getattr(row, name)
-
-
-def _check(row: Row) -> None:
-    """Raise ManifestError for a row that no reader could trust."""
-
-    def broken(field: str, why: str) -> ManifestError:
-        return ManifestError(f"Row {row.variant_id or '(without id)'} of {row.source_id or '?'}: {field} {why}.")
-
-    for field in _NEVER_NULL:
-        if not getattr(row, field):
-            raise broken(field, "is missing")
-    allowed = {
-        "kind": KINDS,
-        "status": STATUSES,
-        "label": (None, *EMOTIONS),
-        "label_origin": (None, *LABEL_ORIGINS),
-        "edit_kind": (None, *EDIT_KINDS),
-    }
-    for field, values in allowed.items():
-        if getattr(row, field) not in values:
-            raise broken(field, f"is {getattr(row, field)!r}, not one of {', '.join(map(str, values))}")
-    if row.kind != "real" and not row.parent_id:
-        raise broken("parent_id", f"is missing, but a row of kind {row.kind} has a parent")
-    if row.status != "accepted" and not row.reason:
-        raise broken("reason", f"is missing, but the row is {row.status}")
-    if row.kind == "variant" and row.status == "accepted" and row.image is None:
-        raise broken("image", "is missing, but the variant is accepted")
-    if row.image is not None and not (row.width and row.height):
-        raise broken("width and height", "are missing, but there is a picture")
-    for field, length in _VECTORS.items():
-        _check_vector(getattr(row, field), length, lambda why, field=field: broken(field, why))
-    if row.label_weights is not None:
-        _check_vector(row.label_weights, len(EMOTIONS), lambda why: broken("label_weights", why))
-        if abs(sum(row.label_weights) - 1) > 1e-3:
-            raise broken("label_weights", f"sum to {sum(row.label_weights):.4f}, not to 1")
-
-
-def _check_vector(vector: Sequence[float] | None, length: int, broken: Any) -> None:
-    if vector is None:
-        return
-    values = np.asarray(vector, np.float64)
-    if values.shape != (length,):
-        raise broken(f"has shape {values.shape}, not ({length},)")
-    if not np.isfinite(values).all() or values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING:
-        raise broken(f"has values outside 0..1 ({values.min():.4g}..{values.max():.4g})")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from singanimation.manifests.schema import rows_to_table
+from singanimation.manifests.rows import rows_to_table
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.files.atomic import atomic_file, host

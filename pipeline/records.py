@@ -127,3 +127,5 @@ class Row:
     code_version: str = ""
     settings_sha256: str = ""
     weights_sha256: str | None = None
+    edit_form: str | None = None
+    edit_donor: str | None = None

@@ -9,7 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from singanimation.manifests.schema import SCHEMA, rows_to_table, schema_problem
+from singanimation.manifests.conform import schema_problem
+from singanimation.manifests.rows import rows_to_table
+from singanimation.manifests.schema import SCHEMA
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
 from singanimation.pipeline.records import Row
@@ -20,10 +22,12 @@ COLUMNS = """variant_id kind parent_id image width height image_sha256 dataset s
 split group_id licence label label_name source_label label_weights label_origin edit_kind edit_name edit_strength
 au_source au_target au_measured au_estimator engine start_scale start_size seed sifid sifid_features status reason
 message run_id created_at code_version settings_sha256 weights_sha256"""
+ADDED = "edit_form edit_donor"
 
 
 def test_the_columns_are_those_of_the_contract_in_order() -> None:
-    assert COLUMNS.split() == SCHEMA.names
+    assert COLUMNS.split() == SCHEMA.names[: len(COLUMNS.split())]
+    assert set(ADDED.split()) <= set(SCHEMA.names)
     assert SCHEMA.field("au_source").type == pa.list_(pa.float32(), 17)
     assert SCHEMA.field("label_weights").type == pa.list_(pa.float32(), 7)
     assert SCHEMA.field("label").type == pa.int64()
@@ -31,7 +35,7 @@ def test_the_columns_are_those_of_the_contract_in_order() -> None:
 
 def test_the_metadata_name_the_action_units_and_the_labels() -> None:
     ours = json.loads(SCHEMA.metadata[b"singanimation"])
-    assert ours["schema"] == 1
+    assert ours["schema"] == 2
     assert ours["action_units"] == list(AU_NAMES)
     assert ours["label_map"]["surprise"] == 0 and ours["label_map"]["neutral"] == 6
     features = json.loads(SCHEMA.metadata[b"huggingface"])["info"]["features"]
@@ -82,8 +86,8 @@ def test_an_id_given_twice_is_refused(source_rows: Rows) -> None:
 def test_other_schemas_are_told_apart() -> None:
     assert schema_problem(SCHEMA) is None
     assert "not written by this program" in str(schema_problem(pa.schema([("a", pa.int32())])))
-    newer = SCHEMA.with_metadata({b"singanimation": b'{"schema": 2}'})
-    assert "version 2" in str(schema_problem(newer))
+    newer = SCHEMA.with_metadata({b"singanimation": b'{"schema": 3}'})
+    assert "version 3, this program reads versions 1 to 2" in str(schema_problem(newer))
     assert "damaged" in str(schema_problem(SCHEMA.with_metadata({b"singanimation": b"{"})))
     shorter = SCHEMA.remove(SCHEMA.get_field_index("sifid"))
     assert "sifid" in str(schema_problem(shorter))
