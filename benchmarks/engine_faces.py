@@ -49,7 +49,7 @@ def load_edited(path: Path, count: int) -> list[Edited]:
         pixels = np.asarray(Image.open(io.BytesIO(row.image)).convert("RGB"))
         source = Source("faces", row.face_id, None, row.face_id)
         crop = models.find_face(pixels, source).pixels
-        edits = models.editor.edit(crop, models.action_units(crop[None])[0], targets).pictures
+        edits = models.expander.edit(crop, models.action_units(crop[None])[0], targets).pictures
         faces.append(Edited(crop, list(np.roll(edits, -number, axis=0))))
     return faces
 

@@ -1,59 +1,22 @@
 """The models one worker uses, loaded once per process. The rest of the flow sees only this bundle."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.pipeline.records import Crop, Fault, Source
+from singanimation.pipeline.records import Crop, Source
 from singanimation.pipeline.settings import Settings
 
-
-class Editor(Protocol):
-    """GANimation: edits of one crop."""
-
-    digest: str
-
-    def edit(self, crop: np.ndarray, au_source: np.ndarray, au_targets: np.ndarray) -> Any:
-        """Return an object with ``pictures`` uint8 (K, 128, 128, 3)."""
-
-
-class Regenerator(Protocol):
-    """SinGAN: fitted to the edits of one source (a gan_batch), then drawn from."""
-
-    def fit(
-        self, edits: np.ndarray, seeds: Sequence[int], starts: Sequence[str], wanted: Sequence[int] | None = None
-    ) -> Any:
-        """Return an object with ``draw(index, start, seeds) -> uint8 (K, H, W, 3)`` for the ``wanted`` edits."""
-
-
-class Filter(Protocol):
-    """SIFID: measures variants against their edit, and judges the distances."""
-
-    name: str
-    threshold: float
-
-    def measure(self, edit: np.ndarray, variants: np.ndarray) -> np.ndarray:
-        """Return float32 (K,) distances."""
-
-    def accepts(self, values: np.ndarray) -> np.ndarray:
-        """Return bool (K,)."""
-
-
-class Checks(Protocol):
-    """What a variant must be besides near its edit; see ``stages.singan.checks.VariantChecks``."""
-
-    def first_fault(
-        self,
-        pictures: tuple[np.ndarray, np.ndarray],
-        units: tuple[np.ndarray, np.ndarray],
-        kept: Sequence[np.ndarray],
-    ) -> Fault | None:
-        """Return why a variant is to be rejected, None where nothing is wrong."""
+if TYPE_CHECKING:
+    from singanimation.stages.expansion.expander import Expander
+    from singanimation.stages.sifid import SifidFilter
+    from singanimation.stages.singan import Regenerator, VariantChecks
 
 
 @dataclass(frozen=True)
@@ -80,28 +43,13 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
-class Models:
-    """Everything one source needs. Callables, so that tests bring small ones of their own.
-
-    ``find_face(pixels, source) -> Crop`` raises PictureError; ``paste(pixels, crop, new) -> uint8 (H, W, 3)``;
-    ``cut(pixels, matrix) -> uint8 (128, 128, 3)``; ``action_units(crops (N, 128, 128, 3)) -> float32 (N, 17)``.
-    """
-
-    find_face: Callable[[np.ndarray, Source], Crop]
-    cut: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    paste: Callable[[np.ndarray, Crop, np.ndarray], np.ndarray]
-    action_units: Callable[[np.ndarray], np.ndarray]
-    editor: Editor
-    regenerator: Regenerator
-    start_size: Callable[[str], int]
-    sifid: Filter
-    checks: Checks
-    fingerprint: Fingerprint
-
-
-@dataclass(frozen=True)
 class FaceModels:
-    """What it takes to find faces, read their action units, and edit them."""
+    """What it takes to find faces, read their action units, and edit them. Callables: tests bring small ones.
+
+    ``find_face(pixels, source) -> Crop`` raises PictureError; ``cut(pixels, matrix) -> uint8 (128, 128, 3)``;
+    ``paste(pixels, crop, new) -> uint8 (H, W, 3)``; ``action_units(crops (N, 128, 128, 3)) -> float32 (N, 17)``;
+    ``features(pictures (N, H, W, 3)) -> float (N, P, C)``.
+    """
 
     find_face: Callable[[np.ndarray, Source], Crop]
     cut: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -109,12 +57,24 @@ class FaceModels:
     paste_edit: Callable[..., np.ndarray]
     action_units: Callable[[np.ndarray], np.ndarray]
     features: Callable[[np.ndarray], np.ndarray]
+    expander: "Expander"
     estimator: str
     estimator_digest: str
-    editor: Editor
     detector: str = "haar"
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Models:
+    """Everything one source needs. ``start_size`` maps a start scale to pixels."""
+
+    faces: FaceModels
+    regenerator: "Regenerator"
+    start_size: Callable[[str], int]
+    sifid: "SifidFilter"
+    checks: "VariantChecks"
+    fingerprint: Fingerprint
 
 
 def choose_device(device: str) -> str:
@@ -165,18 +125,18 @@ def load_face_models(aus: str = "auto", ganimation: Path | None = None, device: 
         )
 
     return FaceModels(
-        find_face,
-        crop.cut,
-        crop.paste,
-        crop.paste_edit,
-        estimator.measure,
-        embedded.features,
-        estimator.name,
-        estimator.digest,
-        ExpressionEditor(generator.network, generator.digest, device),
-        detector.name,
-        estimator.notes,
-        estimator.warnings,
+        find_face=find_face,
+        cut=crop.cut,
+        paste=crop.paste,
+        paste_edit=crop.paste_edit,
+        action_units=estimator.measure,
+        features=embedded.features,
+        expander=ExpressionEditor(generator.network, generator.digest, device),
+        estimator=estimator.name,
+        estimator_digest=estimator.digest,
+        detector=detector.name,
+        notes=estimator.notes,
+        warnings=estimator.warnings,
     )
 
 
@@ -184,7 +144,7 @@ def load_models(settings: Settings) -> Models:
     """Load everything a worker needs for a run. Raises WeightsError, UsageError."""
     from singanimation.stages.action_units.estimators import WELL_MEASURED, EmbeddedEstimator
     from singanimation.stages.sifid import make_filter
-    from singanimation.stages.singan import VariantChecks, make_regenerator, start_size
+    from singanimation.stages.singan import VariantChecks, make_regenerator
 
     device = choose_device(settings.device)
     faces = load_face_models(settings.aus, settings.ganimation, device)
@@ -199,25 +159,21 @@ def load_models(settings: Settings) -> Models:
     # of another estimator's action units it is not known which it measures well
     known = faces.estimator.startswith(f"{EmbeddedEstimator.name}@")
     checks = VariantChecks(judged_units=tuple(AU_NAMES.index(name) for name in WELL_MEASURED) if known else ())
-    return Models(
-        faces.find_face,
-        faces.cut,
-        faces.paste,
-        faces.action_units,
-        faces.editor,
-        regenerator,
-        lambda start: start_size(start, settings.singan_size),
-        sifid,
-        checks,
-        Fingerprint(
-            faces.editor.digest,
-            faces.estimator,
-            faces.estimator_digest,
-            sifid.name,
-            sifid.threshold,
-            faces.detector,
-            faces.notes,
-            faces.warnings,
-            checks.describe(),
-        ),
+    fingerprint = Fingerprint(
+        editor=faces.expander.digest,
+        estimator=faces.estimator,
+        estimator_digest=faces.estimator_digest,
+        sifid_name=sifid.name,
+        sifid_threshold=sifid.threshold,
+        detector=faces.detector,
+        notes=faces.notes,
+        warnings=faces.warnings,
+        checks=checks.describe(),
     )
+    return Models(faces, regenerator, partial(_start_size, settings.singan_size), sifid, checks, fingerprint)
+
+
+def _start_size(size: int, start: str) -> int:
+    from singanimation.stages.singan import start_size
+
+    return start_size(start, size)

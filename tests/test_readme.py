@@ -32,7 +32,7 @@ def test_a_shown_command_line_exists(line: str) -> None:
     command = typer.main.get_command(app)
     if not words[0].startswith("-"):
         assert words[0] in COMMANDS, f"there is no command {words[0]!r}"
-        command = typer.main.get_command(importlib.import_module(f"singanimation.flows.{words[0]}").app)
+        command = typer.main.get_command(importlib.import_module(f"singanimation.flows.commands.{words[0]}").app)
         words = words[1:]
     if hasattr(command, "commands") and words and not words[0].startswith("-"):
         assert words[0] in command.commands, f"there is no command {words[0]!r} in {line!r}"

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import numpy as np
 import typer
 from PIL import Image
 
 from singanimation.flows.faces import Face, find_faces, picture_paths, warn
+from singanimation.flows.models import FaceModels, choose_device, load_face_models
 from singanimation.flows.sheets.contact_sheet import Block, Tile, write_sheet
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES, EMOTIONS, canonical_au, canonical_emotion
@@ -16,6 +17,9 @@ from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.files.pictures import encode_png
 from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, single_target
 from singanimation.pipeline.runs import make_folder
+
+if TYPE_CHECKING:
+    from singanimation.stages.expansion.expander import Edits
 
 app = typer.Typer(add_completion=False)
 
@@ -97,7 +101,6 @@ def edit(
     )
     paths = picture_paths(pictures, output)
     make_folder(output)
-    from singanimation.flows.models import choose_device, load_face_models
 
     models = load_face_models("auto", ganimation, choose_device(device))
     for text in models.warnings:
@@ -116,9 +119,9 @@ def edit(
         print(f"{made} edits in {output}")
 
 
-def _write_edits(face: Face, request: Request, models: object, output: Path, crop: bool, masks: bool) -> int:
+def _write_edits(face: Face, request: Request, models: FaceModels, output: Path, crop: bool, masks: bool) -> int:
     targets = request.targets(face.action_units)
-    edits = models.editor.edit(face.crop.pixels, face.action_units, np.stack([t for _, _, t in targets]))
+    edits = models.expander.edit(face.crop.pixels, face.action_units, np.stack([t for _, _, t in targets]))
     if crop:
         _write(output / f"{face.name}__crop.png", face.crop.pixels, face.picture.mode)
     for index, (name, strength, _) in enumerate(targets):
@@ -134,7 +137,7 @@ def _write_edits(face: Face, request: Request, models: object, output: Path, cro
     return len(targets)
 
 
-def _in_picture(face: Face, edits: Any, index: int, models: Any) -> np.ndarray:
+def _in_picture(face: Face, edits: "Edits", index: int, models: FaceModels) -> np.ndarray:
     """Compose an edit at the picture's own resolution: its own pixels move, only what is painted is 128 px."""
     flow = None if edits.flow is None else edits.flow[index]
     return models.paste_edit(face.picture.pixels, face.crop, edits.attention[index], edits.colour[index], flow)

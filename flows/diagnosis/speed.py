@@ -53,9 +53,9 @@ def _first_edit_seconds() -> float:
 
     models = load_models(Settings(input="sample", device="cpu"))
     source = read_sample().sources[0]
-    crop = models.find_face(read_source(source).pixels, source)
-    units = models.action_units(crop.pixels[None])[0]
-    edit = models.editor.edit(crop.pixels, units, np.clip(units + 0.3, 0, 1)[None]).pictures
+    crop = models.faces.find_face(read_source(source).pixels, source)
+    units = models.faces.action_units(crop.pixels[None])[0]
+    edit = models.faces.expander.edit(crop.pixels, units, np.clip(units + 0.3, 0, 1)[None]).pictures
     models.sifid.measure(edit[0], crop.pixels[None])
     times = []
     for iterations in (_FEW, _FEW, _MORE):  # the first one also warms up

@@ -3,16 +3,16 @@
 import cv2
 import numpy as np
 
-from singanimation.flows.models import Models
+from singanimation.flows.models import FaceModels
 from singanimation.flows.source.rows import Shipped
 from singanimation.pipeline.files.pictures import Picture, encode_png
 from singanimation.pipeline.records import Crop
 
 
-class Shipping:
+class Reframer:
     """Turns a 128 px picture into what is shipped: framed as asked, grey where the source was grey, measured."""
 
-    def __init__(self, models: Models, picture: Picture, crop: Crop, frame: str) -> None:
+    def __init__(self, models: FaceModels, picture: Picture, crop: Crop, frame: str) -> None:
         self._models, self._picture, self._crop, self._frame = models, picture, crop, frame
 
     def __call__(self, pixels: np.ndarray) -> Shipped:

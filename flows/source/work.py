@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from singanimation.flows.models import Models
-from singanimation.flows.source.reframing import Shipping, resized
+from singanimation.flows.source.reframing import Reframer, resized
 from singanimation.flows.source.remaining import Attempt, EditWork, plan_work
 from singanimation.flows.source.row_ids import Identity, Known
 from singanimation.flows.source.rows import RowMaker
@@ -20,6 +20,9 @@ from singanimation.manifests.write import part_name, write_part
 from singanimation.pipeline.errors import MachineError, PictureError, SinganimationError
 from singanimation.pipeline.files.pictures import Picture, encode_png, read_source
 from singanimation.pipeline.records import Crop, Fault, Row, Source
+
+if TYPE_CHECKING:
+    from singanimation.stages.singan import FittedRegenerator
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def _make_rows(job: SourceJob, models: Models) -> tuple[list[Row], Outcome]:
     try:
         picture = read_source(source)
         identity = replace(identity, sha256=picture.sha256)
-        crop = models.find_face(picture.pixels, source)
+        crop = models.faces.find_face(picture.pixels, source)
         rows = _augment(identity, job, models, picture, crop, outcome)
     except MachineError:
         raise
@@ -108,7 +111,7 @@ def _augment(
     maker = RowMaker(identity, job.run_id)
     au_source = _source_units(identity, models, crop)
     works = plan_work(identity, job.known, au_source)
-    ship = Shipping(models, picture, crop, identity.frame)
+    ship = Reframer(models.faces, picture, crop, identity.frame)
     outcome.notes = crop.notes
     if identity.settings.aus == "openface" and not identity.own_units:
         outcome.notes += ("no action units of OpenFace's: measured instead",)
@@ -119,7 +122,7 @@ def _augment(
     if not any(work.attempts or work.edit_id not in job.known for work in works):
         return rows
     targets = np.array([work.target.action_units for work in works], np.float32)
-    edits = models.editor.edit(crop.pixels, au_source, targets).pictures
+    edits = models.faces.expander.edit(crop.pixels, au_source, targets).pictures
     judge = _Judge(maker, models, ship, au_source, outcome)
     fitted = _fit(identity, models, works, edits)
     for index, (work, edit) in enumerate(zip(works, edits, strict=True)):
@@ -137,10 +140,12 @@ def _source_units(identity: Identity, models: Models, crop: Crop) -> np.ndarray:
     """Return the source's action units (17,): its own where it brings them and they are asked for, else measured."""
     if identity.own_units:
         return np.array(identity.source.action_units, np.float32)
-    return models.action_units(crop.pixels[None])[0]
+    return models.faces.action_units(crop.pixels[None])[0]
 
 
-def _fit(identity: Identity, models: Models, works: Sequence[EditWork], edits: np.ndarray) -> Any:
+def _fit(
+    identity: Identity, models: Models, works: Sequence[EditWork], edits: np.ndarray
+) -> "FittedRegenerator | None":
     """Fit one SinGAN per edit that still lacks variants. All edits go in (one gan_batch), whatever is left to draw:
 
     an engine that starts the others warm from the first then does the same in a run that tops up.
@@ -160,12 +165,17 @@ class _Edit:
     action_units: np.ndarray
 
 
-def _regenerate(fitted: Any, index: int, work: EditWork, edit: _Edit, judge: "_Judge") -> list[Row]:
+def _regenerate(
+    fitted: "FittedRegenerator | None", index: int, work: EditWork, edit: _Edit, judge: "_Judge"
+) -> list[Row]:
     """Draw variants of one edit until its quota is met or its attempts run out."""
     rows: list[Row] = []
     lacking, attempts = work.lacking, list(work.attempts)
+    if fitted is None or not attempts:
+        judge.outcome.missing += lacking
+        return rows
     size = edit.pixels.shape[0]
-    kept = [resized(variant, size) for variant in _draw(fitted, index, work.kept)] if attempts else []
+    kept = [resized(variant, size) for variant in _draw(fitted, index, work.kept)]
     while lacking and attempts:
         # never more than are lacking: the attempts made are then the same whether a run tops up or not
         batch, attempts = attempts[:lacking], attempts[lacking:]
@@ -183,7 +193,7 @@ class _Judge:
 
     maker: RowMaker
     models: Models
-    ship: "Shipping"
+    ship: "Reframer"
     au_source: np.ndarray
     outcome: Outcome
 
@@ -214,7 +224,7 @@ class _Judge:
         return Fault("sifid", f"SIFID {sifid:.4g} is above the limit of {limit:.4g}.")
 
 
-def _draw(fitted: Any, index: int, attempts: Sequence[Attempt]) -> list[np.ndarray]:
+def _draw(fitted: "FittedRegenerator", index: int, attempts: Sequence[Attempt]) -> list[np.ndarray]:
     """Draw the attempts' variants, uint8 (H, W, 3) each, in their order; those of one start scale together."""
     drawn: dict[int, np.ndarray] = {}
     for start in dict.fromkeys(attempt.start for attempt in attempts):

@@ -15,25 +15,19 @@ from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.files.untrusted import shown
 from singanimation.pipeline.weights import file_sha256
-from singanimation.stages.expansion.ganimation.networks import PaperGenerator
+from singanimation.stages.expansion.composition import Generator
+from singanimation.stages.expansion.expander import ARCHITECTURES
 from singanimation.stages.expansion.ganimation.published.mapping import convert
-from singanimation.stages.expansion.ganimation.published.networks import StatisticsGenerator
 from singanimation.stages.expansion.ganimation.published.reading import is_safetensors, read_state
-from singanimation.stages.expansion.geometry.generator import GeometryGenerator
 
 FORMAT = "singanimation-ganimation-1"
 _METADATA = "singanimation"
-_ARCHITECTURES: Mapping[str, type[nn.Module]] = {
-    "geometry": GeometryGenerator,
-    "paper": PaperGenerator,
-    "paper-statistics": StatisticsGenerator,
-}
 
 
 class LoadedGenerator(NamedTuple):
     """A generator ready to run, the first 16 hex digits of its file's SHA-256, and the card that came with it."""
 
-    network: nn.Module
+    network: Generator
     digest: str
     card: dict[str, str]
 
@@ -51,7 +45,7 @@ def save_generator(
     network, options and card give the same bytes. Raises TrainingError for weights that are no numbers in ``dtype``,
     MachineError for the disk.
     """
-    name = next((key for key, kind in _ARCHITECTURES.items() if type(network) is kind), None)
+    name = next((key for key, kind in ARCHITECTURES.items() if type(network) is kind()), None)
     if name is None:
         raise WeightsError(f"{type(network).__name__} is no generator that can be saved.")
     about = {**card, "format": FORMAT, "architecture": name, "options": json.dumps(dict(options), sort_keys=True)}
@@ -90,10 +84,11 @@ def _load(path: Path, device: str) -> LoadedGenerator:
     return LoadedGenerator(network, digest, about)
 
 
-def _build(path: Path, about: Mapping[str, str], state: Mapping[str, Tensor]) -> nn.Module:
-    kind = _ARCHITECTURES.get(str(about.get("architecture")))
-    if about.get("format") != FORMAT or kind is None:
+def _build(path: Path, about: Mapping[str, str], state: Mapping[str, Tensor]) -> Generator:
+    find_kind = ARCHITECTURES.get(str(about.get("architecture")))
+    if about.get("format") != FORMAT or find_kind is None:
         raise WeightsError(f"{path} is a safetensors file, but not a generator written by `augment train ganimation`.")
+    kind = find_kind()
     weights = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     try:
         options = dict(json.loads(about["options"]))

@@ -1,33 +1,20 @@
-"""Edit a crop's expression with a trained generator."""
+"""The expander that runs any generator: a crop and its targets in, edits out."""
 
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import torch
-from torch import nn
 
 from singanimation.stages.expansion.checkpoints import load_generator
-
-
-class Edits(NamedTuple):
-    """K edits of one crop.
-
-    ``pictures`` uint8 (K, 128, 128, 3) RGB; ``attention`` float32 (K, 128, 128), 1 where the crop's own pixels
-    stay; ``colour`` uint8 (K, 128, 128, 3), what the generator paints where they do not; ``flow`` float32
-    (K, 2, 128, 128), where kept pixels come from, in pixels (x, y), or None.
-    """
-
-    pictures: np.ndarray
-    attention: np.ndarray
-    colour: np.ndarray
-    flow: np.ndarray | None
+from singanimation.stages.expansion.composition import Generator
+from singanimation.stages.expansion.expander import Edits
 
 
 class ExpressionEditor:
-    """A generator with its digest. Each edit is computed alone, so that its bytes depend on nothing else."""
+    """A generator with its digest, as an ``Expander``: each edit is computed alone; its bytes depend on no other."""
 
-    def __init__(self, network: nn.Module, digest: str, device: str = "cpu") -> None:
+    def __init__(self, network: Generator, digest: str, device: str = "cpu") -> None:
         self._network = network
         self._device = device
         self.digest = digest
@@ -44,12 +31,12 @@ class ExpressionEditor:
         A target equal to the source gives back the crop's very bytes (no network runs).
         """
         done = [self._one(crop, au_source, target) for target in au_targets]
-        flows = [edit.flow for edit in done]
+        flows = [edit.flow for edit in done if edit.flow is not None]
         return Edits(
             np.stack([edit.pictures for edit in done]),
             np.stack([edit.attention for edit in done]),
             np.stack([edit.colour for edit in done]),
-            None if any(flow is None for flow in flows) else np.stack(flows),
+            np.stack(flows) if len(flows) == len(done) else None,
         )
 
     def _one(self, crop: np.ndarray, source: np.ndarray, target: np.ndarray) -> Edits:

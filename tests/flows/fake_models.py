@@ -5,6 +5,7 @@ Faces are made by ``write_faces``; a picture of one colour has no face.
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from singanimation.flows.models import Fingerprint, Models
+from singanimation.flows.models import FaceModels, Fingerprint, Models
 from singanimation.pipeline.errors import PictureError, WeightsError
 from singanimation.pipeline.records import Crop, Source
 from singanimation.pipeline.settings import Settings
@@ -64,7 +65,7 @@ class Edits:
         self.pictures = pictures
 
 
-class Editor:
+class Expander:
     """Brightens by the mean of the target."""
 
     digest = "e" * 64
@@ -126,18 +127,30 @@ class NoChecks:
 def load(settings: Settings) -> Models:
     """The loader: ``--singan-iterations`` is how many hundredths of a second a fit takes."""
     limit = settings.sifid_max or 20.0
-    return Models(
+    faces = FaceModels(
         find_face=find_face,
         cut=_cut,
         paste=_paste,
+        paste_edit=_paste,
         action_units=_action_units,
-        editor=Editor(),
+        features=_action_units,
+        expander=Expander(),
+        estimator="fake",
+        estimator_digest="a" * 64,
+    )
+    return Models(
+        faces=faces,
         regenerator=Regenerator((settings.singan_iterations or 1) / 100),
         start_size={"N": 25, "N-1": 32, "N-2": 40}.get,
         sifid=Filter(limit),
         checks=NoChecks(),
         fingerprint=Fingerprint("e" * 64, "fake", "a" * 64, "embedded", limit),
     )
+
+
+def _with_faces(settings: Settings, **others: Callable) -> Models:
+    models = load(settings)
+    return replace(models, faces=replace(models.faces, **others))
 
 
 def load_deadly(settings: Settings) -> Models:
@@ -148,7 +161,7 @@ def load_deadly(settings: Settings) -> Models:
             os._exit(9)
         return find_face(pixels, source)
 
-    return replace(load(settings), find_face=die)
+    return _with_faces(settings, find_face=die)
 
 
 def load_blind(settings: Settings) -> Models:
@@ -157,12 +170,12 @@ def load_blind(settings: Settings) -> Models:
     def look(pixels: np.ndarray, source: Source) -> Crop:
         return find_face(np.zeros_like(pixels) if source.source_id.endswith("01.png") else pixels, source)
 
-    return replace(load(settings), find_face=look)
+    return _with_faces(settings, find_face=look)
 
 
 def load_faulty(settings: Settings) -> Models:
     """A fault of ours in the middle of the work."""
-    return replace(load(settings), cut=lambda pixels, matrix: 1 // 0, action_units=lambda crops: 1 // 0)
+    return _with_faces(settings, cut=lambda pixels, matrix: 1 // 0, action_units=lambda crops: 1 // 0)
 
 
 def load_nothing(settings: Settings) -> Models:

@@ -143,7 +143,12 @@ def test_a_source_that_cannot_be_used_is_one_failed_row(work, tmp_path, content,
 
 def test_retrying_a_failed_source_replaces_its_row(work, picture, monkeypatch):
     models = fake_models.load(make_settings(input="x"))
-    blind = replace(models, find_face=lambda pixels, source: fake_models.find_face(np.zeros_like(pixels), source))
+    blind = replace(
+        models,
+        faces=replace(
+            models.faces, find_face=lambda pixels, source: fake_models.find_face(np.zeros_like(pixels), source)
+        ),
+    )
     work(source_of(picture), blind)
     assert frame_of(work)["status"].tolist() == ["failed"]
     outcome, identity = work(source_of(picture), models, retry_failed=True)

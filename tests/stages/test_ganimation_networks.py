@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from singanimation.stages.expansion.ganimation.networks import PaperDiscriminator, PaperGenerator, compose, initialise
+from singanimation.stages.expansion.composition import compose
+from singanimation.stages.expansion.ganimation.networks import PaperDiscriminator, PaperGenerator, initialise
 from singanimation.stages.expansion.geometry.generator import PatchDiscriminator
 
 

@@ -1,39 +1,15 @@
-"""The networks of the paper, and the composition that all generators share.
+"""The networks of the paper.
 
 GANimation: Anatomically-aware Facial Animation from a Single Image, Pumarola et al., ECCV 2018. Sizes and
 conventions follow the authors' released code, which imported checkpoints need.
 """
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.face.framing import CROP_SIZE
-
-
-class GeneratorOutput(NamedTuple):
-    """What every generator returns, for a batch of B pictures of H x W pixels.
-
-    ``picture`` (B, 3, H, W) in -1..1; ``attention`` (B, 1, H, W) in 0..1, where 1 keeps the input's pixel;
-    ``colour`` (B, 3, H, W) in -1..1; ``flow`` (B, 2, H, W), where the pixel comes from, in pixels (x, y),
-    or None for generators without one.
-    """
-
-    picture: Tensor
-    attention: Tensor
-    colour: Tensor
-    flow: Tensor | None
-
-
-def compose(kept: Tensor, attention: Tensor, colour: Tensor) -> Tensor:
-    """Return ``A * I + (1 - A) * C``: attention 1 keeps the input's pixel.
-
-    The convention of the released code and of the thesis (eq. 4-2); the ECCV paper's text writes A and
-    1 - A the other way round.
-    """
-    return attention * kept + (1 - attention) * colour
+from singanimation.stages.expansion.composition import Generator, GeneratorOutput, compose
 
 
 def _residual_block(width: int) -> nn.Sequential:
@@ -46,7 +22,7 @@ def _residual_block(width: int) -> nn.Sequential:
     )
 
 
-class PaperGenerator(nn.Module):
+class PaperGenerator(Generator):
     """The paper's generator: picture and tiled target AUs in, attention and colour out.
 
     ``width`` is 64 in the paper. Conditions on the *target* AUs, not on the change.
@@ -75,9 +51,9 @@ class PaperGenerator(nn.Module):
         convolution = nn.ConvTranspose2d(channels, width, 4, 2, 1, bias=False)
         return nn.Sequential(convolution, nn.InstanceNorm2d(width, affine=True), nn.ReLU(inplace=True))
 
-    def forward(self, picture: Tensor, target: Tensor) -> GeneratorOutput:
-        """Edit ``picture`` (B, 3, H, W) in -1..1 towards ``target`` (B, 17) AUs in 0..1."""
-        planes = target[:, :, None, None].expand(-1, -1, *picture.shape[2:])
+    def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
+        """Edit ``picture`` (B, 3, H, W) in -1..1 towards ``condition`` (B, 17) AUs in 0..1."""
+        planes = condition[:, :, None, None].expand(-1, -1, *picture.shape[2:])
         hidden = self.down2(self.down1(self.stem(torch.cat([picture, planes], 1))))
         for block in self.residuals:
             hidden = hidden + block(hidden)

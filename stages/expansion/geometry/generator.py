@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.stages.expansion.ganimation.networks import GeneratorOutput, compose
+from singanimation.stages.expansion.composition import Generator, GeneratorOutput, compose
 from singanimation.stages.expansion.geometry import FaceGeometry
 from singanimation.stages.expansion.geometry.conditioned_unet import ConditionedUNet
 from singanimation.stages.expansion.geometry.landmark_network import LandmarkNetwork
@@ -35,7 +35,7 @@ DETAIL_GAIN = 4.0
 """Fine detail enters the critic so many times enlarged."""
 
 
-class GeometryGenerator(nn.Module):
+class GeometryGenerator(Generator):
     """Picture and AU change in; attention, colour and flow out.
 
     ``widths``, ``blocks``, ``fine_blocks`` and ``finish`` are ``ConditionedUNet``'s; ``finder`` is the landmark
@@ -59,12 +59,12 @@ class GeometryGenerator(nn.Module):
         self.correct = ConditionedUNet(9, widths, blocks, fine_blocks, finish, units=units)
         self._teachers: dict[torch.device, FaceGeometry] = {}
 
-    def forward(self, picture: Tensor, change: Tensor) -> GeneratorOutput:
-        """Edit ``picture`` (B, 3, 128, 128) in -1..1 by ``change`` (B, 17) = target - source AUs, -1..1.
+    def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
+        """Edit ``picture`` (B, 3, 128, 128) in -1..1 by ``condition`` (B, 17) = target - source AUs, -1..1.
 
         No gradient reaches the landmark network: it learns from landmarks alone.
         """
-        picture, change = picture.float(), change.float()
+        picture, change = picture.float(), condition.float()
         drawn, flow, painted = self._geometry(picture, change)
         seen = torch.cat([picture, drawn, flow / FLOW_RANGE, 2 * painted - 1], 1)
         maps = self.correct(seen, change)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from singanimation.stages.expansion.ganimation.networks import GeneratorOutput, compose
+from singanimation.stages.expansion.composition import GeneratorOutput, compose
 from singanimation.stages.expansion.geometry import FaceGeometry
 from singanimation.stages.expansion.geometry.generator import GeometryGenerator, PatchDiscriminator
 from singanimation.stages.expansion.geometry.movement.flow import warp

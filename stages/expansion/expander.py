@@ -1,0 +1,65 @@
+"""What an expander is: one signature for all that draw edits of a face, and the registry of the siblings.
+
+An expander's networks are told by the ``architecture`` that its file names (``checkpoints``); ``editor`` runs any of
+them on crops.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from singanimation.stages.expansion.composition import Generator
+
+
+class Edits(NamedTuple):
+    """K edits of one crop.
+
+    ``pictures`` uint8 (K, 128, 128, 3) RGB; ``attention`` float32 (K, 128, 128), 1 where the crop's own pixels
+    stay; ``colour`` uint8 (K, 128, 128, 3), what the generator paints where they do not; ``flow`` float32
+    (K, 2, 128, 128), where kept pixels come from, in pixels (x, y), or None.
+    """
+
+    pictures: np.ndarray
+    attention: np.ndarray
+    colour: np.ndarray
+    flow: np.ndarray | None
+
+
+class Expander(Protocol):
+    """Draws edits of one crop. ``digest`` names its weights: other weights make other rows."""
+
+    digest: str
+
+    def edit(self, crop: np.ndarray, au_source: np.ndarray, au_targets: np.ndarray) -> Edits:
+        """Edit ``crop`` (128, 128, 3) uint8 from ``au_source`` (17,) to each of ``au_targets`` (K, 17), 0..1.
+
+        A target equal to the source gives back the crop's very bytes; an edit depends on nothing but its own target.
+        """
+        ...
+
+
+def _geometry() -> type[Generator]:
+    from singanimation.stages.expansion.geometry.generator import GeometryGenerator
+
+    return GeometryGenerator
+
+
+def _paper() -> type[Generator]:
+    from singanimation.stages.expansion.ganimation.networks import PaperGenerator
+
+    return PaperGenerator
+
+
+def _paper_with_statistics() -> type[Generator]:
+    from singanimation.stages.expansion.ganimation.published.networks import StatisticsGenerator
+
+    return StatisticsGenerator
+
+
+ARCHITECTURES: Mapping[str, Callable[[], type[Generator]]] = {
+    "geometry": _geometry,
+    "paper": _paper,
+    "paper-statistics": _paper_with_statistics,
+}
+"""The siblings by the name that their files carry: each gives its network's class."""
