@@ -67,7 +67,7 @@ def _within(edits: Sequence[Rejected], features: str, limit: float) -> dict[str,
 def _write_anew(part: Path, variants: Mapping[str, float], limit: float) -> None:
     with atomic_file(part) as file, pq.ParquetWriter(file, SCHEMA, compression=COMPRESSION) as writer:
         for _, table in iter_tables([part]):
-            writer.write_table(_accepted(table, variants, limit), row_group_size=max(table.num_rows, 1))
+            writer.write_table(_accepted(table.cast(SCHEMA), variants, limit), row_group_size=max(table.num_rows, 1))
 
 
 def _accepted(table: pa.Table, variants: Mapping[str, float], limit: float) -> pa.Table:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from singanimation.manifests.schema import EDIT_KINDS, KINDS, LABEL_ORIGINS, NEVER_NULL, SCHEMA, STATUSES
 from singanimation.pipeline.errors import ManifestError
-from singanimation.pipeline.expressions import AU_NAMES, EMOTION_INDEX, EMOTIONS
+from singanimation.pipeline.expressions import AU_NAMES, COMPOUNDS, EMOTION_INDEX, EMOTIONS
 from singanimation.pipeline.records import Row
 
 _VECTORS = {"au_source": len(AU_NAMES), "au_target": len(AU_NAMES), "au_measured": len(AU_NAMES)}
@@ -45,7 +45,7 @@ def _value(row: Row, name: str) -> Any:
     if name == "label":
         return None if row.label is None else EMOTION_INDEX[row.label]
     if name == "label_name":
-        return row.label
+        return row.label or row.compound
     if name == "created_at" and row.created_at is not None:
         return row.created_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     return getattr(row, name)
@@ -64,6 +64,7 @@ def _check(row: Row) -> None:
         "kind": KINDS,
         "status": STATUSES,
         "label": (None, *EMOTIONS),
+        "compound": (None, *COMPOUNDS),
         "label_origin": (None, *LABEL_ORIGINS),
         "edit_kind": (None, *EDIT_KINDS),
     }

@@ -19,7 +19,6 @@ SCHEMA_VERSION = 2
 KINDS = ("real", "edit", "variant")
 STATUSES = ("accepted", "rejected", "failed")
 LABEL_ORIGINS = ("source", "target", "interpolated")
-EDIT_KINDS = ("single", "continuous", "discrete")
 
 NAME = pa.dictionary(pa.int32(), pa.string())
 """Few distinct strings: stored once, read as pandas categories."""
@@ -74,11 +73,14 @@ _FIRST: Mapping[str, pa.DataType] = {
 _ADDED: Mapping[str, pa.DataType] = {
     "edit_form": NAME,
     "edit_donor": pa.string(),
+    "expression_found": pa.float32(),
+    "expression_source": pa.float32(),
 }
 """Columns that parts may lack: those added since version 1, in the order of their addition, never one that is needed.
 
 ``edit_form`` names the form of its emotion that an edit shows, ``edit_donor`` the ``source_id`` of the picture whose
-action units it aims at.
+action units it aims at. ``expression_found`` and ``expression_source`` are what an expression judge
+(``--expression-judge``) gives the edit's own emotion and its source's, 0..1.
 """
 
 _TYPES = {**_FIRST, **_ADDED}

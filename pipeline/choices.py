@@ -4,8 +4,9 @@ A plan is prefix-stable: the first n edits are the same however many are asked f
 its strength from its own name, so that a narrower ``--expressions`` finds the very same edits again. The
 numbers that are drawn:
 
-* discrete: strength 0.70 .. 1.00 in steps of 0.05 (strong enough for the target's label to be true);
-* continuous: alpha 0.10 .. 0.90 in steps of 0.05, without 0.50 (that row would have no label);
+* discrete: strength 0.70 .. 1.00 in steps of 0.05 (strong enough for the target's label to be true), and the form of
+  the emotion; how it is jittered is drawn from its name, too (``forms.PLAN`` holds the numbers);
+* continuous: alpha 0.10 .. 0.90 in steps of 0.05, without 0.50 (that row would have no label); one form each emotion;
 * single: strength 0.33, 0.66 or 1, as in the thesis' tables.
 """
 
@@ -16,12 +17,13 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from singanimation.pipeline.digests import encoded, encoded_words, seed_of
-from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
+from singanimation.pipeline.expressions import AU_NAMES, COMPOUNDS, EMOTIONS
+from singanimation.pipeline.forms import FORMS, PLAN, Form, FormMix, choose_form
 from singanimation.pipeline.records import edit_key
 
 T = TypeVar("T")
 
-DISCRETE_STRENGTHS: tuple[float, ...] = tuple(round(0.70 + 0.05 * step, 2) for step in range(7))
+DISCRETE_STRENGTHS: tuple[float, ...] = PLAN.strengths
 CONTINUOUS_ALPHAS: tuple[float, ...] = tuple(round(0.10 + 0.05 * step, 2) for step in range(17) if step != 8)
 SINGLE_STRENGTHS: tuple[float, ...] = (0.33, 0.66, 1.0)
 
@@ -29,28 +31,34 @@ SINGLE_STRENGTHS: tuple[float, ...] = (0.33, 0.66, 1.0)
 class Choice(NamedTuple):
     """One planned edit before the source's action units are known: enough for its ids.
 
-    ``aim`` is the emotion or AU that it goes to, ``name`` what the manifest calls it (``neutral>happiness``).
+    ``aim`` is the emotion or AU that it goes to, ``name`` what the manifest calls it (``neutral>happiness``), ``form``
+    the emotion's form, jittered by ``seed``.
     """
 
     kind: str
     aim: str
     name: str
     strength: float
+    form: Form | None = None
+    seed: int = 0
 
     @property
     def key(self) -> str:
         """Return the ``key`` of the target that comes of it."""
-        return edit_key(self.kind, self.name, self.strength)
+        return edit_key(self.kind, self.name, self.strength, self.form.name if self.form else None)
 
 
-def plan_choices(label: str | None, expressions: Sequence[str], count: int, seed: int) -> tuple[Choice, ...]:
-    """Return the first ``count`` edits of a source's plan: discrete, then continuous and single in turn.
+def plan_choices(
+    label: str | None, expressions: Sequence[str], count: int, seed: int, mix: FormMix = PLAN
+) -> tuple[Choice, ...]:
+    """Return the first ``count`` edits of a source's plan: discrete, then continuous and single in turn, then more.
 
     ``label`` is the source's canonical emotion or None, ``seed`` the plan's own (``plan_seed``). Fewer when
-    ``expressions`` do not hold that many; each word of them adds: a kind all its edits, an emotion its discrete edit,
-    an AU its single edits.
+    ``expressions`` do not hold that many; each word of them adds: a kind all its edits, an emotion or a compound its
+    discrete edits, an AU its single edits. Each emotion comes once, in the form that the seed draws; its other forms
+    come last of all.
     """
-    return tuple(islice(_in_order(label, expressions, _Draws(seed)), count))
+    return tuple(islice(_in_order(label, expressions, _Draws(seed), mix), count))
 
 
 def blend_name(label: str | None, emotion: str) -> str:
@@ -69,41 +77,57 @@ class _Draws:
         order = np.random.Generator(np.random.PCG64(seed)).permutation(len(values))
         return [values[index] for index in order.tolist()]
 
+    def number(self, name: str, what: str = "strength") -> int:
+        return seed_of(self._seed + encoded_words(name, what, 0))
+
     def drawn(self, values: Sequence[T], name: str) -> T:
-        return values[seed_of(self._seed + encoded_words(name, "strength", 0)) % len(values)]
+        return values[self.number(name) % len(values)]
 
 
-def _in_order(label: str | None, expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:
-    yield from _discrete(label, expressions, draws)
-    others = [_continuous(label, expressions, draws), _single(expressions, draws)]
+def _in_order(label: str | None, expressions: Sequence[str], draws: _Draws, mix: FormMix) -> Iterator[Choice]:
+    yield from _discrete(label, expressions, draws, mix, 0)
+    others = [_continuous(label, expressions, draws, mix), _single(expressions, draws)]
     while others:
         stream = others.pop(0)
         choice = next(stream, None)
         if choice is not None:
             yield choice
             others.append(stream)
+    for turn in range(1, max(map(len, FORMS.values()))):
+        yield from _discrete(label, expressions, draws, mix, turn)
 
 
-def _discrete(label: str | None, expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:
-    wanted = EMOTIONS if "discrete" in expressions else [e for e in EMOTIONS if e in expressions]
-    if not wanted:
+def _discrete(
+    label: str | None, expressions: Sequence[str], draws: _Draws, mix: FormMix, turn: int
+) -> Iterator[Choice]:
+    wanted = [e for e in EMOTIONS if e != label and (e in expressions or "discrete" in expressions)]
+    if not wanted and not any(name in COMPOUNDS for name in expressions):
         return
-    for emotion in draws.shuffled(EMOTIONS, "discrete"):
-        if emotion in wanted and emotion != label:
-            strength = draws.drawn(DISCRETE_STRENGTHS, f"discrete:{emotion}")
-            yield Choice("discrete", emotion, emotion, strength)
+    named = [emotion for emotion in draws.shuffled(EMOTIONS, "discrete") if emotion in wanted]
+    for emotion in named + [name for name in expressions if name in COMPOUNDS]:
+        name = f"discrete:{emotion}"
+        form = choose_form(emotion, draws.number(name, "form"), mix)
+        if turn > 0:
+            rest = [other for other in FORMS[emotion] if other is not form]
+            if turn > len(rest):
+                continue
+            form, name = rest[turn - 1], f"{name}:{turn}"
+        yield Choice("discrete", emotion, emotion, draws.drawn(mix.strengths, name), form, draws.number(name, "jitter"))
 
 
-def _continuous(label: str | None, expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:
+def _continuous(label: str | None, expressions: Sequence[str], draws: _Draws, mix: FormMix) -> Iterator[Choice]:
     if "continuous" not in expressions:
         return
     alphas: dict[str, list[float]] = {}  # shuffled when needed: a plan of eight edits needs one of them
     order = draws.shuffled([e for e in EMOTIONS if e != label], "continuous")
     for turn in range(len(CONTINUOUS_ALPHAS)):
         for emotion in order:
+            name = f"continuous:{emotion}"
             if turn == 0:
-                alphas[emotion] = draws.shuffled(CONTINUOUS_ALPHAS, f"continuous:{emotion}")
-            yield Choice("continuous", emotion, blend_name(label, emotion), alphas[emotion][turn])
+                alphas[emotion] = draws.shuffled(CONTINUOUS_ALPHAS, name)
+            form = choose_form(emotion, draws.number(name, "form"), mix)
+            strength, jitter = alphas[emotion][turn], draws.number(name, "jitter")
+            yield Choice("continuous", emotion, blend_name(label, emotion), strength, form, jitter)
 
 
 def _single(expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:

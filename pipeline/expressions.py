@@ -5,6 +5,7 @@ vector), RAF-DB's seven emotions in its own order, and how often subjects use ea
 emotion (Du, Tao & Martinez, "Compound facial expressions of emotion", PNAS 2014, Table 1).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -37,6 +38,24 @@ AU_INDEX: Mapping[str, int] = MappingProxyType({name: index for index, name in e
 
 EMOTIONS: tuple[str, ...] = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 """RAF-DB's order; the index is the manifest's ``label``."""
+
+COMPOUNDS: tuple[str, ...] = (
+    "happily-surprised",
+    "happily-disgusted",
+    "sadly-fearful",
+    "sadly-angry",
+    "sadly-surprised",
+    "sadly-disgusted",
+    "fearfully-angry",
+    "fearfully-surprised",
+    "angrily-surprised",
+    "angrily-disgusted",
+    "disgustedly-surprised",
+)
+"""The compound emotions of Du et al. that RAF-DB's compound subset has."""
+
+KINDS: tuple[str, ...] = ("single", "continuous", "discrete", "donor")
+"""The kinds of edits: one action unit, a path from the source's expression, a form of an emotion, another picture's."""
 
 EMOTION_INDEX: Mapping[str, int] = MappingProxyType({name: index for index, name in enumerate(EMOTIONS)})
 
@@ -96,6 +115,12 @@ def canonical_emotion(text: str) -> str | None:
     return name if name in EMOTION_INDEX else None
 
 
+def canonical_compound(text: str) -> str | None:
+    """Return ``happily-surprised`` for that compound emotion written in a usual way (``Happily surprised``)."""
+    name = re.sub(r"[\s_-]+", "-", text.strip().lower())
+    return name if name in COMPOUNDS else None
+
+
 def canonical_au(text: str) -> str | None:
     """Return ``AU04`` for ``AU4``, ``au04`` or ``AU04_r``; None for what is no AU of the 17."""
     name = text.strip().upper().removesuffix("_R").removesuffix("_C")
@@ -113,7 +138,7 @@ def nearest_prototype(action_units: Sequence[float] | np.ndarray) -> str:
 
 
 def parse_expressions(text: str) -> tuple[str, ...]:
-    """Read the ``--expressions`` option: kinds (``single,continuous,discrete``), emotions and AUs.
+    """Read the ``--expressions`` option: kinds (``KINDS``), emotions, compounds and AUs.
 
     Returns canonical names in the order given, without repeats. Raises UsageError naming the word.
     """
@@ -121,17 +146,18 @@ def parse_expressions(text: str) -> tuple[str, ...]:
     for word in (part.strip() for part in text.split(",")):
         if not word:
             continue
-        if word.lower() in {"single", "continuous", "discrete"}:
+        if word.lower() in KINDS:
             name: str | None = word.lower()
         elif word.lower() == "all":
             names.extend(n for n in ("discrete", "continuous", "single") if n not in names)
             continue
         else:
-            name = canonical_emotion(word) or canonical_au(word)
+            name = canonical_emotion(word) or canonical_compound(word) or canonical_au(word)
         if name is None:
             raise UsageError(
-                f"--expressions: {word!r} is no expression; use single, continuous, discrete, "
-                f"an emotion ({', '.join(EMOTIONS)}) or an action unit ({', '.join(AU_NAMES)})."
+                f"--expressions: {word!r} is no expression; use single, continuous, discrete, donor, "
+                f"an emotion ({', '.join(EMOTIONS)}), a compound of two ({', '.join(COMPOUNDS)}) "
+                f"or an action unit ({', '.join(AU_NAMES)})."
             )
         if name not in names:
             names.append(name)

@@ -4,7 +4,7 @@ Which edits those are is drawn in ``choices``; here its action units come in.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +16,9 @@ from singanimation.pipeline.expressions import (
     EMOTION_INDEX,
     EMOTIONS,
     NOT_EXPRESSIVE,
-    PROTOTYPES,
     nearest_prototype,
 )
+from singanimation.pipeline.forms import PLAN, DrawnForm, FormMix, draw_form, first_form
 from singanimation.pipeline.records import ExpressionTarget
 from singanimation.pipeline.settings import Settings
 
@@ -40,30 +40,40 @@ class SourceFace:
     label_weights: tuple[float, ...] | None = None
 
 
-def discrete_target(face: SourceFace, emotion: str, strength: float) -> ExpressionTarget:
-    """Aim at ``y + s (e - y)`` with e the emotion's prototype, for all AUs but the blink."""
+def discrete_target(
+    face: SourceFace, emotion: str, strength: float, drawn: DrawnForm | None = None
+) -> ExpressionTarget:
+    """Aim at ``y + s (e - y)`` with e a form of the emotion, or compound, for all AUs but the blink.
+
+    ``drawn`` is that form (default: the first one). A compound has no label among the seven.
+    """
+    drawn = first_form(emotion) if drawn is None else drawn
     y = np.asarray(face.action_units, np.float32)
-    aim = np.where(_EXPRESSIVE, y + strength * (PROTOTYPES[emotion] - y), y)
+    aim = np.where(_EXPRESSIVE, y + strength * (drawn.units - y), y)
     if strength >= LABEL_STRENGTH:
-        return _target("discrete", emotion, strength, aim, emotion, None, "target")
-    return _target("discrete", emotion, strength, aim, face.label, face.label_weights, _origin(face.label))
+        label = emotion if emotion in EMOTION_INDEX else None
+        target = _target("discrete", emotion, strength, aim, label, None, "target" if label else None)
+    else:
+        target = _target("discrete", emotion, strength, aim, face.label, face.label_weights, _origin(face.label))
+    return _formed(target, drawn)
 
 
-def continuous_target(face: SourceFace, emotion: str, alpha: float) -> ExpressionTarget:
+def continuous_target(face: SourceFace, emotion: str, alpha: float, drawn: DrawnForm | None = None) -> ExpressionTarget:
     """Aim at ``alpha y_g + (1 - alpha) y_r`` over all AUs; soft weights ``1 - alpha, alpha``.
 
-    The hard label is the nearer end's, none at exactly 0.5. Without a source label there are no weights,
-    and a label only beyond the middle.
+    y_g is a form of the emotion: ``drawn`` (default: the first one). The hard label is the nearer end's, none at
+    exactly 0.5. Without a source label there are no weights, and a label only beyond the middle.
     """
+    drawn = first_form(emotion) if drawn is None else drawn
     y = np.asarray(face.action_units, np.float32)
-    aim = alpha * PROTOTYPES[emotion] + (1 - alpha) * y
+    aim = alpha * drawn.units + (1 - alpha) * y
     label = None if alpha == LABEL_STRENGTH else emotion if alpha > LABEL_STRENGTH else face.label
     weights = None
     if face.label is not None:
         start = np.asarray(face.label_weights or one_hot(face.label))
         weights = tuple(float(value) for value in alpha * np.asarray(one_hot(emotion)) + (1 - alpha) * start)
     origin = "interpolated" if label is not None or weights is not None else None
-    return _target("continuous", blend_name(face.label, emotion), alpha, aim, label, weights, origin)
+    return _formed(_target("continuous", blend_name(face.label, emotion), alpha, aim, label, weights, origin), drawn)
 
 
 def single_target(face: SourceFace, unit: str, strength: float) -> ExpressionTarget:
@@ -96,9 +106,9 @@ def plan_edits(
     return targets_of(choices, SourceFace(label, np.asarray(au_source, np.float32), label_weights))
 
 
-def targets_of(choices: Sequence[Choice], face: SourceFace) -> tuple[ExpressionTarget, ...]:
+def targets_of(choices: Sequence[Choice], face: SourceFace, mix: FormMix = PLAN) -> tuple[ExpressionTarget, ...]:
     """Return what the planned edits of a face aim at."""
-    return tuple(_TARGETS[choice.kind](face, choice.aim, choice.strength) for choice in choices)
+    return tuple(_target_of(choice, face, mix) for choice in choices)
 
 
 def edits_wanted(settings: Settings) -> int:
@@ -134,7 +144,16 @@ def one_hot(emotion: str) -> tuple[float, ...]:
     return tuple(float(index == EMOTION_INDEX[emotion]) for index in range(len(EMOTIONS)))
 
 
-_TARGETS = {"discrete": discrete_target, "continuous": continuous_target, "single": single_target}
+def _target_of(choice: Choice, face: SourceFace, mix: FormMix) -> ExpressionTarget:
+    if choice.form is None:
+        return single_target(face, choice.aim, choice.strength)
+    make = discrete_target if choice.kind == "discrete" else continuous_target
+    return make(face, choice.aim, choice.strength, draw_form(choice.form, choice.seed, mix))
+
+
+def _formed(target: ExpressionTarget, drawn: DrawnForm) -> ExpressionTarget:
+    sides = tuple(drawn.sides.tolist()) if drawn.sides.any() else None
+    return replace(target, form=drawn.form.name, sides=sides)
 
 
 def _origin(label: str | None) -> str | None:

@@ -54,7 +54,11 @@ class Crop:
 
 @dataclass(frozen=True)
 class ExpressionTarget:
-    """What an edit aims at. ``action_units`` is the (17,) vector of the whole face, 0..1, at this strength."""
+    """What an edit aims at. ``action_units`` is the (17,) vector of the whole face, 0..1, at this strength.
+
+    ``form`` names the form of an emotion that it is drawn in, ``sides`` (17,) in -1..1 how much more of each unit's
+    change the half at the picture's left has (None: both alike), ``donor`` the source_id whose action units it aims at.
+    """
 
     kind: str
     name: str
@@ -63,16 +67,19 @@ class ExpressionTarget:
     label: str | None
     label_weights: tuple[float, ...] | None = None
     label_origin: str | None = None
+    form: str | None = None
+    sides: tuple[float, ...] | None = None
+    donor: str | None = None
 
     @property
     def key(self) -> str:
-        """Return ``discrete:fear@1.00``: unique within a source's plan, part of the row's identity."""
-        return edit_key(self.kind, self.name, self.strength)
+        """Return ``discrete:fear/parted@1.00``: unique within a source's plan, part of the row's identity."""
+        return edit_key(self.kind, self.name, self.strength, self.form or self.donor)
 
 
-def edit_key(kind: str, name: str, strength: float) -> str:
-    """Return ``discrete:fear@1.00``, see ``ExpressionTarget.key``."""
-    return f"{kind}:{name}@{strength:.2f}"
+def edit_key(kind: str, name: str, strength: float, which: str | None = None) -> str:
+    """Return ``discrete:fear/parted@1.00``, see ``ExpressionTarget.key``; ``which`` is the form or the donor."""
+    return f"{kind}:{name}{f'/{which}' if which else ''}@{strength:.2f}"
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,10 @@ class Fault:
 
 @dataclass
 class Row:
-    """One row of the manifest, in plain Python values; see the manifest's schema for the meanings."""
+    """One row of the manifest, in plain Python values; see the manifest's schema for the meanings.
+
+    ``compound`` names a label beyond the seven, of a set that has it: ``label`` is then None.
+    """
 
     variant_id: str
     kind: str
@@ -103,12 +113,17 @@ class Row:
     image_sha256: str | None = None
     licence: str | None = None
     label: str | None = None
+    compound: str | None = None
     source_label: str | None = None
     label_weights: tuple[float, ...] | None = None
     label_origin: str | None = None
     edit_kind: str | None = None
     edit_name: str | None = None
     edit_strength: float | None = None
+    edit_form: str | None = None
+    edit_donor: str | None = None
+    expression_found: float | None = None
+    expression_source: float | None = None
     au_source: tuple[float, ...] | None = None
     au_target: tuple[float, ...] | None = None
     au_measured: tuple[float, ...] | None = None
@@ -127,5 +142,3 @@ class Row:
     code_version: str = ""
     settings_sha256: str = ""
     weights_sha256: str | None = None
-    edit_form: str | None = None
-    edit_donor: str | None = None

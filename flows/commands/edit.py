@@ -8,14 +8,21 @@ import numpy as np
 import typer
 from PIL import Image
 
+from singanimation.flows.commands.edit_request import Aim, Request
 from singanimation.flows.faces import Face, find_faces, picture_paths, warn
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
 from singanimation.flows.sheets.contact_sheet import Block, Tile, write_sheet
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
-from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES, EMOTIONS, canonical_au, canonical_emotion
+from singanimation.pipeline.expressions import (
+    AU_NAMES,
+    COMPOUNDS,
+    EMOTIONS,
+    canonical_au,
+    canonical_compound,
+    canonical_emotion,
+)
 from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.files.pictures import encode_png
-from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, single_target
 from singanimation.pipeline.runs import make_folder
 
 if TYPE_CHECKING:
@@ -23,55 +30,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-AU_STRENGTHS = (0.0, 0.33, 0.66, 1.0)
 _MOST_STEPS = 101
 
 _Item = TypeVar("_Item")
-
-Aim = tuple[str, float, np.ndarray]
-"""Name, strength and AU vector (17,) of one edit."""
-
-
-class Request:
-    """What was asked for: names of edits, each with strengths; ``targets`` makes them AU vectors of one face."""
-
-    def __init__(
-        self,
-        units: Sequence[str],
-        fixed: dict[str, float],
-        emotions: Sequence[str],
-        to: str | None,
-        steps: int,
-        strengths: Sequence[float] | None,
-    ) -> None:
-        self._units, self._fixed, self._emotions, self._to = units, fixed, emotions, to
-        self._path = [round(float(alpha), 2) for alpha in np.linspace(0, 1, steps)]
-        self._strengths = strengths
-        if not (units or fixed or emotions or to):
-            raise UsageError("Say which edits: --aus AU12,AU4|all, --set AU12=0.5, --emotions fear|all, or --to fear.")
-        if to and to in emotions:
-            raise UsageError(f"--emotions and --to both name {to}, and their pictures would have one name; ask twice.")
-        if strengths and not (units or fixed or emotions):
-            raise UsageError("--strengths are those of --aus, --set and --emotions; --to goes by --steps.")
-
-    def targets(self, action_units: np.ndarray) -> list[Aim]:
-        """Return (name, strength, AU vector (17,)) of each edit, in the order asked for."""
-        face = SourceFace(None, action_units)
-        several, one = self._strengths or AU_STRENGTHS, self._strengths or (1.0,)
-        aims = [(unit, s, single_target(face, unit, s).action_units) for unit in self._units for s in several]
-        if self._fixed:
-            name = ",".join(f"{unit}={value:g}" for unit, value in self._fixed.items())
-            aims += [(name, s, self._set(action_units, s)) for s in one]
-        aims += [(e, s, discrete_target(face, e, s).action_units) for e in self._emotions for s in one]
-        if self._to:
-            aims += [(self._to, s, continuous_target(face, self._to, s).action_units) for s in self._path]
-        return [(name, s, action_units if s == 0 else np.array(aim, np.float32)) for name, s, aim in aims]
-
-    def _set(self, action_units: np.ndarray, strength: float) -> np.ndarray:
-        vector = np.array(action_units, np.float32)
-        for unit, value in self._fixed.items():
-            vector[AU_INDEX[unit]] += strength * (value - vector[AU_INDEX[unit]])
-        return vector
 
 
 @app.command()
@@ -81,7 +42,15 @@ def edit(
     aus: Annotated[str | None, typer.Option(help="Action units, such as AU12,AU4, or all.")] = None,
     strengths: Annotated[str | None, typer.Option(help="0..1; default 0,0.33,0.66,1 for AUs, 1 for emotions.")] = None,
     fixed: Annotated[str | None, typer.Option("--set", help="Action units to set, such as AU12=0,AU25=0.5.")] = None,
-    emotions: Annotated[str | None, typer.Option(help="Emotions, such as fear,happiness, or all.")] = None,
+    emotions: Annotated[
+        str | None, typer.Option(help="Emotions, such as fear,happiness, compounds such as sadly-angry, or all.")
+    ] = None,
+    forms: Annotated[
+        str, typer.Option(help="Forms of the emotions: first, all, or names such as open,teeth.")
+    ] = "first",
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Vary the forms' amounts and sides as a run does; default: as they are.")
+    ] = None,
     to: Annotated[str | None, typer.Option(help="An emotion to go to step by step.")] = None,
     steps: Annotated[int, typer.Option(min=2, max=_MOST_STEPS, help="Steps of --to, the first being the source.")] = 7,
     crop: Annotated[bool, typer.Option("--crop", help="Write the 128 px crops alone.")] = False,
@@ -98,12 +67,14 @@ def edit(
         _emotion("--to", to) if to else None,
         steps,
         _numbers(strengths),
+        _words(forms),
+        seed,
     )
     paths = picture_paths(pictures, output)
     make_folder(output)
 
     models = load_face_models("auto", ganimation, choose_device(device))
-    for text in models.warnings:
+    for text in models.warnings + ((request.said(),) if request.said() else ()):
         warn(text, quiet)
     made = 0
     for face in find_faces(paths, models):
@@ -121,10 +92,12 @@ def edit(
 
 def _write_edits(face: Face, request: Request, models: FaceModels, output: Path, crop: bool, masks: bool) -> int:
     targets = request.targets(face.action_units)
-    edits = models.expander.edit(face.crop.pixels, face.action_units, np.stack([t for _, _, t in targets]))
+    sides = np.stack([np.zeros_like(t.action_units) if t.sides is None else t.sides for t in targets])
+    units = np.stack([target.action_units for target in targets])
+    edits = models.expander.edit(face.crop.pixels, face.action_units, units, sides)
     if crop:
         _write(output / f"{face.name}__crop.png", face.crop.pixels, face.picture.mode)
-    for index, (name, strength, _) in enumerate(targets):
+    for index, (name, strength, *_) in enumerate(targets):
         pixels = edits.pictures[index]
         shown = pixels if crop else _in_picture(face, edits, index, models)
         stem = f"{face.name}__{name}@{strength:g}"
@@ -146,10 +119,10 @@ def _in_picture(face: Face, edits: "Edits", index: int, models: FaceModels) -> n
 def _columns(face: Face, targets: Sequence[Aim], pictures: np.ndarray) -> tuple[tuple[Tile, ...], ...]:
     """One column per strength when each name has several, else one column per edit."""
     pairs = zip(targets, pictures, strict=True)
-    tiles = [Tile(Image.fromarray(pixels), (name, f"strength {s:g}")) for (name, s, _), pixels in pairs]
+    tiles = [Tile(Image.fromarray(pixels), (name, f"strength {s:g}")) for (name, s, *_), pixels in pairs]
     first = (Tile(Image.fromarray(face.crop.pixels), ("source", "")),)
-    names = list(dict.fromkeys(name for name, _, _ in targets))
-    by_name = [[tile for tile, t in zip(tiles, targets, strict=True) if t[0] == name] for name in names]
+    names = list(dict.fromkeys(name for name, *_ in targets))
+    by_name = [[tile for tile, t in zip(tiles, targets, strict=True) if t.name == name] for name in names]
     if len(names) > 1 and len({len(row) for row in by_name}) == 1 and len(by_name[0]) > 1:
         return (first, *(tuple(column) for column in zip(*by_name, strict=True)))
     return (first, *((tile,) for tile in tiles))
@@ -177,9 +150,9 @@ def _unit(option: str, word: str) -> str:
 
 
 def _emotion(option: str, word: str) -> str:
-    name = canonical_emotion(word)
+    name = canonical_emotion(word) or canonical_compound(word)
     if name is None:
-        raise UsageError(f"{option}: {word!r} is no emotion; use {', '.join(EMOTIONS)}.")
+        raise UsageError(f"{option}: {word!r} is no emotion; use {', '.join((*EMOTIONS, *COMPOUNDS))}.")
     return name
 
 

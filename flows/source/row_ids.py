@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from singanimation.flows.models import Fingerprint
 from singanimation.pipeline.digests import DIGITS, derive_seed, digest, encoded, encoded_words, hex_digest
+from singanimation.pipeline.forms import PLAN
 from singanimation.pipeline.plan import start_of_attempt
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import Settings
@@ -95,7 +96,7 @@ class Identity:
 @lru_cache(maxsize=64)
 def _pixels(settings: Settings, fingerprint: Fingerprint, frame: str) -> tuple[bytes, bytes]:
     """Return what decides the pixels of edits, and of variants: the same for all sources of one frame."""
-    models = fingerprint.resolved()
+    models = fingerprint.resolved() | {"forms": PLAN.digest()}
     return (
         encoded(settings.seed, settings.edit_digest(frame=frame, **models)),
         encoded(settings.seed, settings.pixel_digest(frame=frame, **models)),

@@ -11,8 +11,9 @@ import numpy as np
 from singanimation.flows.source.remaining import Attempt, EditWork, canonical_label
 from singanimation.flows.source.row_ids import Identity
 from singanimation.pipeline.digests import code_version, digest
-from singanimation.pipeline.plan import plan_seed
-from singanimation.pipeline.records import Fault, Row
+from singanimation.pipeline.expressions import COMPOUNDS
+from singanimation.pipeline.plan import LABEL_STRENGTH, plan_seed
+from singanimation.pipeline.records import ExpressionTarget, Fault, Row
 
 
 class RowMaker:
@@ -105,6 +106,9 @@ class RowMaker:
             edit_kind=target.kind,
             edit_name=target.name,
             edit_strength=target.strength,
+            edit_form=target.form,
+            edit_donor=target.donor,
+            compound=self._compound(target),
             au_source=as_tuple(au_source),
             au_target=target.action_units,
             au_measured=as_tuple(shipped.action_units),
@@ -112,8 +116,15 @@ class RowMaker:
             width=shipped.size[1],
             height=shipped.size[0],
         )
-        name = f"{target.kind}-{target.name.replace('>', '-to-')}@{target.strength:.2f}__{suffix}"
+        form = f"-{target.form}" if target.form else ""
+        name = f"{target.kind}-{target.name.replace('>', '-to-')}{form}@{target.strength:.2f}__{suffix}"
         return self._with_image(row, shipped.png, name)
+
+    def _compound(self, target: ExpressionTarget) -> str | None:
+        """A compound emotion is the row's label by name where the set is one of compounds, else it has none."""
+        has_compounds = self._identity.source.dataset == "raf-db-compound"
+        strong = target.strength >= LABEL_STRENGTH
+        return target.name if has_compounds and strong and target.name in COMPOUNDS else None
 
     def _with_image(self, row: Row, png: bytes, name: str) -> Row:
         source = self._identity.source

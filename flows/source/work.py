@@ -122,7 +122,8 @@ def _augment(
     if not any(work.attempts or work.edit_id not in job.known for work in works):
         return rows
     targets = np.array([work.target.action_units for work in works], np.float32)
-    edits = models.faces.expander.edit(crop.pixels, au_source, targets).pictures
+    sides = np.array([work.target.sides or np.zeros(len(au_source)) for work in works], np.float32)
+    edits = models.faces.expander.edit(crop.pixels, au_source, targets, sides).pictures
     judge = _Judge(maker, models, ship, au_source, outcome)
     fitted = _fit(identity, models, works, edits)
     for index, (work, edit) in enumerate(zip(works, edits, strict=True)):

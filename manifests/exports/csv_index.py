@@ -25,6 +25,8 @@ _PLAIN = (
     "edit_kind",
     "edit_name",
     "edit_strength",
+    "edit_form",
+    "edit_donor",
     "engine",
     "start_scale",
     "seed",

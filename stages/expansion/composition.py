@@ -1,7 +1,9 @@
 """What every generator is and returns, and how its picture is composed."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -27,6 +29,20 @@ class Generator(nn.Module):
     def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
         """Edit ``picture`` (B, 3, 128, 128) in -1..1 under ``condition`` (B, 17)."""
         raise NotImplementedError
+
+    def edits(self, picture: Tensor, conditions: Tensor, sides: Tensor | None = None) -> GeneratorOutput:
+        """Edit one ``picture`` (1, 3, 128, 128) under each of ``conditions`` (K, 17), each as if it were alone.
+
+        ``sides`` (K, 17) as ``Expander.edit`` takes them; a network that cannot tell sides apart leaves them unused.
+        """
+        return joined([self(picture, condition[None]) for condition in conditions])
+
+
+def joined(outputs: Sequence[GeneratorOutput]) -> GeneratorOutput:
+    """Return the outputs of several batches as those of one."""
+    flows = [output.flow for output in outputs if output.flow is not None]
+    picture, attention, colour = (torch.cat(parts) for parts in zip(*(output[:3] for output in outputs), strict=True))
+    return GeneratorOutput(picture, attention, colour, torch.cat(flows) if len(flows) == len(outputs) else None)
 
 
 def compose(kept: Tensor, attention: Tensor, colour: Tensor) -> Tensor:

@@ -25,35 +25,42 @@ class ExpressionEditor:
         loaded = load_generator(path, device)
         return cls(loaded.network, loaded.digest, device)
 
-    def edit(self, crop: np.ndarray, au_source: np.ndarray, au_targets: np.ndarray) -> Edits:
-        """Edit ``crop`` (128, 128, 3) uint8 from ``au_source`` (17,) to each of ``au_targets`` (K, 17), 0..1.
+    def edit(
+        self, crop: np.ndarray, au_source: np.ndarray, au_targets: np.ndarray, sides: np.ndarray | None = None
+    ) -> Edits:
+        """Edit ``crop`` (128, 128, 3) uint8; see ``Expander``. No network runs for a target equal to the source."""
+        targets = np.asarray(au_targets, np.float32)
+        change = np.clip(targets - np.asarray(au_source, np.float32), -1, 1)
+        moving = np.flatnonzero(change.any(1))
+        edits = _unedited(crop, len(change))
+        if len(moving) == 0:
+            return edits
+        condition = change if self._network.relative else targets
+        done = self._run(crop, condition[moving], None if sides is None else np.asarray(sides, np.float32)[moving])
+        for whole, part in zip(edits[:3], done[:3], strict=True):
+            whole[moving] = part
+        if done.flow is None or edits.flow is None:
+            return edits._replace(flow=None)
+        edits.flow[moving] = done.flow
+        return edits
 
-        A target equal to the source gives back the crop's very bytes (no network runs).
-        """
-        done = [self._one(crop, au_source, target) for target in au_targets]
-        flows = [edit.flow for edit in done if edit.flow is not None]
-        return Edits(
-            np.stack([edit.pictures for edit in done]),
-            np.stack([edit.attention for edit in done]),
-            np.stack([edit.colour for edit in done]),
-            np.stack(flows) if len(flows) == len(done) else None,
-        )
-
-    def _one(self, crop: np.ndarray, source: np.ndarray, target: np.ndarray) -> Edits:
-        change = np.clip(np.asarray(target, np.float32) - np.asarray(source, np.float32), -1, 1)
-        if not change.any():
-            still = np.zeros((2, *crop.shape[:2]), np.float32)
-            return Edits(crop.copy(), np.ones(crop.shape[:2], np.float32), crop.copy(), still)
-        condition = change if self._network.relative else np.asarray(target, np.float32)
-        with torch.inference_mode():
-            picture = torch.from_numpy(crop).permute(2, 0, 1)[None].to(self._device).float() / 127.5 - 1
-            output = self._network(picture, torch.from_numpy(condition)[None].to(self._device))
-        flow = None if output.flow is None else output.flow[0].float().cpu().numpy()
-        attention = output.attention[0, 0].float().cpu().numpy()
-        return Edits(_to_uint8(output.picture[0]), attention, _to_uint8(output.colour[0]), flow)
+    @torch.inference_mode()
+    def _run(self, crop: np.ndarray, condition: np.ndarray, sides: np.ndarray | None) -> Edits:
+        picture = torch.from_numpy(crop).permute(2, 0, 1)[None].to(self._device).float() / 127.5 - 1
+        pulls = None if sides is None else torch.from_numpy(sides).to(self._device)
+        output = self._network.edits(picture, torch.from_numpy(condition).to(self._device), pulls)
+        flow = None if output.flow is None else output.flow.float().cpu().numpy()
+        attention = output.attention[:, 0].float().cpu().numpy()
+        return Edits(_to_uint8(output.picture), attention, _to_uint8(output.colour), flow)
 
 
-def _to_uint8(picture: torch.Tensor) -> np.ndarray:
-    """(3, H, W) in -1..1 -> uint8 (H, W, 3)."""
-    scaled = (picture.float().permute(1, 2, 0) + 1) * 127.5
+def _unedited(crop: np.ndarray, count: int) -> Edits:
+    pictures = np.repeat(crop[None], count, 0)
+    flow = np.zeros((count, 2, *crop.shape[:2]), np.float32)
+    return Edits(pictures, np.ones((count, *crop.shape[:2]), np.float32), pictures.copy(), flow)
+
+
+def _to_uint8(pictures: torch.Tensor) -> np.ndarray:
+    """(K, 3, H, W) in -1..1 -> uint8 (K, H, W, 3)."""
+    scaled = (pictures.float().permute(0, 2, 3, 1) + 1) * 127.5
     return scaled.round().clamp(0, 255).byte().cpu().numpy()

@@ -8,8 +8,9 @@ from command import augment
 from PIL import Image
 from skimage.data import astronaut
 
-from singanimation.flows.commands.edit import Request
+from singanimation.flows.commands.edit_request import Request
 from singanimation.flows.faces import picture_paths, unique_names
+from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
 
 
@@ -69,7 +70,7 @@ def test_action_units_as_csv_and_in_openfaces_names_and_scale(photograph, tmp_pa
 
 def test_set_fixes_units_and_leaves_the_others():
     y = np.full(17, 0.5, np.float32)
-    ((name, strength, vector),) = Request([], {"AU12": 0.0, "AU25": 1.0}, [], None, 7, None).targets(y)
+    ((name, strength, vector, _),) = Request([], {"AU12": 0.0, "AU25": 1.0}, [], None, 7, None).targets(y)
     assert (name, strength) == ("AU12=0,AU25=1", 1.0)
     assert vector[AU_INDEX["AU12"]] == 0 and vector[AU_INDEX["AU25"]] == 1
     assert (np.delete(vector, [AU_INDEX["AU12"], AU_INDEX["AU25"]]) == 0.5).all()
@@ -108,3 +109,26 @@ def test_an_earlier_runs_edits_below_the_input_are_not_edited_again(tmp_path):
     assert picture_paths([tmp_path], tmp_path / "edits") == [tmp_path / "a" / "x.png"]
     assert picture_paths([tmp_path / "edits" / "x.png"], tmp_path / "edits") == [tmp_path / "edits" / "x.png"]
     assert picture_paths([tmp_path / "a"], tmp_path) == picture_paths([tmp_path / "a"], tmp_path / "a")
+
+
+def test_emotions_are_shown_in_their_first_form_and_forms_names_others():
+    def named(**options):
+        request = Request([], {}, ["anger", "fear"], None, 7, None, **options)
+        return [aim.name for aim in request.targets(np.full(17, 0.1, np.float32))]
+
+    assert named() == ["anger", "fear"]
+    assert named(forms=["all"])[:3] == ["anger-open", "anger-teeth", "anger-closed"]
+    assert "anger open" in Request([], {}, ["anger"], None, 7, None).said()
+    with pytest.raises(UsageError, match="'loud' is no form of anger, fear"):
+        named(forms=["loud"])
+    with pytest.raises(UsageError, match="fear has none of teeth"):
+        named(forms=["teeth"])
+
+
+def test_a_seed_varies_the_forms_by_side():
+    def aims(seed):
+        request = Request([], {}, ["happily-surprised"], None, 7, None, seed=seed)
+        return request.targets(np.full(17, 0.1, np.float32))[0]
+
+    assert aims(None).sides is None and aims(3).sides is not None
+    assert not np.array_equal(aims(3).action_units, aims(4).action_units)

@@ -31,6 +31,9 @@ RELEASE = {"AU04": 0.7, "AU06": 0.5, "AU07": 0.45}
 """Share of an AU's displacements that its going takes back (others: all): brows that a frown lets go of rise less than
 a frown lowers them, and what a squint hid of an eye is in no picture."""
 
+SEAM, STRONGEST = 0.05, 1.1
+"""Where the face's halves change unlike, they pass into each other over this (face units); neither changes by more."""
+
 PAINTED = 0.08
 """A pixel that differs by this much (of 0..1) from what the flow gives counts as fully painted."""
 
@@ -85,15 +88,16 @@ class FaceGeometry:
         self._interior = (load_interior() if interior is None else interior).to(device)
 
     @torch.no_grad()
-    def edit(self, pictures: Tensor, landmarks: Tensor, change: Tensor) -> GeometryEdit:
+    def edit(self, pictures: Tensor, landmarks: Tensor, change: Tensor, sides: Tensor | None = None) -> GeometryEdit:
         """Edit ``pictures`` (B, 3, H, W) in 0..1 by ``change`` (B, 17) = target - source AUs, in -1..1.
 
-        ``landmarks`` (B, 478, 2) in pixels of the pictures (pixel centres at +0.5). H and W are even. A change of 0
-        gives back the very same picture.
+        ``landmarks`` (B, 478, 2) in pixels of the pictures (pixel centres at +0.5). H and W are even. ``sides``
+        (B, 17) in -1..1: the half at the picture's left changes by 1 + sides of it, the other by 1 - sides. A change
+        of 0 gives back the very same picture.
         """
         height, width = pictures.shape[-2:]
         frame = face_frame(landmarks)
-        moves = self.moves(landmarks, change, frame)
+        moves = self.moves(landmarks, change, frame, sides)
         after = landmarks + moves.sum(1)
         _, y = frame.coordinates(height, width, STEP)
         gate = gates(y)
@@ -104,7 +108,9 @@ class FaceGeometry:
         lids = self._lids.close(pictures, after, change, frame.unit)
         flow = lids.flow + warp(flow, lids.flow)
         warped = warp(pictures, flow)
-        shade = (self._shading(after, change, frame.unit, height, width) * gate).sum(1, keepdim=True)
+        shade = (self._shading(after, *on_each_side(change, sides), frame.unit, height, width) * gate).sum(
+            1, keepdim=True
+        )
         shade = enlarge(shade, height, width) * warmth(skin_colour(pictures, landmarks))[:, :, None, None]
         uncovered = warp(eyes.paint, lids.flow) * (1 - lids.paint)
         edited = warped * (1 - uncovered) + eyes.colour * uncovered
@@ -127,21 +133,44 @@ class FaceGeometry:
         """Return the change (B, 17) in -1..1 that takes an edit by ``change`` back, as far as one can."""
         return torch.where(change > 0, -change / self._release, -change * self._release).clamp(-1, 1)
 
-    def moves(self, landmarks: Tensor, change: Tensor, frame: FaceFrame | None = None) -> Tensor:
+    def moves(
+        self, landmarks: Tensor, change: Tensor, frame: FaceFrame | None = None, sides: Tensor | None = None
+    ) -> Tensor:
         """Return how each group of AUs (eyes, mouth, free) moves the landmarks: (B, 3, 478, 2) pixels.
 
-        ``landmarks`` (B, 478, 2) pixels, ``change`` (B, 17) in -1..1.
+        ``landmarks`` (B, 478, 2) pixels, ``change`` (B, 17) in -1..1, ``sides`` as ``edit`` takes them.
         """
         frame = face_frame(landmarks) if frame is None else frame
         points = frame.to_face(landmarks)
+        left, right = on_each_side(change, sides)
+        moves = self._moves(points, right)
+        if left is not right:
+            share = torch.sigmoid(points[None, ..., 0] / -SEAM)[..., None]
+            moves = torch.lerp(moves, self._moves(points, left), share)
+        return frame.to_pixels(moves.transpose(0, 1))
+
+    def _moves(self, points: Tensor, change: Tensor) -> Tensor:
+        """The moves of both halves by the same change: (3, B, 478, 2) face units."""
         both = change[:, self._pairs].clamp(min=0).prod(2)
-        joint = torch.einsum("bp,gpnc->gbnc", both, self._joint_tables)
         relaxed = torch.where(change < 0, self._release * change, change)
-        eyes, mouth, free = torch.einsum("ba,ganc->gbnc", relaxed, self._tables) + joint
+        eyes, mouth, free = _summed(relaxed, self._tables) + _summed(both, self._joint_tables)
         mouth = mouth + self._lips.moves(points, change, mouth + free)
         eyes = keep_lids_apart(points, _limited(eyes + free), change, self.mirror)
         eyes = keep_brows_above(points, eyes, self.mirror) - free
-        return frame.to_pixels(torch.stack([eyes, mouth, free], 1))
+        return torch.stack([eyes, mouth, free])
+
+
+def on_each_side(change: Tensor, sides: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the change (B, 17) of the half at the picture's left, and of the other."""
+    if sides is None or not sides.any():
+        return change, change
+    left, right = ((change * (1 + sign * sides)).clamp(-STRONGEST, STRONGEST) for sign in (1, -1))
+    return left, right
+
+
+def _summed(amounts: Tensor, tables: Tensor) -> Tensor:
+    """``amounts`` (B, A) of ``tables`` (G, A, 478, 2): (G, B, 478, 2). Face by face, so that none hangs on others."""
+    return torch.stack([torch.einsum("a,ganc->gnc", each, tables) for each in amounts], 1)
 
 
 def _limited(moves: Tensor) -> Tensor:

@@ -9,12 +9,13 @@ picture, by construction.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.stages.expansion.composition import Generator, GeneratorOutput, compose
+from singanimation.stages.expansion.composition import Generator, GeneratorOutput, compose, joined
 from singanimation.stages.expansion.geometry import FaceGeometry
 from singanimation.stages.expansion.geometry.conditioned_unet import ConditionedUNet
 from singanimation.stages.expansion.geometry.landmark_network import LandmarkNetwork
@@ -28,6 +29,9 @@ FLOW_RANGE = 8.0
 FULL_GATE = 0.05
 """The largest AU change below which an edit fades out linearly, to nothing at a change of 0."""
 
+FAINTEST = 1e-3
+"""Paint is not taken to be thinner than this."""
+
 LEAST_OPEN = 0.02
 """A never begins nearer than this to 0 or 1, where the network could not move it."""
 
@@ -39,7 +43,7 @@ class GeometryGenerator(Generator):
     """Picture and AU change in; attention, colour and flow out.
 
     ``widths``, ``blocks``, ``fine_blocks`` and ``finish`` are ``ConditionedUNet``'s; ``finder`` is the landmark
-    network's width.
+    network's width. Without ``correct`` there is no such network: the geometry's edit is the edit.
     """
 
     relative = True
@@ -52,11 +56,12 @@ class GeometryGenerator(Generator):
         finish: int = 32,
         finder: int = 32,
         units: int = len(AU_NAMES),
+        correct: bool = True,
     ) -> None:
         super().__init__()
         self.finder = LandmarkNetwork(finder)
         # it sees the picture, and of the geometry: the picture, the flow, and where it painted
-        self.correct = ConditionedUNet(9, widths, blocks, fine_blocks, finish, units=units)
+        self.correct = ConditionedUNet(9, widths, blocks, fine_blocks, finish, units=units) if correct else None
         self._teachers: dict[torch.device, FaceGeometry] = {}
 
     def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
@@ -65,15 +70,36 @@ class GeometryGenerator(Generator):
         No gradient reaches the landmark network: it learns from landmarks alone.
         """
         picture, change = picture.float(), condition.float()
-        drawn, flow, painted = self._geometry(picture, change)
-        seen = torch.cat([picture, drawn, flow / FLOW_RANGE, 2 * painted - 1], 1)
-        maps = self.correct(seen, change)
+        return self._corrected(picture, change, self._drawn(picture, change, self.landmarks(picture), None))
+
+    def edits(self, picture: Tensor, conditions: Tensor, sides: Tensor | None = None) -> GeneratorOutput:
+        """Edit one ``picture`` (1, 3, 128, 128) under each of ``conditions`` (K, 17), each as if it were alone.
+
+        Landmarks are found once, and the geometry draws all edits as one batch: nothing in it mixes faces. The
+        network's convolutions do not give the same bits in a batch of another size, so it sees them one by one.
+        """
+        picture, change = picture.float(), conditions.float()
+        points = self.landmarks(picture)
+        count = len(change)
+        drawn = self._drawn(picture.expand(count, -1, -1, -1), change, points.expand(count, -1, -1), sides)
+        if self.correct is None:
+            return self._corrected(picture, change, drawn)
+        each = zip(change.split(1), *(part.split(1) for part in drawn), strict=True)
+        return joined([self._corrected(picture, one, _Drawn(*parts)) for one, *parts in each])
+
+    def _corrected(self, picture: Tensor, change: Tensor, drawn: "_Drawn") -> GeneratorOutput:
         gate = (change.abs().amax(1) / FULL_GATE).clamp(max=1)[:, None, None, None]
-        colour = (drawn + maps[:, :3]).clamp(-1, 1)
-        kept = torch.sigmoid(torch.logit(1 - painted, LEAST_OPEN) + maps[:, 3:4])
-        attention = 1 - gate * (1 - kept)
-        flow = gate * (flow + maps[:, 4:] * FLOW_RANGE)
-        return GeneratorOutput(compose(warp(picture, flow), attention, colour), attention, colour, flow)
+        if self.correct is None:
+            attention, flow = 1 - gate * drawn.painted, gate * drawn.flow
+            colour = drawn.paint(picture)
+        else:
+            seen = [picture, drawn.picture, drawn.flow / FLOW_RANGE, 2 * drawn.painted - 1]
+            maps = self.correct(torch.cat(seen, 1), change)
+            kept = torch.sigmoid(torch.logit(1 - drawn.painted, LEAST_OPEN) + maps[:, 3:4])
+            attention, flow = 1 - gate * (1 - kept), gate * (drawn.flow + maps[:, 4:] * FLOW_RANGE)
+            colour = (drawn.picture + maps[:, :3]).clamp(-1, 1)
+        moved = warp(picture.expand(len(flow), -1, -1, -1), flow)
+        return GeneratorOutput(compose(moved, attention, colour), attention, colour, flow)
 
     @torch.no_grad()
     def landmarks(self, picture: Tensor) -> Tensor:
@@ -91,12 +117,24 @@ class GeometryGenerator(Generator):
         return self._teachers[device]
 
     @torch.no_grad()
-    def _geometry(self, picture: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The geometry's picture (-1..1), flow (pixels) and where it painted (0..1), at the landmarks found."""
+    def _drawn(self, picture: Tensor, change: Tensor, points: Tensor, sides: Tensor | None) -> "_Drawn":
         with torch.autocast(picture.device.type, enabled=False):
-            points = self.landmarks(picture)
-            done = self._teacher(picture.device).edit((picture + 1) / 2, points, change)
-        return done.picture * 2 - 1, done.flow, done.painted
+            done = self._teacher(picture.device).edit((picture + 1) / 2, points, change, sides)
+        return _Drawn(done.picture * 2 - 1, done.flow, done.painted)
+
+
+class _Drawn(NamedTuple):
+    """The geometry's picture (B, 3, H, W) in -1..1, flow (B, 2, H, W) and where it painted (B, 1, H, W) in 0..1."""
+
+    picture: Tensor
+    flow: Tensor
+    painted: Tensor
+
+    def paint(self, source: Tensor) -> Tensor:
+        """The colour that, blended by ``painted`` over the moved ``source``, gives the picture: (B, 3, H, W)."""
+        moved = warp(source.expand(len(self.flow), -1, -1, -1), self.flow)
+        needed = moved + (self.picture - moved) / self.painted.clamp(min=FAINTEST)
+        return torch.where(self.painted > 0, needed, self.picture).clamp(-1, 1)
 
 
 class PatchDiscriminator(nn.Module):

@@ -83,7 +83,9 @@ class Shading:
 
     def __init__(self, mirror: Tensor) -> None:
         device = mirror.device
-        both = [(stroke, ends) for stroke in STROKES for ends in _sides(stroke, mirror.tolist())]
+        sides = [_sides(stroke, mirror.tolist()) for stroke in STROKES]
+        both = [(stroke, ends) for stroke, each in zip(STROKES, sides, strict=True) for ends in each]
+        self._at_right = torch.tensor([side == 1 for each in sides for side in range(len(each))], device=device)
         self._places = torch.tensor([[end[:2] for end in ends] for _, ends in both], device=device)
         self._shares = torch.tensor([[end[2] for end in ends] for _, ends in both], device=device)
         self._units = torch.tensor([AU_INDEX[stroke.unit] for stroke, _ in both], device=device)
@@ -92,13 +94,15 @@ class Shading:
         group_of = {name: group for group, names in enumerate(GROUPS) for name in names}
         self._groups = torch.tensor([group_of[stroke.unit] for stroke, _ in both], device=device)
 
-    def __call__(self, landmarks: Tensor, change: Tensor, unit: Tensor, height: int, width: int) -> Tensor:
+    def __call__(self, landmarks: Tensor, left: Tensor, right: Tensor, unit: Tensor, height: int, width: int) -> Tensor:
         """Log brightness per group of AUs, (B, 3, height // STEP, width // STEP).
 
-        ``landmarks`` (B, 478, 2) where they end up, pixels; ``change`` (B, 17); ``unit`` (B,) pixels.
+        ``landmarks`` (B, 478, 2) where they end up, pixels; ``left`` and ``right`` (B, 17): the change of the face's
+        half at the picture's left, and of the other; ``unit`` (B,) pixels.
         """
+        change = torch.where(self._at_right, right[:, self._units], left[:, self._units])
         # a fold that goes away is rarely just where the stroke lies: lighten it less than a new one darkens
-        amounts = change[:, self._units].clamp(-0.5, 1)
+        amounts = change.clamp(-0.5, 1)
         amounts = torch.where(amounts < 0, 0.6 * amounts, amounts) * self._amounts
         # most changes are of few units: draw only what shows
         face, stroke = (amounts.abs() > FAINT).nonzero(as_tuple=True)
