@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from singanimation.manifests.schema import EDIT_KINDS, KINDS, LABEL_ORIGINS, NEVER_NULL, SCHEMA, STATUSES
+from singanimation.manifests.schema import KINDS, LABEL_ORIGINS, NEVER_NULL, SCHEMA, STATUSES
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import AU_NAMES, COMPOUNDS, EMOTION_INDEX, EMOTIONS
+from singanimation.pipeline.expressions import KINDS as EDIT_KINDS
 from singanimation.pipeline.records import Row
 
 _VECTORS = {"au_source": len(AU_NAMES), "au_target": len(AU_NAMES), "au_measured": len(AU_NAMES)}

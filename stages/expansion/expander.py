@@ -37,7 +37,8 @@ class Expander(Protocol):
         """Edit ``crop`` (128, 128, 3) uint8 from ``au_source`` (17,) to each of ``au_targets`` (K, 17), 0..1.
 
         ``sides`` (K, 17) in -1..1: the face's half at the picture's left changes by 1 + sides of a unit's change, the
-        other by 1 - sides, where the expander can tell sides apart (others edit both alike). A target equal to the source gives back the crop's very bytes; an edit depends on nothing but its own target.
+        other by 1 - sides, where the expander can tell sides apart (others edit both alike). A target equal to the
+        source gives back the crop's very bytes; an edit depends on nothing but its own target and sides.
         """
         ...
 
