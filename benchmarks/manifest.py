@@ -23,8 +23,6 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from singanimation.flows.job.job import Job
-from singanimation.flows.job.progress import Reporter
 from singanimation.flows.job.resume import open_manifest
 from singanimation.flows.job.todo import find_todo
 from singanimation.flows.models import Fingerprint
@@ -114,10 +112,9 @@ def resume(output: Path, sources: list[Source], settings: Settings) -> str:
     """Do what a second run does before it finds that nothing is left."""
     (output / "runs").mkdir(exist_ok=True)
     run = Run("benchmark", output, output / "runs" / "benchmark", settings, datetime.now(UTC))
-    job = Job(settings, run, Reporter(), 1, None, None, disk=open_manifest(output / "manifest"))
-    find_todo(job, sources, MODELS)
-    job.finished.save()
-    return f"{job.complete:,} complete, {len(job.todo):,} to do"
+    todo = find_todo(run, sources, MODELS, open_manifest(output / "manifest"))
+    todo.finished.save()
+    return f"{todo.complete:,} complete, {len(todo):,} to do"
 
 
 def measure(step: str, output: Path, sources: list[Source], settings: Settings) -> dict[str, object]:

@@ -16,6 +16,7 @@ from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from singanimation.flows.job.job import JOBS, Job, open_job
+from singanimation.flows.job.plan import plan_run
 from singanimation.flows.job.pool import LOADER
 from singanimation.flows.job.progress import PlainReporter
 from singanimation.flows.job.summary import close_job
@@ -53,5 +54,5 @@ def _job(options: dict[str, Any], job_key: str, loader: str) -> Iterator[Job]:
     if job_key in JOBS:
         yield JOBS[job_key]
         return
-    with open_job(make_settings(**options), PlainReporter(), loader) as job:
+    with open_job(plan_run(make_settings(**options)), PlainReporter(), loader) as job:
         yield job

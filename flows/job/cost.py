@@ -1,7 +1,9 @@
 """What a run will cost, before it starts: time and disk, from figures measured once and stated here."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from singanimation.pipeline.runs import free_bytes, human_bytes
 from singanimation.pipeline.settings import Settings
 
 # CPU-seconds on one core of the machine the figures were taken on (2 cores, no GPU), at 128 px and the engine's own
@@ -38,3 +40,11 @@ def estimate(sources: int, edits: int, variants: int, settings: Settings, worker
         _START_SECONDS + work / max(min(workers, sources), 1),
         (edits + variants) * _CROP_PICTURE_BYTES + sources * _PART_BYTES,
     )
+
+
+def disk_warning(output: Path, needed: int) -> str | None:
+    """Return a warning when the disk looks too small for what a run will write."""
+    free = free_bytes(output)
+    if needed <= free:
+        return None
+    return f"the run may need {human_bytes(needed)}, and the disk of {output} has {human_bytes(free)} free."

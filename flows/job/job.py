@@ -3,29 +3,25 @@
 import logging
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from singanimation.flows.job.class_counts import Classes
 from singanimation.flows.job.cost import estimate
-from singanimation.flows.job.finished import Finished
+from singanimation.flows.job.plan import RunPlan
 from singanimation.flows.job.pool import LOADER, WorkerPool
 from singanimation.flows.job.progress import Reporter, Totals
 from singanimation.flows.job.resume import open_manifest
-from singanimation.flows.job.todo import find_todo, open_sources
+from singanimation.flows.job.todo import Todo, find_todo
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.prefect_server.server import Server, user_has_server
-from singanimation.flows.source.row_ids import Identity
 from singanimation.flows.source.work import SourceJob
 from singanimation.manifests.scan import ManifestScan
 from singanimation.pipeline.errors import ExitCode, UsageError
 from singanimation.pipeline.records import Source
-from singanimation.pipeline.runs import Run, free_bytes, human_bytes, open_run
+from singanimation.pipeline.runs import Run, free_bytes, open_run
 from singanimation.pipeline.settings import Settings
-from singanimation.pipeline.system import most_processes, usable_cores
 
 LOGGER = logging.getLogger("singanimation.job")
 
@@ -40,33 +36,38 @@ _SMALLEST_FREE = 32 * 1024 * 1024
 
 @dataclass
 class Job:
-    """What the tasks of one run share. ``todo`` holds the identities of the sources that have work left.
+    """What the tasks of one run share. ``unusable`` names the sources that failed, and why; ``parts`` are this run's
 
-    ``planned`` is what ``--balance`` aims at, ``balance_note`` what became of an earlier plan; ``accepted_again``
-    counts rejected variants that a new limit took in; ``unusable`` names the sources that failed, and why.
+    for the first few sources; ``stopped`` says why no more work is begun.
     """
 
-    settings: Settings
+    plan: RunPlan
     run: Run
     reporter: Reporter
-    workers: int
     pool: WorkerPool
     server: Server | None
-    todo: list[Identity] = field(default_factory=list)
-    models: Fingerprint | None = None
-    disk: ManifestScan | None = None
-    finished: Finished | None = None
-    chosen: int = 0
-    first: list[Source] = field(default_factory=list)
+    models: Fingerprint
+    todo: Todo
+    totals: Totals
     parts: dict[str, Path] = field(default_factory=dict)
-    complete: int = 0
-    accepted_again: int = 0
-    planned: Classes | None = None
-    balance_note: str | None = None
-    totals: Totals = field(default_factory=Totals)
     unusable: dict[str, str] = field(default_factory=dict)
     stopped: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def settings(self) -> Settings:
+        """Return what the run was asked."""
+        return self.plan.settings
+
+    @property
+    def workers(self) -> int:
+        """Return how many worker processes there are."""
+        return self.plan.workers
+
+    @property
+    def first(self) -> Sequence[Source]:
+        """Return the sources that the contact sheet may show."""
+        return self.plan.sources[:_FIRST]
 
     @property
     def key(self) -> str:
@@ -85,11 +86,11 @@ class Job:
 
     def work(self, index: int) -> None:
         """Work on one source of ``todo`` and count what came of it."""
-        identity = self.todo[index]
+        identity = self.todo.identities[index]
         source = identity.source
         if self.stopped is not None:
             return
-        known = self.disk.known(source.dataset, source.source_id) if self.disk else {}
+        known = self.todo.disk.known(source.dataset, source.source_id)
         outcome = self.pool.augment(SourceJob(identity, known, self.run.run_id, self.run.manifest))
         if outcome.lost is not None and self.stopped is not None:
             return  # ended with the run, by no fault of its own
@@ -113,14 +114,15 @@ class Job:
             if outcome.part is not None and source in self.first:
                 self.parts[source.source_id] = outcome.part
             if outcome.part is not None and not known:
-                self.finished.state_of(identity, ManifestScan(outcome.part))  # worked out now, not at the next start
+                # worked out now, not at the next start
+                self.todo.finished.state_of(identity, ManifestScan(outcome.part))
             if outcome.lost is not None and free_bytes(self.run.manifest) < _SMALLEST_FREE:
                 self.stopped = f"The disk of {self.run.output} is full; free some space and run the same command again."
             self.reporter.update(self.totals)
 
     def parts_of(self, source: Source) -> list[Path]:
         """Return the parts with a source's rows, this run's included (for the first few sources)."""
-        before = self.disk.parts(source.dataset, source.source_id) if self.disk else []
+        before = self.todo.disk.parts(source.dataset, source.source_id)
         now = self.parts.get(source.source_id)
         return list(dict.fromkeys([*before, *([now] if now else [])]))
 
@@ -139,7 +141,7 @@ class Job:
             return ExitCode.INTERRUPTED
         if self.totals.lost or self.not_started():
             return ExitCode.PARTLY_DONE
-        if self.totals.accepted == 0 and not self.complete:
+        if self.totals.accepted == 0 and not self.todo.complete:
             return ExitCode.NOTHING_ACCEPTED
         return ExitCode.DONE
 
@@ -149,32 +151,32 @@ JOBS: dict[str, Job] = {}
 
 
 @contextmanager
-def open_job(settings: Settings, reporter: Reporter, loader: str = LOADER) -> Iterator[Job]:
-    """Open the data set and the output folder, start workers, and find out what is left to do.
+def open_job(plan: RunPlan, reporter: Reporter, loader: str = LOADER) -> Iterator[Job]:
+    """Open the output folder, start workers, and find out what is left to do of ``plan``.
 
     Raises UsageError and its kin before anything is worked on.
     """
-    dataset, sources = open_sources(settings)
-    workers = worker_count(settings, len(sources))
+    settings = plan.settings
     with ExitStack() as stack:
         run = stack.enter_context(open_run(settings))
-        for warning in dataset.warnings:
+        for warning in plan.dataset.warnings:
             reporter.say(f"warning: {warning}")
             LOGGER.warning("%s", warning)
-        pool = WorkerPool(settings, workers, loader)
+        pool = WorkerPool(settings, plan.workers, loader)
         stack.callback(pool.close, now=True)
         fingerprint = pool.fingerprint()
         server = None if user_has_server() else Server()
-        job = Job(settings, run, reporter, workers, pool, server, chosen=len(sources), first=sources[:_FIRST])
         if server is not None:
             stack.callback(server.stop)
             if not any(run.manifest.glob("*.parquet")):  # surely needed: let it start while the models load
                 server.start()
-        job.disk = _on_disk(run, settings, reporter)
-        job.models = fingerprint.result()
-        _tell_models(job.models, reporter)
-        find_todo(job, sources, job.models)
-        stack.callback(job.finished.save)
+        disk = _on_disk(run, settings, reporter)
+        models = fingerprint.result()
+        _tell_models(models, reporter)
+        todo = find_todo(run, plan.sources, models, disk)
+        stack.callback(todo.finished.save)
+        totals = Totals(len(todo), lost=dict(todo.lost), short=dict(todo.short))
+        job = Job(plan, run, reporter, pool, server, models, todo, totals)
         JOBS[job.key] = job
         stack.callback(JOBS.pop, job.key)
         yield job
@@ -190,23 +192,6 @@ def _on_disk(run: Run, settings: Settings, reporter: Reporter) -> ManifestScan:
     return disk
 
 
-def worker_count(settings: Settings, sources: int) -> int:
-    """Return how many worker processes to use: as asked, else one a core, one on a GPU."""
-    if settings.workers is not None:
-        return most_processes(settings.workers)
-    if settings.device.startswith("cuda"):
-        return 1
-    return most_processes(max(min(usable_cores(), sources), 1))
-
-
-def check_disk(output: Path, needed: int) -> str | None:
-    """Return a warning when the disk looks too small for what a run will write."""
-    free = free_bytes(output)
-    if needed <= free:
-        return None
-    return f"the run may need {human_bytes(needed)}, and the disk of {output} has {human_bytes(free)} free."
-
-
 def _tell_models(models: Fingerprint, reporter: Reporter) -> None:
     LOGGER.info(
         "action units: %s; faces found by: %s; SIFID on: %s", models.estimator, models.detector, models.sifid_name
@@ -216,44 +201,3 @@ def _tell_models(models: Fingerprint, reporter: Reporter) -> None:
     for warning in models.warnings:
         reporter.say(f"warning: {warning}")
         LOGGER.warning("%s", warning)
-
-
-def summary_of(job: Job) -> dict[str, Any]:
-    """Return a run's summary as plain values: what ``summary.json`` and ``--json`` hold."""
-    totals = job.totals
-    return {
-        "run_id": job.run.run_id,
-        "output": str(job.run.output),
-        "manifest": str(job.run.manifest),
-        "exit_code": int(job.exit_code()),
-        "stopped": job.stopped,
-        "sources": {
-            "chosen": job.chosen,
-            "complete_before": job.complete,
-            "worked_on": totals.done,
-            "failed": dict(sorted(totals.failed.items())),
-            "unusable": dict(sorted(job.unusable.items())),
-            "lost": dict(sorted(totals.lost.items())),
-            "not_started": job.not_started(),
-            "short": dict(sorted(totals.short.items())),
-        },
-        "edits": totals.edits,
-        "variants": {"accepted": totals.accepted, "rejected": dict(sorted(totals.rejected.items()))},
-        "accepted_again": job.accepted_again,
-        "models": _models_of(job.models),
-        "working_seconds": round(totals.seconds_working, 1),
-    }
-
-
-def _models_of(models: Fingerprint | None) -> dict[str, Any] | None:
-    if models is None:
-        return None
-    said = [*models.notes, *models.warnings]
-    return {
-        "au_estimator": models.estimator,
-        "face_detector": models.detector,
-        "sifid_features": models.sifid_name,
-        "sifid_max": models.sifid_threshold,
-        "variant_checks": models.checks,
-        "notes": said,
-    }

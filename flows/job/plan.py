@@ -1,109 +1,73 @@
-"""``--dry-run``: what a run would do, counted and estimated, without starting anything."""
+"""What a run is going to work on, found out before anything is started: the same for a run and its dry run."""
 
-from collections import Counter
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
-
-from singanimation.flows.job.balance_plan import allot
-from singanimation.flows.job.class_counts import UNLABELLED, Classes, class_lines, planned_classes
-from singanimation.flows.job.cost import estimate
-from singanimation.flows.job.job import worker_count
-from singanimation.flows.job.progress import readable_seconds
-from singanimation.flows.job.todo import open_sources
-from singanimation.flows.source.remaining import canonical_label, planned
-from singanimation.manifests.scan import ManifestScan
-from singanimation.pipeline.expressions import EMOTIONS
-from singanimation.pipeline.runs import free_bytes, human_bytes
+from singanimation.flows.models import choose_device
+from singanimation.pipeline.datasets import Dataset, open_dataset
+from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.pyfeat import check_estimator
+from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import Settings
+from singanimation.pipeline.system import most_processes, usable_cores
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Counts and estimates of a run. ``classes``: split -> label -> sources; ``targets``: class or kind -> variants."""
+class RunPlan:
+    """The data set that was found, the sources chosen of it in their order, and how many processes work on them."""
 
-    dataset: str
-    output: str
-    warnings: tuple[str, ...]
-    classes: dict[str, dict[str, int]]
-    sources: int
-    edits: int
-    variants: int
-    targets: dict[str, int]
-    seconds: float
-    bytes: int
-    free_bytes: int
+    settings: Settings
+    dataset: Dataset
+    sources: Sequence[Source]
     workers: int
-    balance: Classes | None = None
-    balance_note: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
 
 
-def make_plan(settings: Settings) -> Plan:
-    """Open the data set and count; raises UsageError and its kin."""
+def plan_run(settings: Settings) -> RunPlan:
+    """Open the data set and choose its sources; what a run would refuse is refused here, and nothing is written.
+
+    Raises UsageError, DatasetError, WeightsError.
+    """
+    check_estimator(settings.aus)
+    if settings.device not in ("auto", "cpu"):
+        choose_device(settings.device)
+    _check_generator(settings)
     dataset, sources = open_sources(settings)
-    classes: dict[str, Counter[str]] = {}
-    targets: Counter[str] = Counter()
-    edits = variants = 0
-    balance = allot(sources, settings, ManifestScan(settings.output_folder)) if settings.balance else None
-    for source, allotment in zip(sources, balance.each if balance else [None] * len(sources), strict=True):
-        classes.setdefault(source.split, Counter())[canonical_label(source) or UNLABELLED] += 1
-        aims, wanted = planned(source, settings, allotment)
-        edits += len(aims)
-        variants += sum(wanted)
-        for aim, count in zip(aims, wanted, strict=True):
-            targets[aim.name if aim.kind == "discrete" else aim.kind] += count
-    workers = worker_count(settings, len(sources))
-    cost = estimate(len(sources), edits, variants, settings, workers)
-    return Plan(
-        dataset.name,
-        str(settings.output_folder),
-        tuple(dataset.warnings),
-        {split: _ordered(counts) for split, counts in sorted(classes.items())},
-        len(sources),
-        edits,
-        variants,
-        _ordered(targets),
-        round(cost.seconds),
-        cost.bytes,
-        free_bytes(settings.output_folder),
-        workers,
-        planned_classes(sources, balance.each) if balance else None,
-        balance.sentence() if balance else None,
-    )
+    return RunPlan(settings, dataset, sources, worker_count(settings, len(sources)))
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """Print the plan as two small tables and a sentence."""
-    table = Table(title=f"{plan.dataset}: sources that would be augmented")
-    table.add_column("label")
-    for split in plan.classes:
-        table.add_column(split, justify="right")
-    for label in (*EMOTIONS, UNLABELLED):
-        counts = [plan.classes[split].get(label, 0) for split in plan.classes]
-        if any(counts):
-            table.add_row(label, *(f"{count:,}" for count in counts))
-    console.print(table)
-    listed = ", ".join(f"{name} {count:,}" for name, count in plan.targets.items())
-    console.print(f"{plan.sources:,} sources, {plan.edits:,} edits, {plan.variants:,} variants wanted ({listed}).")
-    if plan.balance_note:
-        console.print(plan.balance_note, highlight=False)
-    for line in class_lines(plan.balance, "Planned by --balance") if plan.balance else []:
-        console.print(line, highlight=False)
-    console.print(
-        f"About {readable_seconds(plan.seconds)} with {plan.workers} worker(s), and {human_bytes(plan.bytes)} in "
-        f"{plan.output} ({human_bytes(plan.free_bytes)} free): estimates from figures measured on one CPU core."
-    )
-    for warning in plan.warnings:
-        console.print(f"warning: {warning}")
-    console.print("Dry run: nothing was started.")
+def _check_generator(settings: Settings) -> None:
+    """Load a generator of the user's own once before anything is written. Raises WeightsError."""
+    if settings.ganimation is not None:
+        from singanimation.stages.expansion.checkpoints import load_generator
+
+        load_generator(settings.ganimation)
 
 
-def _ordered(counts: Counter[str]) -> dict[str, int]:
-    order = [*EMOTIONS, "continuous", "single", UNLABELLED]
-    return {name: counts[name] for name in order if counts[name]}
+def open_sources(settings: Settings) -> tuple[Dataset, list[Source]]:
+    """Open the data set and choose its sources. Raises DatasetError, UsageError."""
+    dataset = open_dataset(settings)
+    output = settings.output_folder.resolve()
+    if dataset.root is not None and dataset.root.resolve() in (output, output / "manifest"):
+        raise UsageError(f"--output {settings.output_folder} is the input itself; name another folder.")
+    return dataset, choose_sources(dataset.sources, settings)
+
+
+def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source]:
+    """Return the sources that ``--splits`` and ``--limit`` allow, in order. Raises UsageError for none."""
+    if "all" in settings.splits:
+        chosen = list(sources)
+    else:
+        chosen = [source for source in sources if source.split in settings.splits]
+    if not chosen:
+        found = ", ".join(sorted({source.split for source in sources})) or "none"
+        raise UsageError(f"--splits {','.join(settings.splits)}: the input has no such pictures; its splits: {found}.")
+    return chosen[: settings.limit]
+
+
+def worker_count(settings: Settings, sources: int) -> int:
+    """Return how many worker processes to use: as asked, else one a core, one on a GPU."""
+    if settings.workers is not None:
+        return most_processes(settings.workers)
+    if settings.device.startswith("cuda"):
+        return 1
+    return most_processes(max(min(usable_cores(), sources), 1))

@@ -1,83 +1,84 @@
-"""Which sources a run works on: those that the options choose, without those that the manifest holds whole."""
+"""What is left to do: the sources of a plan that the manifest does not hold whole."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from singanimation.flows.job.balance_plan import allot, save_shares
-from singanimation.flows.job.class_counts import planned_classes
+from singanimation.flows.job.class_counts import Classes, planned_classes
 from singanimation.flows.job.finished import Finished
 from singanimation.flows.job.resume import accept_again, open_manifest
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.source.row_ids import Allotment, Identity
 from singanimation.flows.source.work import file_sha256
-from singanimation.pipeline.datasets import Dataset, open_dataset
-from singanimation.pipeline.errors import MachineError, UsageError
+from singanimation.manifests.scan import ManifestScan
+from singanimation.pipeline.errors import MachineError
 from singanimation.pipeline.records import Source
-from singanimation.pipeline.settings import Settings
-
-if TYPE_CHECKING:
-    from singanimation.flows.job.job import Job
+from singanimation.pipeline.runs import Run
 
 
-def open_sources(settings: Settings) -> tuple[Dataset, list[Source]]:
-    """Open the data set and choose its sources. Raises DatasetError, UsageError."""
-    dataset = open_dataset(settings)
-    output = settings.output_folder.resolve()
-    if dataset.root is not None and dataset.root.resolve() in (output, output / "manifest"):
-        raise UsageError(f"--output {settings.output_folder} is the input itself; name another folder.")
-    return dataset, choose_sources(dataset.sources, settings)
+@dataclass
+class Todo:
+    """The identities of the sources that have work left, and what was found of the others.
+
+    ``disk`` is the manifest as it was at the start, ``finished`` the memory of what is done; ``complete`` counts the
+    sources that are, ``short`` those of them that lack variants, ``lost`` those whose files the machine could not read;
+    ``accepted_again`` counts rejected variants that a new limit took in. ``planned`` is what ``--balance`` aims at,
+    ``balance_note`` what became of an earlier plan.
+    """
+
+    disk: ManifestScan
+    finished: Finished
+    identities: list[Identity] = field(default_factory=list)
+    complete: int = 0
+    short: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+    accepted_again: int = 0
+    planned: Classes | None = None
+    balance_note: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.identities)
 
 
-def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source]:
-    """Return the sources that ``--splits`` and ``--limit`` allow, in order. Raises UsageError for none."""
-    if "all" in settings.splits:
-        chosen = list(sources)
-    else:
-        chosen = [source for source in sources if source.split in settings.splits]
-    if not chosen:
-        found = ", ".join(sorted({source.split for source in sources})) or "none"
-        raise UsageError(f"--splits {','.join(settings.splits)}: the input has no such pictures; its splits: {found}.")
-    return chosen[: settings.limit]
-
-
-def find_todo(job: "Job", sources: Sequence[Source], models: Fingerprint) -> None:
-    """Fill ``job.todo``: the sources that the manifest does not hold whole."""
-    identities = _identities(job, sources, _allotments(job, sources), models)
-    if job.settings.retry_failed:
+def find_todo(run: Run, sources: Sequence[Source], models: Fingerprint, disk: ManifestScan) -> Todo:
+    """Return what a run has left to do on ``sources``, by the rows that ``disk`` holds."""
+    settings = run.settings
+    todo = Todo(disk, Finished(run.output, settings, models))
+    identities = _identities(run, sources, _allotments(run, sources, todo), models, todo)
+    if settings.retry_failed:
         identities = iter(listed := list(identities))
-        job.accepted_again = accept_again(listed, job.disk, models)
-        if job.accepted_again:
-            job.disk = open_manifest(job.run.manifest)
-    job.finished = Finished(job.run.output, job.settings, models)
+        todo.accepted_again = accept_again(listed, disk, models)
+        if todo.accepted_again:
+            todo.disk = open_manifest(run.manifest)
     for identity in identities:
-        state = job.finished.state_of(identity, job.disk)
+        state = todo.finished.state_of(identity, todo.disk)
         if not state.done:
-            job.todo.append(identity)
+            todo.identities.append(identity)
             continue
-        job.complete += 1
+        todo.complete += 1
         if state.missing:
-            job.totals.short[identity.source.source_id] = state.missing
-    job.totals.sources = len(job.todo)
+            todo.short[identity.source.source_id] = state.missing
+    return todo
 
 
-def _allotments(job: "Job", sources: Sequence[Source]) -> Sequence[Allotment | None]:
+def _allotments(run: Run, sources: Sequence[Source], todo: Todo) -> Sequence[Allotment | None]:
     """Return what ``--balance`` asks of each source, saved before any work; None without it."""
-    if not job.settings.balance:
+    if not run.settings.balance:
         return [None] * len(sources)
-    allotments = allot(sources, job.settings, job.disk)
+    allotments = allot(sources, run.settings, todo.disk)
     if allotments.new or allotments.grown:
-        save_shares(sources, allotments, job.settings)
-    job.planned = planned_classes(sources, allotments.each)
-    job.balance_note = allotments.sentence()
+        save_shares(sources, allotments, run.settings)
+    todo.planned = planned_classes(sources, allotments.each)
+    todo.balance_note = allotments.sentence()
     return allotments.each
 
 
 def _identities(
-    job: "Job", sources: Sequence[Source], allotments: Sequence[Allotment | None], models: Fingerprint
+    run: Run, sources: Sequence[Source], allotments: Sequence[Allotment | None], models: Fingerprint, todo: Todo
 ) -> Iterator[Identity]:
     """Yield the sources' identities; those whose files the machine could not read count as lost."""
     for source, allotment in zip(sources, allotments, strict=True):
         try:
-            yield Identity(source, file_sha256(source), job.settings, models, allotment)
+            yield Identity(source, file_sha256(source), run.settings, models, allotment)
         except MachineError as error:
-            job.totals.lost[source.source_id] = str(error)
+            todo.lost[source.source_id] = str(error)

@@ -63,13 +63,14 @@ def rows_of():
 def augmented(no_server):
     """Return a function that works a job off in this process' workers, without Prefect, and returns its summary."""
     from singanimation.flows.job.job import open_job
+    from singanimation.flows.job.plan import plan_run
     from singanimation.flows.job.progress import Reporter
     from singanimation.flows.job.summary import close_job
     from singanimation.pipeline.settings import make_settings
 
     def run(loader: str = LOADER, **options: object) -> dict:
         settings = make_settings(**({"per_image": 4, "workers": 1} | options))
-        with open_job(settings, Reporter(), loader) as job:
+        with open_job(plan_run(settings), Reporter(), loader) as job:
             for index in range(len(job.todo)):
                 job.work(index)
             return close_job(job)

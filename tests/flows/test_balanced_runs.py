@@ -9,11 +9,12 @@ from command import times
 from fake_models import add_picture
 
 from singanimation.flows import augment as flow
-from singanimation.flows.commands.augment import closing_words, work_off
+from singanimation.flows.commands.augment import work_off
 from singanimation.flows.job.job import Job, open_job
-from singanimation.flows.job.plan import make_plan
+from singanimation.flows.job.plan import plan_run
+from singanimation.flows.job.preview import make_preview
 from singanimation.flows.job.progress import Reporter
-from singanimation.flows.job.summary import close_job
+from singanimation.flows.job.summary import close_job, closing_words
 from singanimation.manifests.verify import verify
 from singanimation.pipeline.errors import OutputError
 from singanimation.pipeline.settings import make_settings
@@ -43,7 +44,7 @@ def test_balance_shows_its_plan_before_and_the_outcome_after_per_class_and_split
         input=str(faces), output=tmp_path / "out", per_image=5, workers=1, balance=True, splits="train,test"
     )
     told = Told()
-    with open_job(settings, told, "fake_models:load") as job:
+    with open_job(plan_run(settings), told, "fake_models:load") as job:
         summary = work_off(job, told)
     start = next(place for place, line in enumerate(told.lines) if "Planned by --balance" in line)
     assert [line.split()[:2] for line in told.lines[start + 1 :]][0] == ["test", "surprise"]
@@ -88,7 +89,7 @@ def balanced(faces: Path, output: Path, **options: object) -> tuple[dict, Told]:
         **({"input": str(faces), "output": output, "per_image": 5, "workers": 1, "balance": True} | options)
     )
     told = Told()
-    with open_job(settings, told, "fake_models:load") as job:
+    with open_job(plan_run(settings), told, "fake_models:load") as job:
         return work_off(job, told), told
 
 
@@ -133,7 +134,7 @@ def test_a_balanced_dry_run_knows_of_the_runs_before(no_server, faces, tmp_path,
     balanced(faces, out)
     add_picture(faces, "train/fear/00-new.png", 3)
     settings = make_settings(input=str(faces), output=out, per_image=5, workers=1, balance=True)
-    plan = make_plan(settings)
+    plan = make_preview(plan_run(settings))
     assert "4 sources keep what was planned for them before, 1 new ones" in plan.balance_note
     assert balanced(faces, out)[0]["planned_classes"] == plan.balance
 

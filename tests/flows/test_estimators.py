@@ -10,6 +10,7 @@ import pytest
 from singanimation.flows.commands.augment import run_main_job
 from singanimation.flows.estimators import CARD_KEY, choose_detector, choose_estimator
 from singanimation.flows.job.job import open_job
+from singanimation.flows.job.plan import plan_run
 from singanimation.flows.job.progress import Reporter
 from singanimation.flows.job.summary import close_job
 from singanimation.flows.models import Fingerprint
@@ -141,7 +142,7 @@ def test_what_the_models_tell_is_in_the_log_the_summary_and_on_the_terminal(face
             self.lines.append(text)
 
     settings = make_settings(input=str(faces), output=tmp_path / "out", per_image=1, workers=1)
-    with open_job(settings, Said(), "fake_warned:load") as job:
+    with open_job(plan_run(settings), Said(), "fake_warned:load") as job:
         close_job(job)
         log = (job.run.folder / "log").read_text()
         summary = json.loads((job.run.folder / "summary.json").read_text())

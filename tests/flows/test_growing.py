@@ -15,7 +15,7 @@ import pytest
 from command import times
 from fake_models import add_picture
 
-from singanimation.flows.commands.augment import closing_words
+from singanimation.flows.job.summary import closing_words
 from singanimation.manifests.compact import compact
 from singanimation.manifests.scan import ManifestScan
 from singanimation.manifests.verify import verify

@@ -6,10 +6,9 @@ from collections import Counter
 
 import pytest
 
-from singanimation.flows.commands.augment import closing_words
-from singanimation.flows.job.job import worker_count
+from singanimation.flows.job.plan import choose_sources, worker_count
 from singanimation.flows.job.resume import open_manifest
-from singanimation.flows.job.todo import choose_sources
+from singanimation.flows.job.summary import closing_words
 from singanimation.flows.sheets.contact_sheet import write_contact_sheet
 from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.errors import OutputError, UsageError
@@ -146,7 +145,7 @@ def test_the_contact_sheet_shows_sources_edits_and_variants(augmented, faces, tm
 
 
 def test_the_input_itself_is_no_place_for_the_output(augmented, faces, tmp_path):
-    from singanimation.flows.job.plan import make_plan
+    from singanimation.flows.job.plan import plan_run
 
     with pytest.raises(UsageError, match="is the input itself; name another folder"):
         augmented(input=str(faces), output=faces)
@@ -154,7 +153,7 @@ def test_the_input_itself_is_no_place_for_the_output(augmented, faces, tmp_path)
     augmented(input=str(faces), output=tmp_path / "out", include_real=True, limit=1, per_image=1)
     for place in (tmp_path / "out", tmp_path / "out" / "manifest"):
         with pytest.raises(UsageError, match="is the input itself"):
-            make_plan(make_settings(input=str(place), output=tmp_path / "out"))
+            plan_run(make_settings(input=str(place), output=tmp_path / "out"))
 
 
 def test_an_output_inside_the_input_grows_without_feeding_on_itself(augmented, faces):

@@ -1,0 +1,109 @@
+"""``--dry-run``: what a planned run would do, counted and estimated, without starting anything."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from singanimation.flows.job.balance_plan import allot
+from singanimation.flows.job.class_counts import UNLABELLED, Classes, class_lines, planned_classes
+from singanimation.flows.job.cost import estimate
+from singanimation.flows.job.plan import RunPlan
+from singanimation.flows.job.progress import readable_seconds
+from singanimation.flows.source.remaining import canonical_label, planned
+from singanimation.manifests.scan import ManifestScan
+from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.runs import free_bytes, human_bytes
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Counts and estimates of a run. ``classes``: split -> label -> sources; ``targets``: class or kind -> variants."""
+
+    dataset: str
+    output: str
+    warnings: tuple[str, ...]
+    classes: dict[str, dict[str, int]]
+    sources: int
+    edits: int
+    variants: int
+    targets: dict[str, int]
+    seconds: float
+    bytes: int
+    free_bytes: int
+    workers: int
+    balance: Classes | None = None
+    balance_note: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def make_preview(plan: RunPlan) -> Preview:
+    """Count what a plan comes to. Raises UsageError, OutputError for what --balance cannot plan."""
+    settings, sources = plan.settings, plan.sources
+    classes: dict[str, Counter[str]] = {}
+    targets: Counter[str] = Counter()
+    edits = variants = 0
+    balance = allot(sources, settings, ManifestScan(settings.output_folder)) if settings.balance else None
+    for source, allotment in zip(sources, balance.each if balance else [None] * len(sources), strict=True):
+        classes.setdefault(source.split, Counter())[canonical_label(source) or UNLABELLED] += 1
+        aims, wanted = planned(source, settings, allotment)
+        edits += len(aims)
+        variants += sum(wanted)
+        for aim, count in zip(aims, wanted, strict=True):
+            targets[aim.name if aim.kind == "discrete" else aim.kind] += count
+    cost = estimate(len(sources), edits, variants, settings, plan.workers)
+    return Preview(
+        plan.dataset.name,
+        str(settings.output_folder),
+        tuple(plan.dataset.warnings),
+        {split: _ordered(counts) for split, counts in sorted(classes.items())},
+        len(sources),
+        edits,
+        variants,
+        _ordered(targets),
+        round(cost.seconds),
+        cost.bytes,
+        free_bytes(settings.output_folder),
+        plan.workers,
+        planned_classes(sources, balance.each) if balance else None,
+        balance.sentence() if balance else None,
+    )
+
+
+def print_preview(preview: Preview, console: Console) -> None:
+    """Print it as two small tables and a sentence."""
+    table = Table(title=f"{preview.dataset}: sources that would be augmented")
+    table.add_column("label")
+    for split in preview.classes:
+        table.add_column(split, justify="right")
+    for label in (*EMOTIONS, UNLABELLED):
+        counts = [preview.classes[split].get(label, 0) for split in preview.classes]
+        if any(counts):
+            table.add_row(label, *(f"{count:,}" for count in counts))
+    console.print(table)
+    listed = ", ".join(f"{name} {count:,}" for name, count in preview.targets.items())
+    console.print(
+        f"{preview.sources:,} sources, {preview.edits:,} edits, {preview.variants:,} variants wanted ({listed})."
+    )
+    if preview.balance_note:
+        console.print(preview.balance_note, highlight=False)
+    for line in class_lines(preview.balance, "Planned by --balance") if preview.balance else []:
+        console.print(line, highlight=False)
+    console.print(
+        f"About {readable_seconds(preview.seconds)} with {preview.workers} worker(s), and {human_bytes(preview.bytes)} "
+        f"in {preview.output} ({human_bytes(preview.free_bytes)} free): estimates from figures measured on one CPU "
+        "core."
+    )
+    for warning in preview.warnings:
+        console.print(f"warning: {warning}")
+    console.print("Dry run: nothing was started.")
+
+
+def _ordered(counts: Counter[str]) -> dict[str, int]:
+    order = [*EMOTIONS, "continuous", "single", UNLABELLED]
+    return {name: counts[name] for name in order if counts[name]}
