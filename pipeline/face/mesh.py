@@ -117,3 +117,16 @@ def five_points(landmarks: np.ndarray) -> np.ndarray:
     """Return eye centres, nose tip and mouth corners (..., 5, 2) from landmarks (..., 478, 2)."""
     rest = landmarks[..., [NOSE_TIP, *MOUTH_CORNERS], :]
     return np.concatenate([eye_centres(landmarks), rest], -2)
+
+
+def eyes_first(points: np.ndarray) -> np.ndarray:
+    """Return points (K, 2) of a known scheme with the eye centres before them, the eye at the picture's left first.
+
+    Known are MediaPipe's 468 and 478 points and the 68 of iBUG (eyes 36..41 and 42..47); of any other number the first
+    two are taken for the eye centres.
+    """
+    if len(points) in (468, 478):
+        return np.concatenate([eye_centres(points), points])
+    if len(points) == 68:
+        return np.concatenate([points[36:42].mean(0)[None], points[42:48].mean(0)[None], points])
+    return points

@@ -10,6 +10,7 @@ import numpy as np
 
 from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.face.framing import CROP_SIZE, EYES, chain, scale_of, similarity
+from singanimation.pipeline.face.mesh import eyes_first
 from singanimation.pipeline.records import Crop
 from singanimation.stages.crop.cut import cut
 from singanimation.stages.crop.detectors import HAAR, FaceDetector
@@ -46,14 +47,15 @@ def find_face(
 ) -> Crop:
     """Cut the (largest) face out of ``picture`` (H, W, 3) uint8 RGB.
 
-    ``box`` (x0, y0, x1, y1) and ``landmarks`` (K >= 2, 2; the first two are the eye centres) are what the data
-    set knows, in pixels of the picture; ``detector`` looks where it knows nothing. Raises
+    ``box`` (x0, y0, x1, y1) and ``landmarks`` (K >= 2, 2) are what the data set knows, in pixels of the picture: 68,
+    468 and 478 points by their schemes, of other numbers the first two are the eye centres. ``detector`` looks where
+    the data set knows nothing. Raises
     PictureError ``no_face`` or ``too_small``.
     """
     notes: list[str] = []
     matrix = None
     if landmarks is not None and len(landmarks) >= 2:
-        matrix = similarity(np.asarray(landmarks[:2], float), EYES)
+        matrix = similarity(eyes_first(np.asarray(landmarks, float))[:2], EYES)
     else:
         matrix = _from_guesses(picture, _guesses(picture, box, is_face_crop, detector, notes), align)
     if matrix is None:

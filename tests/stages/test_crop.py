@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from singanimation.pipeline.errors import PictureError, WeightsError
+from singanimation.pipeline.face.mesh import eyes_first
 from singanimation.pipeline.records import Crop
 from singanimation.stages.crop import (
     EYES,
@@ -70,6 +71,17 @@ def test_eyes_of_a_tilted_face_end_at_their_places() -> None:
     np.testing.assert_allclose(found, EYES, atol=0.5)
     mapped = np.array([left, right]) @ crop.matrix[:, :2].T + crop.matrix[:, 2]
     np.testing.assert_allclose(mapped, EYES, atol=0.8)
+
+
+@pytest.mark.parametrize(
+    ("count", "eyes"), [(5, ([0], [1])), (68, (range(36, 42), range(42, 48))), (478, ([33, 133], [362, 263]))]
+)
+def test_the_eyes_are_found_among_landmarks_of_every_scheme(count: int, eyes: tuple) -> None:
+    points = np.random.default_rng(0).uniform(0, 300, (count, 2))
+    for places, centre in zip(eyes, [(155.0, 117.0), (226.0, 154.0)], strict=True):
+        points[list(places)] = centre
+    first = eyes_first(points)[:2]
+    assert np.abs(first - [(155, 117), (226, 154)]).max() < 5  # MediaPipe's scheme steps a little outwards
 
 
 def test_a_face_below_48_pixels_is_refused_and_named() -> None:
