@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from singanimation.flows.options import with_settings
-from singanimation.pipeline.errors import ExitCode, SinganimationError, UsageError
+from singanimation.flows.options import QuietOption, check_input, with_settings
+from singanimation.pipeline.errors import ExitCode, SinganimationError
 from singanimation.pipeline.settings import make_settings
 
 COMMANDS: dict[str, str] = {
@@ -30,15 +30,15 @@ _INTERRUPTED = "interrupted; what was finished is kept, and the same command goe
 
 
 class LazyGroup(TyperGroup):
-    """A command group that imports a command's module only when that command runs."""
+    """A command group that imports a command's module only when that command runs.
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the commands in the order of the help."""
-        return list(COMMANDS)
+    Until then light stand-ins with the command's line serve the help, the completion and "did you mean".
+    """
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a light stand-in with the command's line: enough for the help."""
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, line in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=line))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Load the module of the command that is asked for."""
@@ -47,10 +47,24 @@ class LazyGroup(TyperGroup):
         module = importlib.import_module(f"singanimation.flows.commands.{args[0]}")
         command = typer.main.get_command(module.app)
         command.name = args[0]
+        _show_plainly(command)
         return args[0], command, args[1:]
 
 
-app = typer.Typer(cls=LazyGroup, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+def _show_plainly(command: Any) -> None:
+    """Give a command and those below it the help without boxes: in 80 columns boxes cut options' names off."""
+    command.rich_markup_mode = None
+    for below in getattr(command, "commands", {}).values():
+        _show_plainly(below)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},  # the commands inherit it
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -59,9 +73,9 @@ def augment(
     context: typer.Context,
     options: dict[str, Any],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    quiet: QuietOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and stop.")] = False,
 ) -> None:
     """Grow a facial-expression data set: edit each face, regenerate the edits, keep the good ones.
 
@@ -75,8 +89,7 @@ def augment(
         raise typer.Exit
     if context.invoked_subcommand is not None:
         return
-    if "input" not in options:
-        raise UsageError("--input is missing: name a data set, a folder, an image, an index, or `sample`.")
+    check_input(options)
     settings = make_settings(**options)
     from singanimation.flows.commands.augment import run_main_job
 
@@ -86,7 +99,7 @@ def augment(
 def main() -> None:
     """Run the command line; what users do wrong becomes one sentence on stderr and an exit code, no traceback."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="augment", standalone_mode=False)
         if code == ExitCode.INTERRUPTED:  # what the parser makes of Ctrl-C
             code = complain(_INTERRUPTED, ExitCode.INTERRUPTED)
     except SinganimationError as error:
@@ -108,12 +121,14 @@ def _command_line_error(error: Exception) -> int:
         return int(getattr(error, "exit_code", 0))
     if name == "Abort":
         return complain(_INTERRUPTED, ExitCode.INTERRUPTED)
-    if not hasattr(error, "format_message"):
+    message = getattr(error, "format_message", None)
+    if message is None:
         raise error
     if name == "NoArgsIsHelpError":
         print(error, file=sys.stderr)
         return int(ExitCode.USAGE)
-    return complain(error.format_message(), ExitCode.USAGE)
+    # typer checks values by pydantic, which names the kind of its error first
+    return complain(message().replace("Value error, ", ""), ExitCode.USAGE)
 
 
 def complain(message: str, code: int) -> int:

@@ -1,32 +1,50 @@
-"""The settings as command-line options: names, help and defaults are read from the Settings' own fields."""
+"""The settings as command-line options: names, help, choices and defaults are read from the Settings' own fields."""
 
 import functools
 import inspect
+import os
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from singanimation.pipeline.config_file import read_config
+from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.settings import Settings
 
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+
 _SWITCHES = {"resume": "--resume/--no-resume"}
+_CONFIG = typer.Option(
+    "--config",
+    metavar="FILE",
+    help="Settings from a JSON or TOML file, such as a run's settings.json; options typed here come first.",
+    show_default=False,
+)
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give ``command(options, ...)`` one option per field of Settings; ``options`` holds those that were typed.
+    """Give ``command(options, ...)`` one option per field of Settings, and ``--config``.
 
-    What was not typed is absent, so that environment variables and defaults count, in Settings alone.
+    ``options`` holds those that were typed, and from the file those that were not. What neither says is absent, so
+    that environment variables and defaults count, in Settings alone.
     """
     own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
-    added = [_parameter(name) for name in Settings.model_fields]
+    config = inspect.Parameter(
+        "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Path | None, _CONFIG]
+    )
+    added = [config, *(_parameter(name) for name in Settings.model_fields)]
 
     @functools.wraps(command)
     def wrapper(**values: Any) -> None:
         typed = {name: values.pop(name) for name in Settings.model_fields}
-        command(options={name: value for name, value in typed.items() if value is not None}, **values)
+        config = values.pop("config")
+        options = read_config(config) if config is not None else {}
+        options |= {name: value for name, value in typed.items() if value is not None}
+        command(options=options, **values)
 
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *added]]
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -35,14 +53,25 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
+def check_input(options: Mapping[str, Any]) -> None:
+    """Raise UsageError where neither the options nor the environment name an input."""
+    if "input" not in options and not os.environ.get("SINGANIMATION_INPUT"):
+        raise UsageError("--input is missing: name a data set, a folder, an image, an index, or `sample`.")
+
+
 def _parameter(name: str) -> inspect.Parameter:
     field = Settings.model_fields[name]
-    kind = _plain_type(field.annotation)
+    kind = _read_as(field.annotation)
     flag = "--" + name.replace("_", "-")
     declared = [_SWITCHES.get(name, flag)] if kind is bool else [flag]
     # the option itself has no default: what was not typed must be told from what was
     text = (field.description or "").rstrip(".")
-    option = typer.Option(*declared, help=f"{text[:1].upper()}{text[1:]}{_default(field)}.", show_default=False)
+    option = typer.Option(
+        *declared,
+        help=f"{text[:1].upper()}{text[1:]}{_default(field)}.",
+        metavar=_several(field.annotation),
+        show_default=False,
+    )
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
@@ -55,8 +84,23 @@ def _default(field: Any) -> str:
     return f" (default: {shown})"
 
 
-def _plain_type(annotation: Any) -> type:
-    """Return what the command line reads for a field: numbers and switches as such, the rest as text."""
-    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
+def _read_as(annotation: Any) -> Any:
+    """Return what the command line reads for a field: numbers, switches and choices as such, the rest as text."""
+    annotation = _without_none(annotation)
+    if typing.get_origin(annotation) is Literal:
+        return annotation
     return annotation if annotation in (int, float, bool, Path) else str
+
+
+def _several(annotation: Any) -> str | None:
+    """Return how the help shows a list of choices: ``N|N-1|N-2,...``; None for what is no such list."""
+    of = typing.get_args(_without_none(annotation))
+    if typing.get_origin(_without_none(annotation)) is tuple and of and typing.get_origin(of[0]) is Literal:
+        return "|".join(map(str, typing.get_args(of[0]))) + ",..."
+    return None
+
+
+def _without_none(annotation: Any) -> Any:
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return next(part for part in typing.get_args(annotation) if part is not type(None))
+    return annotation

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     ganimation: Path | None = Field(None, description="another generator checkpoint; default: shipped")
     splits: tuple[str, ...] = Field(("train",), description="which splits are augmented")
     seed: int = Field(0, ge=0, description="the run's seed")
-    device: str = Field("auto", description="auto, cpu or cuda")
+    device: str = Field("auto", description="where to compute: auto, cpu or cuda")
     workers: int | None = Field(None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)")
     resume: bool = Field(True, description="go on where an earlier run stopped")
     retry_failed: bool = Field(

@@ -2,13 +2,15 @@
 
 import csv
 import io
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from singanimation.flows.faces import Face, find_faces, picture_paths, picture_sources, unique_names, warn
+from singanimation.flows.options import QuietOption
 from singanimation.pipeline.datasets.openface import attach, nothing_found, read_tables
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
 from singanimation.pipeline.expressions import AU_NAMES
@@ -16,10 +18,11 @@ from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.openface import SCALE
 from singanimation.pipeline.pyfeat import check_estimator
 from singanimation.pipeline.records import Source
+from singanimation.pipeline.settings import AuChoice
 
 app = typer.Typer(add_completion=False)
 
-_FORMATS = ("csv", "openface-csv")
+Form = Literal["csv", "openface-csv"]
 
 Found = Face | PictureError
 
@@ -28,17 +31,20 @@ Found = Face | PictureError
 def aus(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.", show_default=False)],
     output: Annotated[
-        Path, typer.Option(help="The CSV file; with --to openface-csv also a folder, for one file per picture.")
-    ] = Path("action_units.csv"),
-    to: Annotated[str, typer.Option(help="csv (0..1), or openface-csv (AU01_r ..., 0..5).")] = "csv",
-    estimator: Annotated[str, typer.Option("--aus", help="auto, pyfeat, openface or embedded.")] = "auto",
+        Path | None,
+        typer.Option(
+            help="A CSV file; with --to openface-csv also a folder, for one file per picture. Default: stdout."
+        ),
+    ] = None,
+    to: Annotated[Form, typer.Option(help="csv: 0..1; openface-csv: AU01_r ..., 0..5.")] = "csv",
+    estimator: Annotated[AuChoice, typer.Option("--aus", help="Who estimates them.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Estimate the action units of each face; a picture without a usable face is a row with its reason."""
-    if to not in _FORMATS:
-        raise UsageError(f"--to {to}: use {' or '.join(_FORMATS)}.")
-    if to == "csv" and output.is_dir():
+    if output == Path("-"):
+        output = None
+    if to == "csv" and output is not None and output.is_dir():
         raise UsageError(f"--output {output} is a folder; name a CSV file, or add --to openface-csv.")
     check_estimator(estimator)
     paths = picture_paths(pictures)
@@ -49,19 +55,14 @@ def aus(
     for text in models.warnings:
         warn(text, quiet)
     found = list(find_faces(paths, models, sources))
-    if to == "csv":
-        _write(output, _plain(paths, found, models.estimator))
-    elif output.suffix.lower() == ".csv":
-        _write(output, _feature_extraction(paths, found))
-    else:
-        for name, face in zip(unique_names(paths), found, strict=True):
-            _write(output / f"{name}.csv", _face_landmark_img(face), ", ")
+    _write_all(output, to, paths, found, models.estimator)
     for face in found:
         if isinstance(face, PictureError):
             warn(str(face), quiet=False)
     faces = sum(isinstance(face, Face) for face in found)
     if not quiet:
-        print(f"{faces} of {len(found)} pictures have a face; {output}")
+        written = f"; {output}" if output else ""
+        print(f"{faces} of {len(found)} pictures have a face{written}", file=sys.stderr)
     if not faces:
         raise typer.Exit(int(ExitCode.NOTHING_ACCEPTED))
 
@@ -79,12 +80,26 @@ def _with_openface(inputs: Sequence[Path], paths: Sequence[Path], quiet: bool) -
     return sources
 
 
-def _write(path: Path, rows: Sequence[Sequence[object]], separator: str = ",") -> None:
+def _write_all(output: Path | None, to: Form, paths: Sequence[Path], found: Sequence[Found], estimator: str) -> None:
+    if to == "csv":
+        _write(output, _plain(paths, found, estimator))
+    elif output is None or output.suffix.lower() == ".csv":
+        _write(output, _feature_extraction(paths, found))
+    else:
+        for name, face in zip(unique_names(paths), found, strict=True):
+            _write(output / f"{name}.csv", _face_landmark_img(face), ", ")
+
+
+def _write(path: Path | None, rows: Sequence[Sequence[object]], separator: str = ",") -> None:
+    """Write the rows as a file, or without a path to stdout."""
     text = io.StringIO()
     if separator == ",":
         csv.writer(text, lineterminator="\n").writerows(rows)
     else:  # only numbers and names of columns: nothing to quote
         text.writelines(separator.join(map(str, row)) + "\n" for row in rows)
+    if path is None:
+        sys.stdout.write(text.getvalue())
+        return
     with atomic_file(path) as file:
         file.write(text.getvalue().encode())
 

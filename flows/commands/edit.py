@@ -11,6 +11,7 @@ from PIL import Image
 from singanimation.flows.commands.edit_request import Aim, Request
 from singanimation.flows.faces import Face, find_faces, picture_paths, warn
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
+from singanimation.flows.options import QuietOption
 from singanimation.flows.sheets.contact_sheet import Block, Tile, write_sheet
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
 from singanimation.pipeline.expressions import (
@@ -57,7 +58,7 @@ def edit(
     masks: Annotated[bool, typer.Option("--masks", help="Write the attention and colour masks too.")] = False,
     ganimation: Annotated[Path | None, typer.Option(help="Another generator checkpoint; default: shipped.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Edit the expression of faces: one PNG per edit, `<stem>__<edit>@<strength>.png`, and `<stem>__sheet.png`."""
     request = Request(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from singanimation.stages.expansion.editor import ExpressionEditor
     from singanimation.stages.expansion.evaluation.figures import Edit, EditedFaces, UnitFigures
 
-app = typer.Typer(no_args_is_help=True, help="Measure the models.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure the models.")
 
 _SHEET_FACES, _SMALL_SHEET_FACES = 12, 6
 _WIDE = 170

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from singanimation.flows.job.pool import LOADER
-from singanimation.flows.options import with_settings
+from singanimation.flows.options import check_input, with_settings
 from singanimation.flows.prefect_server.server import Server, connected, prepare_environment, user_has_server
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.settings import Settings, make_settings
@@ -28,8 +28,7 @@ def serve(
     """Augment on a schedule: each run does what is still to do, so that new pictures are taken up."""
     if (cron is None) == (every is None):
         raise UsageError('Say when: --cron "0 2 * * *", or --every SECONDS.')
-    if "input" not in options:
-        raise UsageError("--input is missing: name a data set, a folder, an image, an index, or `sample`.")
+    check_input(options)
     settings = make_settings(**options)
     if cron is not None:
         _check_cron(cron)

@@ -13,13 +13,13 @@ from singanimation.flows.training.run import LOG_EVERY, run_training
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.runs import make_folder
 from singanimation.pipeline.system import usable_cores
-from singanimation.stages.expansion.training.settings import PAPER_RATE, TrainSettings
+from singanimation.stages.expansion.training.settings import PAPER_RATE, Recipe, TrainSettings
 
 if TYPE_CHECKING:
     from singanimation.flows.training.faces import PreparedFaces
     from singanimation.stages.expansion.training.loop import Progress
 
-app = typer.Typer(no_args_is_help=True, help="Train the models that ship, or your own.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train the models that ship, or your own.")
 
 FacesOption = Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")]
 OutputOption = Annotated[Path, typer.Option("--output", help="The .safetensors file to write; logs go beside it.")]
@@ -41,7 +41,9 @@ MixedOption = Annotated[
 def train_ganimation(
     faces: Annotated[str, typer.Option("--input", help="Faces: anything that `augment --input` takes.")],
     output: OutputOption = Path("ganimation.safetensors"),
-    recipe: Annotated[str, typer.Option(help="geometry (what ships) or paper.")] = TrainSettings.recipe,
+    recipe: Annotated[
+        Recipe, typer.Option(help="geometry is what ships, paper the published losses.")
+    ] = TrainSettings.recipe,
     steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = TrainSettings.steps,
     batch_size: Annotated[int, typer.Option(min=1)] = TrainSettings.batch_size,
     learning_rate: RateOption = None,

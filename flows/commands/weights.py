@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from singanimation.flows.cli import print_json
+from singanimation.flows.options import QuietOption
 from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.weights import (
     ENTRIES,
@@ -32,7 +33,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="List, fetch,
 
 NamesArgument = Annotated[list[str] | None, typer.Argument(help=f"Names: {', '.join(ENTRIES)}.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 
 
 @app.command("list")

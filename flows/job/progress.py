@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from singanimation.flows.source.work import Outcome
 
@@ -83,27 +84,28 @@ class PlainReporter(Reporter):
         if now - self._last < self._every or totals.done == 0:
             return
         self._last = now
-        left = (now - self._began) / totals.done * (totals.sources - totals.done)
-        self.say(f"{totals.line()}, about {readable_seconds(left)} left")
+        self.say(f"{totals.line()}, about {time_left(now - self._began, totals)}")
 
 
 class RichReporter(Reporter):
-    """A live bar with images, variants, accepted and rejected, and the time left."""
+    """A live line of at most 80 columns: a bar, images of all, variants accepted and rejected, the time left.
+
+    The bar is what shrinks where the numbers are long.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("images  {task.fields[counts]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=3)),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} images", table_column=_whole()),
+            TextColumn("{task.fields[counts]}", table_column=_whole()),
+            TextColumn("{task.fields[left]}", table_column=_whole()),
             console=self._console,
             transient=True,
+            expand=True,
         )
-        self._task: int | None = None
+        self._began = time.monotonic()
+        self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -116,11 +118,22 @@ class RichReporter(Reporter):
         self._progress.console.print(text, highlight=False)
 
     def update(self, totals: Totals) -> None:
-        rejected = sum(totals.rejected.values())
-        counts = f"{totals.accepted + rejected} variants  [green]{totals.accepted} accepted[/]  {rejected} rejected"
+        counts = f"[green]{totals.accepted:,} kept[/] {sum(totals.rejected.values()):,} rejected"
+        left = time_left(time.monotonic() - self._began, totals)
         if self._task is None:
-            self._task = self._progress.add_task("augmenting", total=totals.sources, counts=counts)
-        self._progress.update(self._task, completed=totals.done, total=totals.sources, counts=counts)
+            self._task = self._progress.add_task("augmenting", total=totals.sources, counts=counts, left=left)
+        self._progress.update(self._task, completed=totals.done, total=totals.sources, counts=counts, left=left)
+
+
+def time_left(elapsed: float, totals: Totals) -> str:
+    """Return ``12 min left`` at the pace of the ``elapsed`` seconds so far; nothing before the first image."""
+    if totals.done == 0:
+        return ""
+    return f"{readable_seconds(elapsed / totals.done * (totals.sources - totals.done))} left"
+
+
+def _whole() -> Column:
+    return Column(no_wrap=True, overflow="crop")
 
 
 def make_reporter(quiet: bool) -> Reporter:

@@ -97,3 +97,16 @@ def test_py_feats_reader_of_openface_files_takes_them(pictures, tmp_path):
 def test_a_folder_as_output_is_for_openfaces_form_alone(pictures, tmp_path, capsys):
     assert augment("aus", pictures, "--output", tmp_path) == 2
     assert "--to openface-csv" in capsys.readouterr().err
+
+
+def test_without_an_output_the_table_goes_to_stdout_and_words_to_stderr(
+    pictures, measured, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert augment("aus", pictures) == 0
+    said = capsys.readouterr()
+    (tmp_path / "piped.csv").write_text(said.out)
+    for name, (estimator, values) in units(tmp_path / "piped.csv").items():
+        assert estimator == measured[name][0]
+        np.testing.assert_array_equal(values, measured[name][1])
+    assert "2 of 3 pictures have a face" in said.err and [path.name for path in tmp_path.iterdir()] == ["piped.csv"]

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+Recipe = Literal["geometry", "paper"]
+
 PAPER_RATE = 1e-4
 """Adam's learning rate in the paper (Pumarola et al., ECCV 2018)."""
 
@@ -16,7 +18,7 @@ class TrainSettings:
     AU network's reading of what was asked, beyond the teacher's picture.
     """
 
-    recipe: Literal["geometry", "paper"] = "geometry"
+    recipe: Recipe = "geometry"
     steps: int = 3200
     batch_size: int = 8
     learning_rate: float = 1e-3
