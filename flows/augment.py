@@ -2,16 +2,17 @@
 
 source -> crop -> action units -> edits -> fitted SinGANs -> variants -> SIFID -> manifest
 
-One Prefect task takes a chunk of sources through all of these, in worker processes of our own; one source is one
-part of the manifest. Threads hand out the work because Prefect's process runner costs 11 s before the first task
-(it imports Prefect in every worker), against 0.1 s.
+One Prefect task takes a chunk of sources through all of these, in worker processes of our own, where ``source.work``
+reads as the list of the stages; one source is one part of the manifest. Threads hand out the work because Prefect's
+process runner costs 11 s before the first task (it imports Prefect in every worker), against 0.1 s.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from prefect import flow, tags
+from prefect import flow, tags, task
+from prefect.cache_policies import NO_CACHE
 from prefect.futures import wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -21,8 +22,16 @@ from singanimation.flows.job.pool import LOADER
 from singanimation.flows.job.progress import PlainReporter
 from singanimation.flows.job.summary import close_job
 from singanimation.flows.prefect_server.crashed_runs import mark_crashed, process_tag
-from singanimation.flows.tasks import augment_sources
 from singanimation.pipeline.settings import make_settings
+
+
+@task(name="augment sources", task_run_name="sources {first} to {end}", cache_policy=NO_CACHE)
+def augment_sources(job_key: str, first: int, end: int) -> int:
+    """Work on ``todo[first:end]`` of a job of this process, and return how many sources that was."""
+    job = JOBS[job_key]
+    for index in range(first, end):
+        job.work(index)
+    return end - first
 
 
 @flow(name="augment", flow_run_name="{job_key}", validate_parameters=False)

@@ -30,7 +30,7 @@ class Rejected:
     parts: tuple[Path, ...]
 
 
-def retake(edits: Sequence[Rejected], *, features: str, limit: float) -> int:
+def accept_rejected(edits: Sequence[Rejected], *, features: str, limit: float) -> int:
     """Accept, edit by edit, the first ``lacking`` rejected variants with a SIFID of at most ``limit``; return how many.
 
     Only distances on the same ``features`` count: others cannot be compared. Each part is written whole or stays as

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from singanimation.pipeline.choices import Choice, blend_name, plan_choices
+from singanimation.pipeline.choices import Choice, blend_name
 from singanimation.pipeline.digests import derive_seed
 from singanimation.pipeline.expressions import (
     AU_INDEX,
@@ -89,21 +89,6 @@ def units_target(face: SourceFace, name: str, strength: float, aim: np.ndarray) 
     kept = nearest_prototype(aim) == nearest_prototype(face.action_units)
     label = face.label if kept else None
     return _target("single", name, strength, aim, label, face.label_weights if kept else None, _origin(label))
-
-
-def plan_edits(
-    label: str | None,
-    au_source: Sequence[float] | np.ndarray,
-    settings: Settings,
-    seed: int,
-    label_weights: tuple[float, ...] | None = None,
-) -> tuple[ExpressionTarget, ...]:
-    """Return a source's expression targets in the order of ``plan_choices``.
-
-    ``au_source`` are its (17,) action units in 0..1. At most ``min(settings.edits, settings.per_image)`` targets.
-    """
-    choices = plan_choices(label, settings.expressions, edits_wanted(settings), seed)
-    return targets_of(choices, SourceFace(label, np.asarray(au_source, np.float32), label_weights))
 
 
 def targets_of(choices: Sequence[Choice], face: SourceFace, mix: FormMix = PLAN) -> tuple[ExpressionTarget, ...]:

@@ -79,11 +79,6 @@ class Settings(BaseSettings):
             return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
         return value
 
-    @classmethod
-    def default(cls, field: str) -> Any:
-        """Return the default of ``field`` (the command line shows it)."""
-        return cls.model_fields[field].default
-
     @property
     def output_folder(self) -> Path:
         """Where this run's data set grows: ``--output``, else ``./augmented/<input>``."""

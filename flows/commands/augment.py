@@ -7,7 +7,7 @@ from rich.console import Console
 
 from singanimation.flows.cli import print_json
 from singanimation.flows.job.class_counts import class_lines
-from singanimation.flows.job.cost import disk_warning, estimate
+from singanimation.flows.job.cost import disk_warning, estimate_cost
 from singanimation.flows.job.job import Job, open_job
 from singanimation.flows.job.plan import plan_run
 from singanimation.flows.job.pool import LOADER
@@ -56,7 +56,7 @@ def work_off(job: Job, reporter: Reporter) -> dict[str, Any]:
         reporter.say(f"Nothing to do: all {len(job.plan.sources):,} sources are complete in {job.run.output}.")
         return close_job(job)
     edits = min(job.settings.edits, job.settings.per_image) * len(job.todo)
-    cost = estimate(len(job.todo), edits, job.settings.per_image * len(job.todo), job.settings, job.workers)
+    cost = estimate_cost(len(job.todo), edits, job.settings.per_image * len(job.todo), job.settings, job.workers)
     warning = disk_warning(job.run.output, cost.bytes)
     reporter.say(
         f"{len(job.todo):,} of {len(job.plan.sources):,} sources to do, {job.workers} worker(s), about "

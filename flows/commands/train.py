@@ -1,4 +1,4 @@
-"""`augment train au|ganimation`: train the models that ship, or your own."""
+"""`augment train au|ganimation|mean-face`: train the models that ship, or your own."""
 
 import math
 from dataclasses import replace
@@ -181,3 +181,27 @@ def train_au(
                 raise KeyboardInterrupt
         save_weights(progress.session, output)
     typer.echo(f"{output} written.")
+
+
+@app.command("mean-face")
+def train_mean_face(
+    faces: FacesOption,
+    output: Annotated[Path, typer.Option("--output", help="The .safetensors file to write.")],
+) -> None:
+    """Learn the mean face that the geometry's tables lie on: landmarks at rest, a row of teeth, closed lids.
+
+    Takes the training split of a Parquet like that of `augment train au`, with landmarks and the column yaw (degrees).
+    """
+    import numpy as np
+    import torch
+
+    from singanimation.stages.action_units.training.faces import load_faces, load_yaw
+    from singanimation.stages.expansion.geometry.mean_face import save_mean_face
+
+    _check_output(output)
+    found, yaw = load_faces(faces, "train"), load_yaw(faces, "train")
+    known = np.isfinite(found.landmarks).all((1, 2))
+    pictures = torch.from_numpy(found.pictures[known]).permute(0, 3, 1, 2).float() / 255
+    landmarks, units = torch.from_numpy(found.landmarks[known]), torch.from_numpy(found.action_units[known])
+    save_mean_face(output, pictures, landmarks, units, torch.from_numpy(yaw[known]))
+    typer.echo(f"{output} written: the mean of {int(known.sum()):,} faces with landmarks.")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from singanimation.flows.diagnosis.checks import NOTE, OK, PROBLEM, Finding
-from singanimation.flows.job.cost import estimate
+from singanimation.flows.job.cost import estimate_cost
 from singanimation.flows.job.progress import readable_seconds
 from singanimation.pipeline.errors import SinganimationError
 from singanimation.pipeline.settings import Settings
@@ -38,7 +38,7 @@ def check_speed(settings: Settings | None, _: Path) -> Iterator[Finding]:
 
 def _working_seconds(settings: Settings, edits: int, variants: int) -> float:
     """Return what `estimate` says of one source, without the start of the program."""
-    return estimate(1, edits, variants, settings, 1).seconds - estimate(0, 0, 0, settings, 1).seconds
+    return estimate_cost(1, edits, variants, settings, 1).seconds - estimate_cost(0, 0, 0, settings, 1).seconds
 
 
 def _first_edit_seconds() -> float:

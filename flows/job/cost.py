@@ -29,7 +29,7 @@ class Estimate:
     bytes: int
 
 
-def estimate(sources: int, edits: int, variants: int, settings: Settings, workers: int) -> Estimate:
+def estimate_cost(sources: int, edits: int, variants: int, settings: Settings, workers: int) -> Estimate:
     """Estimate a run of so many sources, fitted edits and accepted variants."""
     engine = settings.engine
     share = (settings.singan_iterations or _DEFAULT_ITERATIONS[engine]) / _DEFAULT_ITERATIONS[engine]

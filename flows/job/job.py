@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from singanimation.flows.job.cost import estimate
+from singanimation.flows.job.cost import estimate_cost
 from singanimation.flows.job.plan import RunPlan
 from singanimation.flows.job.pool import LOADER, WorkerPool
 from singanimation.flows.job.progress import Reporter, Totals
@@ -80,7 +80,7 @@ class Job:
         if not count:
             return []
         edits = min(self.settings.edits, self.settings.per_image)
-        each = estimate(1, edits, self.settings.per_image, self.settings, 1).seconds
+        each = estimate_cost(1, edits, self.settings.per_image, self.settings, 1).seconds
         size = min(max(round(CHUNK_SECONDS / each), 1), max(math.ceil(count / (4 * self.workers)), 1))
         return [(first, min(first + size, count)) for first in range(0, count, size)]
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from singanimation.flows.job.balance_plan import allot
 from singanimation.flows.job.class_counts import UNLABELLED, Classes, class_lines, planned_classes
-from singanimation.flows.job.cost import estimate
+from singanimation.flows.job.cost import estimate_cost
 from singanimation.flows.job.plan import RunPlan
 from singanimation.flows.job.progress import readable_seconds
 from singanimation.flows.source.remaining import canonical_label, planned
@@ -56,7 +56,7 @@ def make_preview(plan: RunPlan) -> Preview:
         variants += sum(wanted)
         for aim, count in zip(aims, wanted, strict=True):
             targets[aim.name if aim.kind == "discrete" else aim.kind] += count
-    cost = estimate(len(sources), edits, variants, settings, plan.workers)
+    cost = estimate_cost(len(sources), edits, variants, settings, plan.workers)
     return Preview(
         plan.dataset.name,
         str(settings.output_folder),

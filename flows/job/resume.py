@@ -6,7 +6,7 @@ from pathlib import Path
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.source.remaining import plan_work
 from singanimation.flows.source.row_ids import Identity
-from singanimation.manifests.accept_again import Rejected, retake
+from singanimation.manifests.accept_again import Rejected, accept_rejected
 from singanimation.manifests.compact import finish_compaction
 from singanimation.manifests.scan import ManifestScan
 from singanimation.manifests.write import remove_leftovers
@@ -29,4 +29,4 @@ def accept_again(identities: Sequence[Identity], disk: ManifestScan, models: Fin
             continue
         parts = tuple(disk.parts(source.dataset, source.source_id))
         edits += [Rejected(work.rejected, work.lacking, parts) for work in plan_work(identity, known) if work.lacking]
-    return retake(edits, features=models.sifid_name, limit=models.sifid_threshold)
+    return accept_rejected(edits, features=models.sifid_name, limit=models.sifid_threshold)

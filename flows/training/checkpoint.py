@@ -31,7 +31,7 @@ def hold_training(output: Path) -> Iterator[None]:
         yield
 
 
-def identity(settings: "TrainSettings", faces: "PreparedFaces", name: str) -> dict[str, str]:
+def training_terms(settings: "TrainSettings", faces: "PreparedFaces", name: str) -> dict[str, str]:
     """What a checkpoint and the training that resumes it must have in common; ``name`` is the data's.
 
     The learning rate is not of it: a training that went wrong goes on with a lower one. Nor are device and precision.
@@ -50,7 +50,7 @@ def learning_rates(state: Mapping[str, Any] | None, rate: float) -> list[list[fl
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any], same: Mapping[str, str]) -> None:
-    """Write a ``Progress.state`` (with ``rates``) and its ``identity``. Raises MachineError for the disk."""
+    """Write a ``Progress.state`` (with ``rates``) and its ``training_terms``. Raises MachineError for the disk."""
     import torch
 
     with atomic_file(path) as file:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from singanimation.flows.interrupts import hold_interrupt
-from singanimation.flows.training.checkpoint import identity, learning_rates, load_checkpoint, save_checkpoint
+from singanimation.flows.training.checkpoint import learning_rates, load_checkpoint, save_checkpoint, training_terms
 from singanimation.pipeline.files.atomic import atomic_file
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run_training(
     from singanimation.stages.expansion.training.loop import train
 
     checkpoint = output.with_suffix(".checkpoint.pt")
-    same = identity(settings, faces, name)
+    same = training_terms(settings, faces, name)
     state = load_checkpoint(checkpoint, same) if resume and checkpoint.is_file() else None
     rates = learning_rates(state, settings.learning_rate)
     log = TrainingLog(output, int(state["step"]) if state else 0)

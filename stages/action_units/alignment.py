@@ -26,31 +26,6 @@ def converge(
     return transform, float(aligner(warp(picture, transform, CROP_SIZE)[None]).face[0])
 
 
-def alignment_errors(
-    aligner: EmbeddedAligner, pictures: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, rounds: int = 3
-) -> dict[str, float]:
-    """Return how far the eyes lie from their places after ``rounds``, from random bad frames.
-
-    In percent of the distance between the eyes: ``start_median``, ``median``, ``p95``; and ``within_10``, the
-    share of faces whose eyes end within 10%.
-    """
-    starts, ends = [], []
-    zoom = CROP_SIZE / (FACE_SHARE * pictures.shape[1])
-    for picture, points in zip(pictures, landmarks, strict=True):
-        frame = jittered_frame(rng, STRONG, tuple(points.mean(0)), CROP_SIZE, zoom, mirror=False)
-        final, _ = converge(aligner, picture, frame, rounds)
-        eyes = eye_centres(points)
-        truth = apply(to_canonical(eyes), eyes)
-        for transform, errors in ((frame, starts), (final, ends)):
-            errors.append(100 * np.linalg.norm(apply(transform, eyes) - truth, axis=1).mean() / INTEROCULAR)
-    return {
-        "start_median": float(np.median(starts)),
-        "median": float(np.median(ends)),
-        "p95": float(np.percentile(ends, 95)),
-        "within_10": float((np.array(ends) < 10).mean()),
-    }
-
-
 def _away_from_face(rng: np.random.Generator, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray | None:
     """Draw a frame (2, 3) of a picture that shows no whole face; None when twenty draws all do."""
     points = five_points(landmarks)

@@ -1,7 +1,5 @@
 """How good the embedded networks are: correlation and error per action unit, landmark error, alignment, speed."""
 
-import time
-
 import numpy as np
 
 from singanimation.pipeline.expressions import AU_NAMES
@@ -105,13 +103,3 @@ def evaluate(estimator: AUEstimator, faces: FaceCrops | None, warped: FaceCrops 
     if warped is not None:
         figures["warped"] = score(estimator, warped.crops(), warped.action_units)
     return figures
-
-
-def crops_per_second(estimator: AUEstimator, crops: np.ndarray, seconds: float = 2.0) -> float:
-    """Return how many crops a second the estimator takes, in batches of ``len(crops)``, on the threads torch has."""
-    estimator(crops)
-    done, began = 0, time.monotonic()
-    while time.monotonic() - began < seconds:
-        estimator(crops)
-        done += len(crops)
-    return done / (time.monotonic() - began)

@@ -16,7 +16,7 @@ from torch import nn
 from singanimation.flows.commands.train import _gains_from_bfloat16
 from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training import run as training_run
-from singanimation.flows.training.checkpoint import hold_training, identity, load_checkpoint, save_checkpoint
+from singanimation.flows.training.checkpoint import hold_training, load_checkpoint, save_checkpoint, training_terms
 from singanimation.flows.training.faces import PreparedFaces
 from singanimation.flows.training.run import run_training
 from singanimation.pipeline.errors import MachineError, OutputError, UsageError, WeightsError
@@ -152,7 +152,7 @@ def test_a_training_is_done_only_when_its_generator_is_written(
 
 
 def test_a_full_disk_leaves_the_former_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, same = tmp_path / "g.checkpoint.pt", identity(SETTINGS, faces(), "pictures")
+    path, same = tmp_path / "g.checkpoint.pt", training_terms(SETTINGS, faces(), "pictures")
     save_checkpoint(path, {"step": 1}, same)
     before = path.read_bytes()
 
@@ -177,10 +177,12 @@ def test_what_would_change_the_result_is_not_resumed(
     settings: TrainSettings, data: PreparedFaces, name: str, words: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "g.checkpoint.pt"
-    save_checkpoint(path, {"step": 1}, identity(SETTINGS, faces(), "some/pictures"))
-    assert load_checkpoint(path, identity(replace(SETTINGS, learning_rate=1e-5), faces(), "pictures"))["step"] == 1
+    save_checkpoint(path, {"step": 1}, training_terms(SETTINGS, faces(), "some/pictures"))
+    assert (
+        load_checkpoint(path, training_terms(replace(SETTINGS, learning_rate=1e-5), faces(), "pictures"))["step"] == 1
+    )
     with pytest.raises(UsageError, match=f"of a training with {words}.*--no-resume"):
-        load_checkpoint(path, identity(settings, data, name))
+        load_checkpoint(path, training_terms(settings, data, name))
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"step": 1, "phase": "aligner"}, {"step": "x", "settings": {}}, None])
@@ -190,7 +192,7 @@ def test_a_file_that_is_no_such_checkpoint_is_refused_in_a_sentence(content: Any
     if content is None:
         path.write_bytes(b"")
     with pytest.raises(WeightsError, match="g.checkpoint.pt cannot be resumed from .*delete it or give --no-resume"):
-        load_checkpoint(path, identity(SETTINGS, faces(), ""))
+        load_checkpoint(path, training_terms(SETTINGS, faces(), ""))
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 
-from singanimation.pipeline.choices import CONTINUOUS_ALPHAS, DISCRETE_STRENGTHS, SINGLE_STRENGTHS
+from singanimation.pipeline.choices import CONTINUOUS_ALPHAS, DISCRETE_STRENGTHS, SINGLE_STRENGTHS, plan_choices
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES, EMOTIONS, au_vector
 from singanimation.pipeline.forms import FORMS, first_form
 from singanimation.pipeline.plan import (
     SourceFace,
     continuous_target,
     discrete_target,
-    plan_edits,
+    edits_wanted,
     plan_seed,
     quotas,
     single_target,
     start_of_attempt,
+    targets_of,
 )
 from singanimation.pipeline.settings import make_settings
 
@@ -26,7 +27,9 @@ def settings(**options):
 
 
 def plan(label="happiness", seed=3, units=NEUTRAL, **options):
-    return plan_edits(label, units, settings(**options), seed)
+    asked = settings(**options)
+    choices = plan_choices(label, asked.expressions, edits_wanted(asked), seed)
+    return targets_of(choices, SourceFace(label, units))
 
 
 def test_discrete_edits_come_first_each_class_once_without_the_sources_own():

@@ -10,7 +10,6 @@ from singanimation.stages.action_units.estimators import AUResult
 from singanimation.stages.action_units.evaluation import (
     FEWEST_KNOWN,
     correlation,
-    crops_per_second,
     landmark_error,
     score,
     seen_change,
@@ -101,8 +100,3 @@ def test_the_share_of_a_known_change_that_is_seen_is_read_off_warped_faces():
     assert set(seen_change(Dull(), faces, still).values()) == {None}
     nameless = faces_of(np.full(1, 200.0), ["stranger"], warped=True)
     assert set(seen_change(Dull(), faces, nameless).values()) == {None}
-
-
-def test_speed_is_measured_in_crops(case):
-    crops, labels, landmarks = case
-    assert crops_per_second(Shifted(labels, landmarks), crops, seconds=0.02) > 6 / 0.02

@@ -148,6 +148,14 @@ def load_faces(path: Path, split: str) -> FaceCrops:
     return FaceCrops(pictures, _units(frame, path), landmarks, blendshapes, plain, names, _ids(frame))
 
 
+def load_yaw(path: Path, split: str) -> np.ndarray:
+    """Return how far the faces of a split are turned, float32 (N,) degrees, in the order of ``load_faces``."""
+    frame, _ = read_split(path, split, ["yaw", "split"])
+    if "yaw" not in frame:
+        raise DatasetError(f"{path} has no column yaw (degrees), by which faces that look ahead are told.")
+    return frame["yaw"].to_numpy(np.float32)
+
+
 def load_warped(path: Path, split: str) -> FaceCrops:
     """Read one split of a Parquet like warped.parquet: 160 px crops and action units, no landmarks."""
     frame, _ = read_split(path, split, ["image", "action_units", "split", "face_id"])

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.pipeline.expressions import AU_INDEX
 from singanimation.pipeline.face import mesh
+from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.stages.expansion.geometry.movement.face_frame import face_frame, mirror_on
 from singanimation.stages.expansion.geometry.painting.interior import MouthInterior
 from singanimation.stages.expansion.geometry.painting.lid_relief import LidRelief
@@ -54,7 +55,8 @@ def save_mean_face(path: Path, pictures: Tensor, landmarks: Tensor, action_units
         "about": "mean landmarks (face units) of training faces at rest; mean row of teeth of their smiles; "
         "median relief of their closed lids"
     }
-    save_file({name: tensor.contiguous() for name, tensor in content.items()}, path, about)
+    with atomic_file(path) as file:
+        file.write(save({name: tensor.contiguous() for name, tensor in content.items()}, about))
 
 
 def at_rest(action_units: Tensor, yaw: Tensor) -> Tensor:

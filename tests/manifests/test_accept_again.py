@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from singanimation.manifests.accept_again import Rejected, retake
+from singanimation.manifests.accept_again import Rejected, accept_rejected
 from singanimation.manifests.reading import open_part, read
 from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
@@ -38,7 +38,7 @@ def statuses(output: Path) -> dict[str, str]:
 
 def test_the_first_that_fit_are_accepted_and_say_why(output: Path) -> None:
     before = read(output)
-    assert retake([edit(output, 2)], features="embedded", limit=0.4) == 2
+    assert accept_rejected([edit(output, 2)], features="embedded", limit=0.4) == 2
     after = statuses(output)
     assert [after[name] for name in NAMES] == ["accepted", "accepted", "rejected", "rejected"]
     rows = read(output).set_index("variant_id")
@@ -51,18 +51,18 @@ def test_the_first_that_fit_are_accepted_and_say_why(output: Path) -> None:
 
 
 def test_the_limit_itself_fits_and_what_is_above_does_not(output: Path) -> None:
-    assert retake([edit(output, 4)], features="embedded", limit=0.3) == 2  # 0.2 and float32(0.3)
-    assert retake([edit(output, 4)], features="embedded", limit=0.3) == 0
+    assert accept_rejected([edit(output, 4)], features="embedded", limit=0.3) == 2  # 0.2 and float32(0.3)
+    assert accept_rejected([edit(output, 4)], features="embedded", limit=0.3) == 0
 
 
 def test_order_is_that_of_the_attempts(output: Path) -> None:
-    retake([edit(output, 1, NAMES[::-1])], features="embedded", limit=1.0)
+    accept_rejected([edit(output, 1, NAMES[::-1])], features="embedded", limit=1.0)
     assert statuses(output)["a-fear-5"] == "accepted" and statuses(output)["a-fear-2"] == "rejected"
 
 
 def test_distances_on_other_features_and_complete_edits_are_left_alone(output: Path) -> None:
     part = output / "manifest" / "part-a.parquet"
     before = part.stat().st_mtime_ns
-    assert retake([edit(output, 4)], features="inception-64", limit=1.0) == 0
-    assert retake([edit(output, 0)], features="embedded", limit=1.0) == 0
+    assert accept_rejected([edit(output, 4)], features="inception-64", limit=1.0) == 0
+    assert accept_rejected([edit(output, 0)], features="embedded", limit=1.0) == 0
     assert part.stat().st_mtime_ns == before
