@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 
 from singanimation.pipeline.expressions import AU_NAMES, EMOTION_INDEX, EMOTIONS
+from singanimation.pipeline.records import KINDS as KINDS
+from singanimation.pipeline.records import STATUSES as STATUSES
 
 SCHEMA_VERSION = 2
-KINDS = ("real", "edit", "variant")
-STATUSES = ("accepted", "rejected", "failed")
 LABEL_ORIGINS = ("source", "target", "interpolated")
 
 NAME = pa.dictionary(pa.int32(), pa.string())

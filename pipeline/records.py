@@ -6,6 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+KINDS = ("real", "edit", "variant")
+STATUSES = ("accepted", "rejected", "failed")
+"""What a row of the manifest is, and what became of it."""
+
 
 @dataclass(frozen=True)
 class Source:

@@ -30,10 +30,11 @@ from singanimation.pipeline.datasets.readers.parquet import (
 from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES, cell, column, read_table
 from singanimation.pipeline.errors import DatasetError, PictureError
 from singanimation.pipeline.files.pictures import picture_size
-from singanimation.pipeline.records import Source
+from singanimation.pipeline.records import KINDS, STATUSES, Source
 
 _LOOKED_AT = 20
 _OUR_ID = "variant_id"
+_JUDGED = {"kind": (KINDS, ("real", "variant")), "status": (STATUSES, ("accepted",))}
 _PURPOSES = ("label", "split", "group", "id", "licence")
 
 
@@ -142,7 +143,7 @@ def _rows(
     file: Path, dataset: str, columns: _Columns, user_map: Mapping[str, str] | None, findings: Findings
 ) -> Iterator[Source]:
     wanted = [name for name in dict.fromkeys(vars(columns).values()) if name is not None]
-    frame = read_table(file, wanted)
+    frame = _usable(read_table(file, [*wanted, *_judged_columns(file)]), findings)
     numbers = _label_numbers(file, frame, columns, findings)
     for number, row in enumerate(frame[wanted].to_dict("records")):
         values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in _PURPOSES}
@@ -167,6 +168,29 @@ def _rows(
             data=data,
             landmarks=_landmarks(row.get(columns.landmarks), data or place),
         )
+
+
+def _judged_columns(file: Path) -> list[str]:
+    """Return which of the columns ``kind`` and ``status`` a table has: rows of ours, whatever tool wrote them."""
+    if file.suffix.lower() == ".parquet":
+        names = list(parquet_schema(file).names)
+    else:
+        names = [str(name) for name in read_table(file, rows=1).columns]
+    return [name for name in _JUDGED if name in names]
+
+
+def _usable(frame: Any, findings: Findings) -> Any:
+    """Return the rows without edits and rejected variants, where the table tells of them in our words."""
+    for name, (words, wanted) in _JUDGED.items():
+        if name not in frame.columns:
+            continue
+        values = frame[name].map(cell)
+        if len(values) and set(values) <= set(words):
+            unwanted = ~values.isin(wanted)
+            for value, count in values[unwanted].value_counts().items():
+                findings.add(f"{count:,} rows of {name} {value} are no pictures to learn from and are left out")
+            frame = frame[~unwanted]
+    return frame
 
 
 def _distinct(source: Source, known: list[str], findings: Findings) -> Source | None:

@@ -9,26 +9,19 @@ from typing import Any
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
 from singanimation.pipeline.datasets.files import list_pictures
 from singanimation.pipeline.datasets.labels import map_label
-from singanimation.pipeline.datasets.readers.parquet import is_our_manifest, parquet_schema, picture_bytes, picture_path
+from singanimation.pipeline.datasets.readers.parquet import (
+    OUR_COLUMNS,
+    is_our_manifest,
+    parquet_schema,
+    picture_bytes,
+    picture_path,
+)
 from singanimation.pipeline.datasets.tables import cell
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.records import Source
 
-_COLUMNS = [
-    "variant_id",
-    "kind",
-    "image",
-    "width",
-    "height",
-    "source_id",
-    "split",
-    "group_id",
-    "licence",
-    "label_name",
-    "source_label",
-    "label_weights",
-    "status",
-]
+# what a table that went through another tool may have lost without becoming useless
+_OPTIONAL = ("width", "height", "licence", "source_label", "label_weights")
 
 
 def _parts(path: Path) -> list[Path]:
@@ -59,7 +52,8 @@ def _read(path: Path) -> Dataset:
     seen: set[str] = set()
     for part in _parts(path):
         rows = _rows(part)
-        crops = {(row["source_id"], row["width"], row["height"]) for row in rows if row["kind"] == "variant"}
+        sizes = [(row["source_id"], row["width"], row["height"]) for row in rows if row["kind"] == "variant"]
+        crops = {size for size in sizes if None not in size}
         for row in rows:
             if row["kind"] == "edit" or row["status"] != "accepted":
                 continue
@@ -83,10 +77,16 @@ def _rows(part: Path) -> list[dict[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    names = set(parquet_schema(part).names)
+    lacking = [name for name in OUR_COLUMNS if name not in names]
+    if lacking:
+        raise DatasetError(f"{part} cannot be read as a part of a manifest (it has no column {', '.join(lacking)}).")
+    optional = [name for name in _OPTIONAL if name in names]
     try:
-        return pq.read_table(part, columns=_COLUMNS, partitioning=None).to_pylist()
+        rows = pq.read_table(part, columns=[*OUR_COLUMNS, *optional], partitioning=None).to_pylist()
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DatasetError(f"{part} cannot be read as a part of a manifest ({str(error).splitlines()[0]}).") from error
+    return [dict.fromkeys(_OPTIONAL) | row for row in rows]
 
 
 def _source(dataset: str, part: Path, row: dict[str, Any], data: bytes, is_crop: bool) -> Source:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 LARGE_BYTES = 4 * 1024**3
 
+OUR_COLUMNS = ("variant_id", "kind", "image", "source_id", "split", "group_id", "label_name", "status")
+"""What our manifest reader cannot do without; no data set of others has them all."""
+
 
 def parquet_schema(path: Path) -> "pa.Schema":
     """Return a file's schema. Raises DatasetError for a file that is no Parquet."""
@@ -25,8 +28,11 @@ def parquet_schema(path: Path) -> "pa.Schema":
 
 
 def is_our_manifest(schema: "pa.Schema") -> bool:
-    """Return whether a Parquet file is a part of one of our manifests."""
-    return b"singanimation" in (schema.metadata or {})
+    """Return whether a Parquet file is a part of one of our manifests, written by us or by another tool since.
+
+    polars, DuckDB, pandas and ``datasets`` lose our metadata and keep our columns.
+    """
+    return b"singanimation" in (schema.metadata or {}) or set(OUR_COLUMNS) <= set(schema.names)
 
 
 def label_names(schema: "pa.Schema", column: str | None) -> dict[str, str]:
