@@ -4,23 +4,21 @@ A plan file names the old parts and the new ones before anything is written. Old
 whole; an interrupted compaction is finished, or undone, by ``finish_compaction``.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from singanimation.manifests.compaction_plan import CompactionPlan, finish_compaction
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, part_paths
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.write import COMPRESSION, part_name, remove_leftovers
 from singanimation.pipeline.errors import ManifestError
-from singanimation.pipeline.files.atomic import atomic_file, disk_fault
+from singanimation.pipeline.files.atomic import atomic_file
 
-PLAN = ".compaction.json"
 TARGET_BYTES = 256 * 1024 * 1024
 # A training script that shuffles reads one row group for each picture: they stay small.
 GROUP_BYTES = 8 * 1024 * 1024
@@ -49,63 +47,23 @@ def compact(path: Path, *, target_bytes: int = TARGET_BYTES) -> Compaction:
     groups = [
         group for group in _groups([part for part in parts if not part.only_failed], target_bytes) if len(group) > 1
     ]
-    plan = {
-        "old": [part.path.name for group in groups for part in group],
-        "new": [
-            {
-                "name": part_name("compacted", *(part.path.name for part in group)),
-                "rows": sum(part.rows for part in group),
-            }
+    plan = CompactionPlan(
+        old=tuple(part.path.name for group in groups for part in group),
+        new=tuple(
+            (part_name("compacted", *(part.path.name for part in group)), sum(part.rows for part in group))
             for group in groups
-        ],
-    }
+        ),
+    )
     if groups:
-        with atomic_file(folder / PLAN) as file:
-            file.write(json.dumps(plan).encode())
+        plan.write(folder)
         try:
-            for group, new in zip(groups, plan["new"], strict=True):
-                _merge([part.path for part in group], folder / new["name"])
+            for group, (name, _) in zip(groups, plan.new, strict=True):
+                _merge([part.path for part in group], folder / name)
         finally:
             finish_compaction(folder)
-    written = tuple(folder / new["name"] for new in plan["new"])
-    after = len(parts) - len(plan["old"]) + len(written)
+    written = tuple(folder / name for name, _ in plan.new)
+    after = len(parts) - len(plan.old) + len(written)
     return Compaction(before=len(parts), after=after, rows=sum(part.rows for part in parts), written=written)
-
-
-def finish_compaction(folder: Path) -> bool:
-    """Finish a compaction whose new parts are all whole, undo one whose are not; return whether there was any."""
-    plan_file = folder / PLAN
-    if not plan_file.is_file():
-        return False
-    plan = _read_plan(plan_file)
-    whole = all(_rows(folder / new["name"]) == new["rows"] for new in plan["new"])
-    gone = plan["old"] if whole else [new["name"] for new in plan["new"]]
-    try:
-        for name in gone:
-            (folder / name).unlink(missing_ok=True)
-        plan_file.unlink()
-    except OSError as error:
-        raise disk_fault(folder, error) from error
-    return True
-
-
-def _read_plan(plan_file: Path) -> dict[str, Any]:
-    try:
-        plan = json.loads(plan_file.read_text(encoding="utf-8"))
-        names = [*plan["old"], *(new["name"] for new in plan["new"])]
-        plan["new"] = [{"name": new["name"], "rows": int(new["rows"])} for new in plan["new"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ManifestError(f"{plan_file} is damaged; run `augment verify`, then remove it.") from error
-    if any(Path(name).name != name for name in names):
-        raise ManifestError(f"{plan_file} names files outside the manifest; remove it.")
-    return plan
-
-
-def _rows(path: Path) -> int:
-    try:
-        return pq.read_metadata(path).num_rows
-    except (pa.ArrowException, OSError, ValueError):
-        return -1
 
 
 @dataclass(frozen=True)

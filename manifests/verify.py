@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from singanimation.manifests.compact import PLAN
+from singanimation.manifests.compaction_plan import PLAN
 from singanimation.manifests.leakage import LEAK_COLUMNS, Leakage
 from singanimation.manifests.reading import iter_tables, part_paths
 from singanimation.manifests.schema import SCHEMA

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import singanimation.manifests
-from singanimation.manifests.compact import PLAN, compact, finish_compaction
+from singanimation.manifests.compact import compact
+from singanimation.manifests.compaction_plan import PLAN, finish_compaction
 from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.errors import ManifestError
@@ -71,7 +72,7 @@ KILLED_AT = {
     "before the new file": "module._merge = die",
     "before the old go": (
         "finish = module.finish_compaction\n"
-        "module.finish_compaction = lambda folder: die() if (folder / module.PLAN).exists() else finish(folder)"
+        "module.finish_compaction = lambda folder: die() if (folder / '.compaction.json').exists() else finish(folder)"
     ),
     "while the old go": (
         "unlink, calls = pathlib.Path.unlink, []\n"
@@ -103,9 +104,42 @@ def test_doubled_ids_and_damaged_plans_are_refused(output: Path, source_rows: Ro
     with pytest.raises(ManifestError, match="11 ids occur more than once"):
         compact(output)
     plan = output / "manifest" / PLAN
-    plan.write_text(json.dumps({"old": ["../../victim"], "new": []}))
-    with pytest.raises(ManifestError, match="outside the manifest"):
+    for name in ("../../victim", ".hidden.parquet", "notes.txt", "", "a/b.parquet"):
+        plan.write_text(json.dumps({"old": [name], "new": []}))
+        with pytest.raises(ManifestError, match="outside the manifest"):
+            compact(output)
+    plan.write_text(json.dumps({"old": ["part-a.parquet"], "new": [{"name": "part-a.parquet", "rows": 11}]}))
+    with pytest.raises(ManifestError, match="names a part twice"):
         compact(output)
     plan.write_text("{")
     with pytest.raises(ManifestError, match="is damaged"):
         compact(output)
+
+
+def _plan(output: Path, old: str, new: dict[str, int]) -> None:
+    content = {"old": [f"part-{name}.parquet" for name in old]}
+    content["new"] = [{"name": f"part-{name}.parquet", "rows": rows} for name, rows in new.items()]
+    (output / "manifest" / PLAN).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("new", [{}, {"z": 55}, {"z": 0}])
+def test_a_plan_whose_new_parts_hold_nothing_removes_nothing(output: Path, new: dict[str, int]) -> None:
+    _plan(output, NAMES, new)
+    assert finish_compaction(output / "manifest")
+    assert len(_ids(output)) == 55 and verify(output).clean
+
+
+def test_a_plan_that_the_parts_do_not_bear_out_is_refused(output: Path) -> None:
+    for old, new in (("a", {"b": 11}), ("ab", {"c": 11, "d": 11}), ("a", {"b": 7})):
+        _plan(output, old, new)
+        with pytest.raises(ManifestError, match="nothing was removed"):
+            finish_compaction(output / "manifest")
+        assert len(_ids(output)) == 55
+
+
+def test_a_damaged_old_part_stays_until_its_rows_are_known(output: Path) -> None:
+    (output / "manifest" / "part-a.parquet").write_bytes(b"PAR1 torn")
+    _plan(output, "ab", {"c": 11})
+    with pytest.raises(ManifestError, match="nothing was removed"):
+        finish_compaction(output / "manifest")
+    assert len(list((output / "manifest").glob("*.parquet"))) == 5
