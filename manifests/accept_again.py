@@ -6,17 +6,16 @@ and compaction are the only two that write a part anew; no row is added or lost.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from singanimation.manifests.reading import iter_tables
+from singanimation.manifests.rewrite import rewrite_part
 from singanimation.manifests.schema import SCHEMA
-from singanimation.manifests.write import COMPRESSION
-from singanimation.pipeline.files.atomic import atomic_file
 
 _COLUMNS = ("variant_id", "sifid", "sifid_features", "reason", "image_sha256")
 
@@ -43,7 +42,7 @@ def accept_rejected(edits: Sequence[Rejected], *, features: str, limit: float) -
             part, sifid = within[variant_id]
             chosen.setdefault(part, {})[variant_id] = sifid
     for part, variants in sorted(chosen.items()):
-        _write_anew(part, variants, limit)
+        rewrite_part(part, partial(_accepted, variants=variants, limit=limit))
     return sum(map(len, chosen.values()))
 
 
@@ -62,12 +61,6 @@ def _within(edits: Sequence[Rejected], features: str, limit: float) -> dict[str,
         and row["sifid"] is not None
         and np.float32(row["sifid"]) <= np.float32(limit)
     }
-
-
-def _write_anew(part: Path, variants: Mapping[str, float], limit: float) -> None:
-    with atomic_file(part) as file, pq.ParquetWriter(file, SCHEMA, compression=COMPRESSION) as writer:
-        for _, table in iter_tables([part]):
-            writer.write_table(_accepted(table.cast(SCHEMA), variants, limit), row_group_size=max(table.num_rows, 1))
 
 
 def _accepted(table: pa.Table, variants: Mapping[str, float], limit: float) -> pa.Table:

@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from singanimation.manifests.compaction_plan import CompactionPlan, finish_compaction
-from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, part_paths
-from singanimation.manifests.schema import SCHEMA
-from singanimation.manifests.write import COMPRESSION, part_name, remove_leftovers
+from singanimation.manifests.conform import is_todays
+from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, open_part, part_paths
+from singanimation.manifests.rewrite import refuse_strange_columns, rewrite_part
+from singanimation.manifests.write import part_name, part_writer, remove_leftovers
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.files.atomic import atomic_file
 
@@ -37,12 +38,14 @@ class Compaction:
 def compact(path: Path, *, target_bytes: int = TARGET_BYTES) -> Compaction:
     """Merge the parts of an output folder into files of about ``target_bytes``; rows and their order are kept.
 
-    Parts of nothing but failed sources stay as they are, so that ``--retry-failed`` can replace them. Hold the
-    output folder's lock. Raises ManifestError for damaged parts or ids that occur twice, MachineError for the disk.
+    Parts of nothing but failed sources stay alone, so that ``--retry-failed`` can replace them. All parts then have
+    today's schema: files of differing schemas are more than ``datasets`` reads. Hold the output folder's lock. Raises
+    ManifestError for damaged parts or ids that occur twice, MachineError for the disk.
     """
     folder = path / MANIFEST_FOLDER if (path / MANIFEST_FOLDER).is_dir() else path
     finish_compaction(folder)
     remove_leftovers(folder)
+    refuse_strange_columns(part_paths(folder))
     parts = _examine(part_paths(folder))
     groups = [
         group for group in _groups([part for part in parts if not part.only_failed], target_bytes) if len(group) > 1
@@ -61,6 +64,9 @@ def compact(path: Path, *, target_bytes: int = TARGET_BYTES) -> Compaction:
                 _merge([part.path for part in group], folder / name)
         finally:
             finish_compaction(folder)
+    for part in part_paths(folder):
+        if not is_todays(open_part(part).schema_arrow):
+            rewrite_part(part)
     written = tuple(folder / name for name, _ in plan.new)
     after = len(parts) - len(plan.old) + len(written)
     return Compaction(before=len(parts), after=after, rows=sum(part.rows for part in parts), written=written)
@@ -104,11 +110,11 @@ def _groups(parts: Sequence[_Part], target_bytes: int) -> Iterator[list[_Part]]:
 
 
 def _merge(parts: Sequence[Path], target: Path) -> None:
-    with atomic_file(target) as file, pq.ParquetWriter(file, SCHEMA, compression=COMPRESSION) as writer:
+    with atomic_file(target) as file, part_writer(file) as writer:
         waiting: list[pa.Table] = []
         size = 0
         for _, table in iter_tables(parts):
-            waiting.append(table.cast(SCHEMA))
+            waiting.append(table)
             size += table.nbytes
             if size >= GROUP_BYTES:
                 _write_group(writer, waiting)

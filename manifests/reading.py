@@ -45,7 +45,7 @@ def part_paths(path: Path | str) -> list[Path]:
 def open_part(path: Path) -> pq.ParquetFile:
     """Open one part and check that it is ours. Raises ManifestError naming the file and what is wrong with it."""
     try:
-        part = pq.ParquetFile(path)
+        part = pq.ParquetFile(path, page_checksum_verification=True)
         problem = schema_problem(part.schema_arrow)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path, error) from error

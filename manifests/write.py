@@ -6,18 +6,20 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from singanimation.manifests.rows import rows_to_table
+from singanimation.manifests.schema import SCHEMA
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.files.atomic import atomic_file, host
 from singanimation.pipeline.records import Row
 from singanimation.pipeline.system import process_runs
 
-COMPRESSION = "zstd"
+_COMPRESSION = "zstd"
 LEFTOVER = re.compile(r"^\..+\.parquet\.(?P<host>[^~]+)~(?P<pid>\d+)~[0-9a-f]+\.tmp$")
 _STALE_SECONDS = 3600.0
 
@@ -46,8 +48,13 @@ def write_part(folder: Path, name: str, rows: Sequence[Row]) -> Path:
 
 def write_table(target: Path, table: pa.Table, *, row_group_size: int | None = None) -> None:
     """Write a table of SCHEMA as ``target`` by a temporary file, fsync and os.replace. Raises MachineError."""
-    with atomic_file(target) as file:
-        pq.write_table(table, file, compression=COMPRESSION, row_group_size=row_group_size)
+    with atomic_file(target) as file, part_writer(file) as writer:
+        writer.write_table(table, row_group_size=row_group_size)
+
+
+def part_writer(file: BinaryIO | Path) -> pq.ParquetWriter:
+    """Return a writer of parts: one schema, one compression, and a checksum a page, so that a flipped bit is seen."""
+    return pq.ParquetWriter(file, SCHEMA, compression=_COMPRESSION, write_page_checksum=True)
 
 
 def existing_part_ids(path: Path) -> set[str]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from singanimation.manifests.exports.records import ExportReport, Names, Record
 from singanimation.manifests.schema import SCHEMA
-from singanimation.manifests.write import COMPRESSION
+from singanimation.manifests.write import part_writer
 from singanimation.pipeline.expressions import EMOTIONS
 
 SHARD_BYTES = 256 * 1024 * 1024
@@ -71,7 +71,7 @@ class _Shards:
             return
         if self._writer is None:
             self._files.append(self._folder / f"{self._split}-{len(self._files):05d}.parquet")
-            self._writer = pq.ParquetWriter(self._files[-1], SCHEMA, compression=COMPRESSION)
+            self._writer = part_writer(self._files[-1])
         self._writer.write_table(pa.Table.from_pylist(self._waiting, schema=SCHEMA))
         self._waiting = []
 

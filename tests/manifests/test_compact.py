@@ -6,12 +6,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import singanimation.manifests
 from singanimation.manifests.compact import compact
 from singanimation.manifests.compaction_plan import PLAN, finish_compaction
+from singanimation.manifests.conform import is_todays
+from singanimation.manifests.reading import part_paths
+from singanimation.manifests.rows import rows_to_table
+from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.errors import ManifestError
@@ -143,3 +148,24 @@ def test_a_damaged_old_part_stays_until_its_rows_are_known(output: Path) -> None
     with pytest.raises(ManifestError, match="nothing was removed"):
         finish_compaction(output / "manifest")
     assert len(list((output / "manifest").glob("*.parquet"))) == 5
+
+
+def test_parts_of_an_older_schema_become_todays(output: Path, source_rows: Rows) -> None:
+    old = rows_to_table(source_rows("x")[:1]).drop_columns(["edit_form"]).to_pylist()
+    old[0] |= {"status": "failed", "reason": "no_face"}
+    schema = pa.schema([field for field in SCHEMA if field.name != "edit_form"], metadata=SCHEMA.metadata)
+    alone = output / "manifest" / "part-x.parquet"
+    pq.write_table(pa.Table.from_pylist(old, schema=schema), alone)
+    done = compact(output)
+    assert (done.before, done.after, done.rows) == (6, 2, 56)
+    assert {is_todays(pq.read_schema(path)) for path in part_paths(output)} == {True} and alone.is_file()
+    assert verify(output).clean
+
+
+def test_columns_that_are_not_ours_are_not_thrown_away(output: Path) -> None:
+    part = output / "manifest" / "part-a.parquet"
+    table = pq.read_table(part).replace_schema_metadata(None)
+    pq.write_table(table.append_column("mine", pa.array(range(table.num_rows))), part)
+    with pytest.raises(ManifestError, match="columns that are not the manifest's \\(mine\\)"):
+        compact(output)
+    assert pq.read_table(part).column("mine").to_pylist() == list(range(11))

@@ -59,7 +59,7 @@ def test_a_full_disk_leaves_no_half_file(
     def full(*args: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(*((write.pq, "write_table") if where == "write" else (write.os, "fsync")), full)
+    monkeypatch.setattr(*((write.pq, "ParquetWriter") if where == "write" else (write.os, "fsync")), full)
     with pytest.raises(MachineError, match="disk is full.*run again"):
         write_part(tmp_path, "part-a.parquet", source_rows(variants=2))
     assert [entry.name for entry in tmp_path.iterdir()] == ["part-a.parquet"]
