@@ -17,6 +17,8 @@ KEY = b"singanimation"
 TIME = "created_at"
 """A timestamp in version 1, text in ISO 8601 (UTC, ``2026-11-27T05:04:05.123456Z``) since version 2."""
 
+_BEFORE = {TIME: pa.timestamp("us", tz="UTC")}
+
 
 def schema_problem(schema: pa.Schema) -> str | None:
     """Return what makes this file's schema none of ours (a newer version, other columns), else None."""
@@ -29,7 +31,7 @@ def schema_problem(schema: pa.Schema) -> str | None:
         return "its `singanimation` metadata are damaged"
     if version not in range(1, SCHEMA_VERSION + 1):
         return f"it has schema version {version}, this program reads versions 1 to {SCHEMA_VERSION}"
-    differing = sorted({*_lacking(schema), *unknown_columns(schema), *_unlike(schema)})
+    differing = sorted({*_lacking(schema), *unknown_columns(schema), *_changed(schema)})
     return f"its columns differ from schema version {version}: {', '.join(differing)}" if differing else None
 
 
@@ -81,6 +83,13 @@ def _unlike(schema: pa.Schema) -> list[str]:
     return [field.name for field in there if not _alike(field.name, schema.field(field.name).type, field.type)]
 
 
+def _changed(schema: pa.Schema) -> list[str]:
+    """Return our columns whose type is not the one that this program writes, or wrote in version 1."""
+    there = [field for field in SCHEMA if schema.get_field_index(field.name) >= 0]
+    found = {field.name: schema.field(field.name).type for field in there}
+    return [field.name for field in there if found[field.name] not in (field.type, _BEFORE.get(field.name))]
+
+
 def _alike(name: str, found: pa.DataType, wanted: pa.DataType) -> bool:
     """Return whether version 1, or another tool, may have made ``found`` of ``wanted``."""
     if types.is_null(found) or found.equals(wanted) or (name == TIME and types.is_timestamp(found)):
@@ -89,8 +98,8 @@ def _alike(name: str, found: pa.DataType, wanted: pa.DataType) -> bool:
         values = found.value_type if types.is_dictionary(found) else found
         return _is_text(values) or types.is_null(values)
     if types.is_struct(wanted):
-        place = found.get_field_index("bytes") if types.is_struct(found) else -1
-        return place >= 0 and _is_bytes(found.field(place).type)
+        names = {field.name for field in found} if types.is_struct(found) else set()
+        return {"bytes"} <= names <= {"bytes", "path"} and _is_bytes(found.field("bytes").type)
     if types.is_fixed_size_list(wanted):
         if types.is_fixed_size_list(found) and found.list_size != wanted.list_size:
             return False
