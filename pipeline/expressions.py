@@ -95,15 +95,25 @@ _PROTOTYPE_TABLE = np.stack([PROTOTYPES[name] for name in EMOTIONS])[:, _EXPRESS
 _EMOTION_ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "surprised": "surprise",
+        "surprize": "surprise",
+        "suprise": "surprise",
+        "suprised": "surprise",
+        "astonished": "surprise",
         "fearful": "fear",
         "afraid": "fear",
+        "scared": "fear",
+        "fearfull": "fear",
         "disgusted": "disgust",
+        "disgusting": "disgust",
         "happy": "happiness",
+        "happyness": "happiness",
         "smile": "happiness",
+        "smiling": "happiness",
         "joy": "happiness",
         "sad": "sadness",
         "angry": "anger",
         "neutrality": "neutral",
+        "no expression": "neutral",
     }
 )
 

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import parse_expressions
+from singanimation.pipeline.files.untrusted import readable
 
 Engine = Literal["fast", "reference", "patch"]
 StartScale = Literal["N", "N-1", "N-2"]
@@ -59,6 +60,9 @@ class Settings(BaseSettings):
     aus: AuChoice = Field("auto", description="who estimates action units")
     ganimation: Path | None = Field(None, description="another generator checkpoint; default: shipped")
     splits: tuple[str, ...] = Field(("train",), description="which splits are augmented")
+    splits_from: str | None = Field(
+        None, description="which pictures are train, validation, test: `none`, FOLDER=SPLIT,..., or a file"
+    )
     seed: int = Field(0, ge=0, description="the run's seed")
     device: str = Field("auto", description="where to compute: auto, cpu or cuda")
     workers: int | None = Field(None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)")
@@ -71,6 +75,14 @@ class Settings(BaseSettings):
     @classmethod
     def _expressions(cls, value: Any) -> Any:
         return parse_expressions(value) if isinstance(value, str) else value
+
+    @field_validator("input", "data_root", "output", "splits_from", mode="after")
+    @classmethod
+    def _readable(cls, value: Any) -> Any:
+        """Refuse names that are no UTF-8: the manifest is text, and holds them."""
+        if value is not None and readable(str(value)) != str(value):
+            raise ValueError(f"{readable(str(value))} is no UTF-8; rename it, or give a link with another name")
+        return value
 
     @field_validator("start_scale", "splits", mode="before")
     @classmethod

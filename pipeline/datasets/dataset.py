@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from singanimation.pipeline.datasets.splits import SPLITS as SPLITS
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.files.untrusted import readable, shown
 from singanimation.pipeline.records import Source
 
 UNLABELLED = "unlabelled"
-SPLITS = ("train", "validation", "test")
 _SHOWN = 5
+_MOST_LABELS = 12
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def _sentence(text: str, names: list[str]) -> str:
     if not names:
         return f"{text}."
     more = f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return f"{text}: {', '.join(names[:_SHOWN])}{more}."
+    return f"{text}: {', '.join(map(shown, names[:_SHOWN]))}{more}."
 
 
 def build_dataset(
@@ -92,7 +94,7 @@ def build_dataset(
 
     Raises DatasetError where no source is left.
     """
-    ordered = sorted(sources, key=lambda source: source.source_id)
+    ordered = sorted(map(_readable, sources), key=lambda source: source.source_id)
     if not ordered:
         raise DatasetError(
             " ".join([f"{root} was read as {name}, but no picture is left to use.", *findings.sentences()])
@@ -106,16 +108,32 @@ def build_dataset(
         )
     odd = Counter(source.source_label for source in ordered if source.label is None and source.source_label)
     if odd and not dataset.labelled:
+        first = ", ".join(map(shown, sorted(odd)[:_SHOWN]))
         dataset.warnings.append(
-            f"The labels found ({', '.join(sorted(odd)[:_SHOWN])}) name no expression that we know; a label_map.csv "
+            f"The labels found ({first}) name no expression that we know; a label_map.csv "
             "with lines `0,anger` beside the pictures says what they mean."
         )
     elif odd:
-        listed = ", ".join(f"{label} ({count:,})" for label, count in sorted(odd.items()))
+        most = sorted(odd.items(), key=lambda item: (-item[1], item[0]))
+        listed = ", ".join(f"{shown(label)} ({count:,})" for label, count in most[:_MOST_LABELS])
+        listed += ", ..." if len(most) > _MOST_LABELS else ""
         dataset.warnings.append(
             f"{sum(odd.values()):,} pictures have labels outside the seven and are kept without a label: {listed}."
         )
     return dataset
+
+
+def _readable(source: Source) -> Source:
+    """Return a source whose words any table can hold: names on disk may be bytes that are no UTF-8."""
+    changed = {
+        name: new
+        for name in _WORDS
+        if (text := getattr(source, name)) is not None and (new := readable(text)) is not text
+    }
+    return replace(source, **changed) if changed else source
+
+
+_WORDS = ("source_id", "source_path", "group_id", "split", "label", "source_label", "licence")
 
 
 def compare_counts(dataset: Dataset, official: Mapping[str, Sequence[int]]) -> list[str]:

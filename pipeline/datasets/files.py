@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.datasets.dataset import Findings
 from singanimation.pipeline.errors import DatasetError
-from singanimation.pipeline.files.pictures import SUFFIXES
+from singanimation.pipeline.files.pictures import SUFFIXES, UNREAD
+from singanimation.pipeline.files.regular import is_regular, is_special
 
 _SKIPPED_FOLDERS = frozenset({"__macosx", "__pycache__"})
 
@@ -35,8 +36,20 @@ def list_pictures(root: Path, findings: Findings | None = None) -> list[PurePosi
             continue
         folders[:] = sorted(name for name in folders if _wanted(name))
         inner = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        found.extend(inner / name for name in files if is_picture_name(name))
+        found.extend(inner / name for name in files if _taken(Path(folder), name, findings))
     return sorted(found)
+
+
+def _taken(folder: Path, name: str, findings: Findings | None) -> bool:
+    """Return whether a file is taken for a picture, and tell of those that look like one and cannot be read."""
+    if is_picture_name(name):
+        if not is_special(folder / name):
+            return True
+        if findings is not None:
+            findings.add("{count} files are named like pictures and are pipes or devices: left out", name)
+    elif findings is not None and not name.startswith(".") and _ending(name) in UNREAD:
+        findings.add("{count} pictures are of a kind that is not read here and were left out", name)
+    return False
 
 
 def is_output_folder(folder: Path) -> bool:
@@ -55,12 +68,18 @@ def exists(path: Path) -> bool:
 def any_picture(root: Path) -> bool:
     """Return whether there is any picture under ``root``, without listing them all."""
     walk = os.walk(root, followlinks=False)
-    return any(is_picture_name(name) for _, _, files in walk for name in files) or bool(list_pictures(root))
+    return any(
+        is_picture_name(name) and not is_special(Path(folder) / name) for folder, _, files in walk for name in files
+    ) or bool(list_pictures(root))
 
 
 def is_picture_name(name: str) -> bool:
     """Return whether a file's name ends like a picture's and is not hidden."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+    return not name.startswith(".") and _ending(name) in SUFFIXES
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - of names alone, and of very many
 
 
 def inside(name: str) -> PurePosixPath | None:
@@ -126,6 +145,8 @@ def read_text(path: Path) -> str:
 
     Raises DatasetError.
     """
+    if path.exists() and not is_regular(path):
+        raise DatasetError(f"{path} is no ordinary file (a folder, a pipe or a device?).")
     try:
         data = path.read_bytes()
         wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what Windows calls Unicode

@@ -1,53 +1,43 @@
-"""Labels and splits as data sets write them, mapped through canonical names, never through sorted folders."""
+"""Labels as data sets write them, mapped through canonical names, never through sorted folders."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from singanimation.pipeline.datasets.files import child, read_text
+from singanimation.pipeline.datasets.splits import canonical_split as canonical_split
+from singanimation.pipeline.datasets.splits import held_out_first as held_out_first
+from singanimation.pipeline.datasets.splits import without_splits
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.expressions import EMOTIONS, canonical_emotion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from singanimation.pipeline.datasets.dataset import Findings
 
 RAF_NUMBERS: Mapping[str, str] = {str(number): name for number, name in enumerate(EMOTIONS, 1)}
 RAF_NUMBERS_FROM_0: Mapping[str, str] = {str(number): name for number, name in enumerate(EMOTIONS)}
 
-_SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "trainset": "train",
-    "trainingset": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "valset": "validation",
-    "validset": "validation",
-    "validationset": "validation",
-    "dev": "validation",
-    "publictest": "validation",
-    "test": "test",
-    "testing": "test",
-    "testset": "test",
-    "privatetest": "test",
-}
+_CLASS_WORDS = frozenset({"class", "emotion", "expression", "emo", "expr", "category", "people", "person", "face"})
+_NAME = re.compile(r"[\w\s.\-]{1,80}")
 _NUMBER_BEFORE_NAME = re.compile(r"^\d+[\s_.\-]+(?=[^\W\d])")
 
 
-def canonical_split(text: str) -> str | None:
-    """Return ``train``, ``validation`` or ``test`` for a usual way to write it (``valid``, ``aligned_train``)."""
-    words = [word for word in re.split(r"[\s_\-.]+", text.strip().lower()) if word not in ("aligned", "set", "images")]
-    return _SPLIT_WORDS.get("".join(words))
-
-
-def held_out_first(*splits: str | None) -> str | None:
-    """Return the most held-out of the splits given: nobody's test picture becomes a training picture."""
-    given = [split for split in splits if split]
-    return max(given, key=lambda name: ("train", "validation", "test").index(name), default=None)
-
-
 def folder_emotion(name: str) -> str | None:
-    """Return the emotion that a class folder's name means (``happy``, ``Anger``, ``03_disgust``), else None."""
-    return canonical_emotion(_NUMBER_BEFORE_NAME.sub("", name.strip()))
+    """Return the emotion that a class folder's name means (``happy``, ``Anger``, ``03_disgust``, ``train_fear``)."""
+    text = _NUMBER_BEFORE_NAME.sub("", name.strip())
+    return canonical_emotion(text) or canonical_emotion(_bare(text))
+
+
+def _bare(text: str) -> str:
+    """Return a class's name without the words and numbers that people put around it (``class_happy``, ``fear 2``)."""
+    if not _NAME.fullmatch(text):
+        return ""
+    words = [word for word in without_splits(text).split() if word.lower() not in _CLASS_WORDS and not word.isdigit()]
+    return words[0] if len(words) == 1 else ""
 
 
 def whole_number(text: str) -> str | None:
@@ -77,6 +67,37 @@ def map_label(raw: str | None, numbers: Mapping[str, str], user_map: Mapping[str
     return folder_emotion(raw) or folder_emotion(numbers.get(number or "", ""))
 
 
+Meaning = Callable[[str | None], tuple[str | None, str | None]]
+"""From a table's raw label to the canonical one and the one to keep as the source's."""
+
+
+def label_meaning(
+    file: Path, frame: "pd.DataFrame", column: str | None, user_map: Mapping[str, str] | None, findings: "Findings"
+) -> Meaning:
+    """Return what a table's labels mean: stored numbers go by a ClassLabel's names, and names by the user's map.
+
+    Without either, numbers 1..7 are RAF-DB's; others mean nothing.
+    """
+    from singanimation.pipeline.datasets.readers.parquet import label_names, parquet_schema
+    from singanimation.pipeline.datasets.tables import PARQUET_SUFFIXES, cell
+
+    if column is None:
+        return lambda raw: (None, None)
+    names = label_names(parquet_schema(file), column) if file.suffix.lower() in PARQUET_SUFFIXES else {}
+    seen = {names.get(text, text) for value in frame[column] if (text := cell(value)) is not None}
+    numbers: Mapping[str, str] = {}
+    if user_map is None and "7" in seen and seen <= set(RAF_NUMBERS):
+        findings.add(f"the labels of {file.name} are 1..7: taken as RAF-DB's order, 1 surprise to 7 neutral")
+        numbers = RAF_NUMBERS
+
+    def read(raw: str | None) -> tuple[str | None, str | None]:
+        name = names.get(whole_number(raw or "") or raw or "") if names and raw not in names.values() else raw
+        label = map_label(name, numbers, user_map)
+        return label, raw if label is not None else name
+
+    return read
+
+
 def read_label_map(folder: Path) -> dict[str, str] | None:
     """Return the user's ``label_map.json`` (``{"1": "happiness"}``) or ``label_map.csv`` (label,name), if any.
 
@@ -92,7 +113,7 @@ def read_label_map(folder: Path) -> dict[str, str] | None:
             pairs = [(str(key), str(value)) for key, value in json.loads(text).items()]
         else:
             pairs = [_pair(line) for line in text.splitlines() if line.strip()]
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise DatasetError(f'{path} is no label map; write {{"1": "happiness"}} or lines `1,happiness`.') from error
     return {whole_number(key) or key.strip(): value.strip() for key, value in pairs}
 

@@ -7,4 +7,7 @@ FER2013 = "FER2013: images found by web search, their owners' rights apply; rese
 FERPLUS = "FERPlus labels: MIT; the FER2013 images: found by web search, their owners' rights apply"
 CK_PLUS = "CK+: non-commercial research only under its signed agreement; no redistribution"
 EXPW = "ExpW: non-commercial research only; images found by web search, their owners' rights apply"
+JAFFE = "JAFFE: non-commercial research only; no redistribution of the images"
+KDEF = "KDEF: non-commercial research only, with citation; no redistribution of the images"
+RAFD = "RaFD: non-commercial research only under its signed agreement; no redistribution"
 ASTRONAUT = "public domain (NASA)"

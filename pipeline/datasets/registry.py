@@ -7,6 +7,7 @@ from singanimation.pipeline.datasets.dataset import Dataset, Reader
 from singanimation.pipeline.datasets.files import any_picture, child, exists
 from singanimation.pipeline.datasets.openface import with_openface
 from singanimation.pipeline.datasets.readers.sample import read_sample
+from singanimation.pipeline.datasets.splits_from import with_splits
 from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.settings import Settings
@@ -20,12 +21,14 @@ _READERS = (
     ("ganimation_set", "READER"),
     ("celeba", "READER"),
     ("affectnet", "READER"),
+    ("yolo", "READER"),
     ("ferplus", "READER"),
     ("expw", "READER"),
     ("raf_db", "READER"),
     ("raf_db", "COMPOUND_READER"),
     ("fer2013", "READER"),
     ("ck_plus", "READER"),
+    ("file_names", "READER"),
     ("index", "READER"),
     ("image_folder", "READER"),
 )
@@ -43,16 +46,20 @@ def open_dataset(settings: Settings) -> Dataset:
 
     With ``--aus openface`` the sources carry the action units of OpenFace's files; see ``with_openface``.
     """
-    dataset = open_input(settings.input, settings.data_root)
+    dataset = open_input(settings.input, settings.data_root, settings.splits_from)
     return with_openface(dataset) if settings.aus == "openface" else dataset
 
 
-def open_input(text: str, data_root: Path = Path("data")) -> Dataset:
+def open_input(text: str, data_root: Path = Path("data"), splits_from: str | None = None) -> Dataset:
     """Read an input: ``sample``, a set's name, a folder, a picture or an index.
 
-    A name is looked for under ``data_root`` first, then as a path. Raises DatasetError where nothing is there or
-    no layout fits, with the layouts tried and what each lacked.
+    A name is looked for under ``data_root`` first, then as a path; ``splits_from`` is the option of that name.
+    Raises DatasetError where nothing is there or no layout fits, with the layouts tried and what each lacked.
     """
+    return with_splits(_open(text, data_root), splits_from)
+
+
+def _open(text: str, data_root: Path) -> Dataset:
     if text == SAMPLE:
         return read_sample()
     if not text.strip():

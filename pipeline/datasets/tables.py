@@ -1,38 +1,49 @@
 """Tables that describe pictures: CSV, TSV, JSON lines and Parquet, their columns found by their usual names."""
 
+import codecs
+import csv
+import io
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from singanimation.pipeline.datasets.files import is_picture_name
+from singanimation.pipeline.datasets.labels import folder_emotion
 from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.files.regular import is_regular
+from singanimation.pipeline.files.untrusted import shown, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+_LOOKED_AT = 1 << 22
+_SEPARATORS = ",\t;|"
 
 ALIASES: dict[str, tuple[str, ...]] = {
-    "file": (
-        "file_name",
-        "filename",
-        "file",
-        "image_path",
-        "path",
-        "image_name",
-        "img",
-        "image",
-        "filepath",
-        "subdirectory_filepath",
-        "pth",
+    "file": words(
+        "file_name filename file image_path path image_name img image filepath subdirectory_filepath pth file_path "
+        "img_path image_file image_filename img_name imgname imagename img_file picture picture_path picture_name "
+        "relative_path rel_path full_path face_path photo photo_path image_id img_id"
     ),
-    "label": ("label_name", "label", "emotion", "expression", "class", "category", "emotions"),
-    "split": ("split", "usage", "subset", "partition", "set"),
-    "group": ("group_id", "person_id", "subject_id", "subject", "person", "identity", "identity_id"),
-    "id": ("variant_id", "source_id", "face_id", "image_id", "id"),
-    "licence": ("licence", "license"),
+    "label": words(
+        "label_name label emotion expression class category emotions labels target targets emotion_label "
+        "emotion_name class_name classname expr expressions expression_label expression_name label_text "
+        "facial_expression emotion_class class_label gt ground_truth true_label annotation dominant_emotion affect "
+        "mood class_id label_id emotion_id expression_id categories y"
+    ),
+    "split": words("split usage subset partition set data_split dataset_split set_name"),
+    "group": words(
+        "group_id person_id subject_id subject person identity identity_id participant participant_id actor actor_id "
+        "subject_name person_name user_id individual individual_id"
+    ),
+    "id": words("variant_id source_id face_id image_id id"),
+    "licence": words("licence license"),
 }
-"""What a column is for -> the names it goes by, the surest first; upper and lower case alike."""
+"""What a column is for -> the names it goes by, the surest first; case, blanks and dashes do not matter."""
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None, *, rows: int | None = None) -> "pd.DataFrame":
@@ -40,33 +51,93 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, rows: int | 
 
     ``columns`` saves reading the rest of a Parquet file. Raises DatasetError naming the file.
     """
-    import pandas as pd
-
-    suffix = path.suffix.lower()
+    if not is_regular(path):
+        raise DatasetError(f"{path} cannot be read as a table: it is no ordinary file, or not there.")
     try:
-        if suffix == ".parquet":
-            return pd.read_parquet(path, columns=list(columns) if columns else None)
-        if suffix == ".jsonl":
-            lines = path.read_text(encoding="utf-8-sig").splitlines()[:rows]
-            frame = pd.DataFrame([_object(line) for line in lines if line.strip()])
-        else:
-            frame = pd.read_csv(
-                path,
-                sep=_separator(path),
-                dtype=str,
-                encoding="utf-8-sig",
-                keep_default_na=False,
-                na_values=[""],
-                skipinitialspace=True,
-                nrows=rows,
-            )
+        frame = _read(path, columns, rows)
     except UnicodeDecodeError:
         raise DatasetError(f"{path} cannot be read as a table: it is not written in UTF-8; save it so.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        text = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    except RecursionError:
+        raise DatasetError(f"{path} cannot be read as a table: its JSON is nested too deep.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error, MemoryError) as error:
+        text = shown(str(error).splitlines()[0].rstrip(".")) if str(error) else type(error).__name__
         raise DatasetError(f"{path} cannot be read as a table ({text}).") from error
     frame.columns = [str(name).strip() for name in frame.columns]
     return frame
+
+
+def _read(path: Path, columns: Sequence[str] | None, rows: int | None) -> "pd.DataFrame":
+    import pandas as pd
+
+    suffix = path.suffix.lower()
+    if suffix in PARQUET_SUFFIXES:
+        from singanimation.pipeline.datasets.readers.parquet import read_parquet
+
+        return read_parquet(path, columns)
+    text = decoded(_begin(path) if rows is not None else path.read_bytes())
+    if suffix in (".jsonl", ".ndjson"):
+        return pd.DataFrame([_object(line) for line in text.split("\n")[:rows] if line.strip()])
+    if "\0" in text:
+        raise ValueError("it holds NUL bytes")
+    rows_read = list(_lines(text, "\t" if suffix == ".tsv" else _separator(text), rows))
+    if not rows_read:
+        raise ValueError("it is empty")
+    names = _distinct(rows_read[0])
+    return pd.DataFrame(rows_read[1:], columns=names, dtype=object)
+
+
+def _lines(text: str, separator: str, rows: int | None) -> Iterator[list[str | None]]:
+    """Yield a text table's header and lines, all of the header's length; None for empty cells.
+
+    Raises ValueError for a line with more fields than the header, and for a quote that is left open: what followed
+    would be read as other columns' or other rows' values.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    width = begun = count = 0
+    for line in reader:
+        first, begun = begun + 1, reader.line_num
+        if not any(field.strip() for field in line):
+            continue
+        if not width:
+            width = len(line)
+        while len(line) > width and not line[-1].strip():
+            line.pop()
+        if len(line) > width:
+            raise ValueError(f"line {first} has {len(line)} fields, and the header {width}")
+        if begun > first and width > 1 and any(_swallowed(field, separator, width) for field in line):
+            raise ValueError(f"a quote that is opened in line {first} is not closed in it")
+        yield [field.strip() or None for field in line] + [None] * (width - len(line))
+        count += 1
+        if rows is not None and count > rows:
+            return
+
+
+def _swallowed(field: str, separator: str, width: int) -> bool:
+    """Return whether a field of several lines holds what look like lines of the table."""
+    return any(line.count(separator) >= width - 1 for line in field.splitlines()[1:])
+
+
+def _distinct(names: Sequence[str | None]) -> list[str]:
+    """Return a header's names, repeated ones numbered."""
+    found: list[str] = []
+    for index, name in enumerate(names):
+        text = name or f"column {index + 1}"
+        found.append(text if text not in found else f"{text}.{index}")
+    return found
+
+
+def _begin(path: Path) -> bytes:
+    """Return the first lines of a file, whole ones: enough for a look at a table of any size."""
+    with path.open("rb") as file:
+        data = file.read(_LOOKED_AT)
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data if wide or len(data) < _LOOKED_AT else data[: data.rfind(b"\n") + 1] or data
+
+
+def decoded(data: bytes) -> str:
+    """Return a text file's text: UTF-8 with or without a mark, UTF-16 with one. Raises UnicodeDecodeError."""
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what Windows calls Unicode
+    return data.decode("utf-16" if wide else "utf-8-sig")
 
 
 def _object(line: str) -> dict[str, Any]:
@@ -76,31 +147,86 @@ def _object(line: str) -> dict[str, Any]:
     return value
 
 
-def _separator(path: Path) -> str:
-    """Return a tab for TSV files, for CSV files a comma, or the semicolon that some spreadsheets write instead."""
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    with path.open(encoding="utf-8-sig") as file:
-        header = file.readline()
-    return ";" if ";" in header and "," not in header else ","
+def _separator(text: str) -> str:
+    """Return what separates the header's names: mostly a comma; spreadsheets write semicolons or tabs too."""
+    header = text.partition("\n")[0]
+    return max(_SEPARATORS, key=header.count)
+
+
+def header_of(path: Path) -> list[str]:
+    """Return the column names of a text table from its first line alone, none where it cannot be read."""
+    if not is_regular(path):
+        return []
+    try:
+        with path.open("rb") as file:
+            begin = file.read(65536)
+        wide = begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        line = begin.decode("utf-16" if wide else "utf-8-sig", errors="replace").partition("\n")[0]
+        return [name.strip() for name in next(csv.reader([line], delimiter=_separator(line)), [])]
+    except (OSError, csv.Error):
+        return []
 
 
 def column(names: Sequence[str], purpose: str) -> str | None:
     """Return which of the columns serves ``purpose`` (a key of ALIASES), else None."""
-    by_lower = {str(name).strip().lower(): str(name) for name in reversed(list(names))}
-    return next((by_lower[alias] for alias in ALIASES[purpose] if alias in by_lower), None)
+    by_name = {plain_name(str(name)): str(name) for name in reversed(list(names))}
+    return next((by_name[alias] for alias in ALIASES[purpose] if alias in by_name), None)
+
+
+def plain_name(name: str) -> str:
+    """Return a column's name in lower case with underscores (``Image Name`` -> ``image_name``)."""
+    return re.sub(r"[\s\-.]+", "_", name.strip().lower())
+
+
+def column_of(frame: "pd.DataFrame", purpose: str) -> str | None:
+    """Return which column serves ``file`` or ``label``: by its usual name, else by what it holds."""
+    named = column(list(frame.columns), purpose)
+    if named is not None:
+        return named
+    holds = _is_file if purpose == "file" else folder_emotion
+    for name in frame.columns:
+        values = [text for value in frame[name].head(50) if isinstance(value, str) and (text := cell(value))]
+        if values and sum(bool(holds(text)) for text in values) >= 0.9 * len(values):
+            return str(name)
+    return None
+
+
+def _is_file(text: str) -> bool:
+    return is_picture_name(text.replace("\\", "/").rsplit("/", 1)[-1])
 
 
 def cell(value: Any) -> str | None:
-    """Return a cell as text: whole floats without ``.0``, None for missing ones."""
+    """Return a cell as text: whole floats without ``.0``, None for missing ones; bytes that are no text are counted."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        value = _bytes_as_text(bytes(value))
     if isinstance(value, list | tuple | dict) or hasattr(value, "shape") and value.shape:
-        return str(value)  # nothing that names anything, but nothing to fall over either
+        return shown(_without_bytes(value))  # nothing that names anything, but nothing to fall over either
     if value is None or value != value:  # NaN and NaT are not equal to themselves
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = str(value).strip()
     return text or None
+
+
+def _bytes_as_text(data: bytes) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return f"{len(data):,} bytes"
+    return text if text.isprintable() else f"{len(data):,} bytes"
+
+
+def _without_bytes(value: Any) -> Any:
+    """Return nested values with ``n bytes`` in the place of bytes, which no message should hold."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _bytes_as_text(bytes(value))
+    if isinstance(value, dict):
+        return {key: _without_bytes(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple) or hasattr(value, "tolist"):
+        items: Iterable[Any] = value if isinstance(value, list | tuple) else value.tolist()
+        return [_without_bytes(inner) for inner in list(items)[:20]] if isinstance(items, list | tuple) else items
+    return value
 
 
 def whole_count(value: Any) -> int:

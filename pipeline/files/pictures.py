@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from singanimation.pipeline.errors import PictureError
+from singanimation.pipeline.files.untrusted import words
 from singanimation.pipeline.records import Source
 
 MAX_PIXELS = 89_000_000
@@ -24,8 +25,15 @@ MIN_SIDE = 16
 
 # What photographs and data sets come as. Formats that run programs or need plugins (EPS, WMF, FPX) stay out.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
+SUFFIXES = frozenset(
+    words(".jpg .jpeg .jpe .jfif .jif .jfi .pjpeg .pjp .png .apng .bmp .dib .webp .gif .tif .tiff .ppm .pgm .pbm .pnm")
+)
 """Lower-case file endings that are taken for pictures when a folder is searched."""
+
+UNREAD = frozenset(
+    words(".heic .heif .avif .jp2 .j2k .jpx .jxl .svg .psd .tga .pcx .ico .exr .hdr .dng .cr2 .nef .arw .raw .eps")
+)
+"""Endings of pictures that are not read: told where they are met, never left out in silence."""
 
 _WIDE_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 

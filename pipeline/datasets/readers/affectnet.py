@@ -1,22 +1,27 @@
-"""AffectNet, both forms: the CSV files of 2017 with pictures in subfolders, and the annotation arrays of 2021."""
+"""AffectNet, both forms: the CSV files of 2017 with pictures in subfolders, and the annotation arrays of 2021.
 
-from collections.abc import Iterator
-from pathlib import Path
+The lists of 2017 lie in ``Manually_Annotated_file_lists``, beside the pictures or at the top; a row's picture is found
+by its last folder and name (``689/0a3d...jpg``), wherever the pictures were unpacked.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
-from singanimation.pipeline.datasets.files import child, find_holder, inside, list_pictures, relative
+from singanimation.pipeline.datasets.files import child, find_holder, inside, list_pictures, relative, subfolders
 from singanimation.pipeline.datasets.labels import map_label, whole_number
 from singanimation.pipeline.datasets.licences import AFFECTNET
-from singanimation.pipeline.datasets.tables import cell, read_table
+from singanimation.pipeline.datasets.tables import cell, header_of, read_table
 from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.files.regular import is_regular, is_special
 from singanimation.pipeline.records import Source
 
 NUMBERS = {"0": "neutral", "1": "happiness", "2": "sadness", "3": "surprise", "4": "fear", "5": "disgust", "6": "anger"}
 _NAMES = {"7": "contempt", "8": "none", "9": "uncertain", "10": "no face"}
 _DROPPED = ("8", "9", "10")
-_CSV = {"training.csv": "train", "validation.csv": "validation"}
+_CSV = {"training.csv": "train", "validation.csv": "validation", "automatically_annotated.csv": "train"}
 _SETS = {"train_set": "train", "val_set": "validation"}
 _PATH = "subDirectory_filePath"
 
@@ -26,18 +31,18 @@ def _lacks(path: Path) -> str | None:
         return "is no folder"
     if _arrays_base(path) is not None:
         return None
-    base = _csv_base(path)
-    if base is None:
+    tables = _lists(path)
+    if not tables:
         return "has neither training.csv nor train_set/annotations"
-    table = next(found for name in _CSV if (found := child(base, name)) is not None)
-    header = table.open(encoding="utf-8-sig", errors="replace").readline()
-    return None if _PATH.lower() in header.lower() else f"its {table.name} has no column {_PATH}"
+    if any(_path_column(header_of(table)) for table in tables):
+        return None
+    return f"its {tables[0].name} has no column {_PATH}"
 
 
 def _read(path: Path) -> Dataset:
     findings = Findings()
     arrays = _arrays_base(path)
-    found = _from_arrays(path, arrays, findings) if arrays else _from_csv(path, _csv_base(path) or path, findings)
+    found = _from_arrays(path, arrays, findings) if arrays else _from_lists(path, findings)
     sources: dict[str, Source] = {}
     for source in found:
         if source.source_id in sources:
@@ -47,8 +52,15 @@ def _read(path: Path) -> Dataset:
     return build_dataset("affectnet", sources.values(), findings, path, licence=AFFECTNET)
 
 
-def _csv_base(path: Path) -> Path | None:
-    return find_holder(path, "training.csv") or find_holder(path, "validation.csv")
+def _lists(path: Path) -> list[Path]:
+    """Return the lists of 2017, at the top or at most two folders below, in the order of ``_CSV``."""
+    level = [path, *(first := subfolders(path)), *(inner for outer in first for inner in subfolders(outer))]
+    found = [child(folder, name) for name in _CSV for folder in level]
+    return [table for table in found if table is not None and is_regular(table)]
+
+
+def _path_column(names: Sequence[str]) -> str | None:
+    return next((name for name in names if name.lower() == _PATH.lower()), None)
 
 
 def _arrays_base(path: Path) -> Path | None:
@@ -59,33 +71,31 @@ def _arrays_base(path: Path) -> Path | None:
     return None
 
 
-def _from_csv(path: Path, base: Path, findings: Findings) -> Iterator[Source]:
-    folders = [
-        folder
-        for folder in (child(base, "Manually_Annotated_Images"), child(base, "Manually_Annotated"), base)
-        if folder is not None and folder.is_dir()
-    ]
-    present = {name: folder / name for folder in reversed(folders) for name in list_pictures(folder, findings)}
-    for name, split in _CSV.items():
-        table = child(base, name)
-        if table is None:
+def _from_lists(path: Path, findings: Findings) -> Iterator[Source]:
+    present = _by_last_folder(path, findings)
+    for table in _lists(path):
+        name, split = table.name, _CSV[table.name.lower()]
+        place = _path_column(header_of(table))
+        if place is None:
+            findings.add(f"{{count}} lists have no column {_PATH} and were left out", name)
             continue
         frame = read_table(table)
         if "expression" not in frame.columns:
             raise DatasetError(f"{table} has no column expression; it has {', '.join(frame.columns)}.")
         for row in frame.to_dict("records"):
-            text = cell(row.get(_PATH)) or ""
+            text = cell(row.get(place)) or ""
             picture = inside(text)
+            file = present.get(PurePosixPath(*picture.parts[-2:])) if picture is not None else None
             if picture is None:
                 findings.add(f"{{count}} names in {name} lead out of the folder and were refused", text)
-            elif picture not in present:
+            elif file is None:
                 findings.add(f"{{count}} pictures that {name} names are missing", text)
             elif (raw := _kept_label(cell(row.get("expression")), text, findings)) is not None:
                 yield Source(
                     dataset="affectnet",
                     source_id=str(picture),
-                    path=present[picture],
-                    source_path=relative(present[picture], path),
+                    path=file,
+                    source_path=relative(file, path),
                     split=split,
                     group_id=str(picture),
                     label=map_label(raw, NUMBERS),
@@ -94,6 +104,14 @@ def _from_csv(path: Path, base: Path, findings: Findings) -> Iterator[Source]:
                     box=_box(row),
                     landmarks=_landmarks(cell(row.get("facial_landmarks"))),
                 )
+
+
+def _by_last_folder(path: Path, findings: Findings) -> dict[PurePosixPath, Path]:
+    """Return ``689/name.jpg`` -> picture; the manually annotated ones come before others of the same name."""
+    found: dict[PurePosixPath, Path] = {}
+    for picture in sorted(list_pictures(path, findings), key=lambda each: "auto" in str(each).lower()):
+        found.setdefault(PurePosixPath(*picture.parts[-2:]), path / picture)
+    return found
 
 
 def _kept_label(text: str | None, name: str, findings: Findings) -> str | None:
@@ -135,6 +153,8 @@ def _from_arrays(path: Path, base: Path, findings: Findings) -> Iterator[Source]
         for picture in list_pictures(pictures, findings):
             file = folder / "annotations" / f"{picture.stem}_exp.npy"
             try:
+                if is_special(file):
+                    raise ValueError("no ordinary file")
                 text = str(np.load(file, allow_pickle=False))
             except FileNotFoundError:
                 findings.add("{count} pictures have no label file and were left out", str(picture))

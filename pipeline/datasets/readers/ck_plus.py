@@ -12,9 +12,9 @@ import numpy as np
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
 from singanimation.pipeline.datasets.files import child, find_holder, list_pictures, read_text, relative
-from singanimation.pipeline.datasets.labels import folder_emotion, map_label, whole_number
+from singanimation.pipeline.datasets.folders import Kind, read_folders
+from singanimation.pipeline.datasets.labels import map_label, whole_number
 from singanimation.pipeline.datasets.licences import CK_PLUS
-from singanimation.pipeline.datasets.readers.image_folder import class_folder
 from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.files.pictures import picture_size
 from singanimation.pipeline.records import Source
@@ -42,8 +42,12 @@ def _lacks(path: Path) -> str | None:
 def _read(path: Path) -> Dataset:
     findings = Findings()
     base = find_holder(path, _PICTURES)
-    sources = list(_from_sequences(path, base, findings) if base is not None else _from_folders(path, findings))
-    return build_dataset("ck+", sources, findings, path, licence=CK_PLUS, has_splits=False)
+    if base is None:
+        kind = Kind("ck+", CK_PLUS, _subject, lambda picture: _is_crop(path / picture))
+        sources, has_splits = read_folders(path, kind, findings)
+    else:
+        sources, has_splits = list(_from_sequences(path, base, findings)), False
+    return build_dataset("ck+", sources, findings, path, licence=CK_PLUS, has_splits=has_splits)
 
 
 def _from_sequences(path: Path, base: Path, findings: Findings) -> Iterator[Source]:
@@ -107,21 +111,9 @@ def _landmarks(base: Path, picture: PurePosixPath) -> np.ndarray | None:
     return None
 
 
-def _from_folders(path: Path, findings: Findings) -> Iterator[Source]:
-    for picture in list_pictures(path, findings):
-        match = _FRAME.match(picture.name)
-        folder = class_folder(picture)
-        yield Source(
-            dataset="ck+",
-            source_id=str(picture),
-            path=path / picture,
-            source_path=str(picture),
-            group_id=match[1].upper() if match else str(picture),
-            label=folder_emotion(folder or ""),
-            source_label=folder,
-            licence=CK_PLUS,
-            is_face_crop=_is_crop(path / picture),
-        )
+def _subject(picture: PurePosixPath) -> str | None:
+    match = _FRAME.match(picture.name)
+    return match[1].upper() if match else None
 
 
 def _is_crop(picture: Path) -> bool:

@@ -6,7 +6,8 @@ pictures are kept in memory.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,24 +16,32 @@ import numpy as np
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
 from singanimation.pipeline.datasets.files import inside, is_output_folder, list_pictures
-from singanimation.pipeline.datasets.labels import RAF_NUMBERS, canonical_split, map_label, read_label_map
+from singanimation.pipeline.datasets.labels import canonical_split, label_meaning, map_label, read_label_map
 from singanimation.pipeline.datasets.metadata import find_metadata
-from singanimation.pipeline.datasets.readers.image_folder import class_folder
 from singanimation.pipeline.datasets.readers.parquet import (
     LARGE_BYTES,
+    class_label_column,
     is_our_manifest,
-    label_names,
     parquet_schema,
-    picture_bytes,
     picture_columns,
     picture_path,
+    pictures_bytes,
 )
-from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES, cell, column, read_table
+from singanimation.pipeline.datasets.splits import UNCLEAR, FolderSplits, held_out_first, partitions, plain_split
+from singanimation.pipeline.datasets.tables import (
+    PARQUET_SUFFIXES,
+    TABLE_SUFFIXES,
+    cell,
+    column,
+    column_of,
+    header_of,
+    read_table,
+)
 from singanimation.pipeline.errors import DatasetError, PictureError
 from singanimation.pipeline.files.pictures import picture_size
+from singanimation.pipeline.files.regular import is_regular
 from singanimation.pipeline.records import KINDS, STATUSES, Source
 
-_LOOKED_AT = 20
 _OUR_ID = "variant_id"
 _JUDGED = {"kind": (KINDS, ("real", "variant")), "status": (STATUSES, ("accepted",))}
 _PURPOSES = ("label", "split", "group", "id", "licence")
@@ -56,7 +65,7 @@ def _lacks(path: Path) -> str | None:
     files = _tables(path)
     if not files:
         return "is no table" if path.is_file() else "holds neither Parquet shards nor a table that labels its pictures"
-    if files[0].suffix.lower() == ".parquet" and is_our_manifest(parquet_schema(files[0])):
+    if files[0].suffix.lower() in PARQUET_SUFFIXES and is_our_manifest(parquet_schema(files[0])):
         return "is one of our manifests"
     columns = _columns(files[0])
     if columns.picture is None and columns.file is None:
@@ -66,52 +75,45 @@ def _lacks(path: Path) -> str | None:
 
 def _tables(path: Path) -> list[Path]:
     """Return the table itself, the Parquet shards of a folder without loose pictures (a downloaded data set), or the
-    one table beside a folder's pictures.
+    table that our export wrote beside its class folders.
     """
     if path.is_file():
         return [path] if path.suffix.lower() in TABLE_SUFFIXES else []
     pictures = list_pictures(path)
     if pictures:
-        return _table_beside(path, pictures)
-    return sorted(shard for shard in path.rglob("*.parquet") if not is_output_folder(shard.parent.parent))
+        return _our_export(path)
+    shards = [shard for shard in path.rglob("*") if shard.suffix.lower() in PARQUET_SUFFIXES and is_regular(shard)]
+    return sorted(shard for shard in shards if not is_output_folder(shard.parent.parent) and shard.name[0] not in "._")
 
 
-def _table_beside(path: Path, pictures: Sequence[PurePosixPath]) -> list[Path]:
-    """Return the only table at the top of a folder when it tells labels of pictures there that no folder tells.
-
-    One that our export wrote beside its class folders knows more than they do: people and licences.
-    """
-    tables = [
-        entry
-        for entry in path.iterdir()
-        if entry.suffix.lower() in TABLE_SUFFIXES and not entry.name.lower().startswith((".", "label_map"))
-    ]
-    if len(tables) != 1 or find_metadata(path):
+def _our_export(path: Path) -> list[Path]:
+    """Return the only table at the top of a folder when it is our export's: it knows people and licences too."""
+    tables = [entry for entry in path.iterdir() if entry.suffix.lower() in TABLE_SUFFIXES and is_regular(entry)]
+    if len(tables) != 1 or tables[0].suffix.lower() in PARQUET_SUFFIXES or find_metadata(path):
         return []
-    user_map = read_label_map(path)
-    told = any(map_label(class_folder(picture), {}, user_map) for picture in pictures)
-    try:
-        columns = _columns(tables[0])
-        if columns.file is None or columns.label is None or (told and columns.id != _OUR_ID):
-            return []
-        names = read_table(tables[0], [columns.file], rows=_LOOKED_AT)[columns.file]
-    except DatasetError:
-        return []  # some other table that lies beside the pictures
-    present = set(pictures)
-    return tables if any(inside(cell(name) or "") in present for name in names) else []
+    names = header_of(tables[0])
+    ours = _OUR_ID in names and column(names, "file") is not None and column(names, "label") is not None
+    return tables if ours else []
 
 
 def _columns(path: Path) -> _Columns:
-    if path.suffix.lower() == ".parquet":
+    if path.suffix.lower() in PARQUET_SUFFIXES:
         schema = parquet_schema(path)
         names, pictures = list(schema.names), picture_columns(schema)
+        file = column([name for name in names if name not in pictures], "file")
+        label = class_label_column(schema) or column([name for name in names if name not in pictures], "label")
+        if file is None and not pictures or label is None:
+            frame = read_table(path, [name for name in names if name not in pictures] or None)
+            file = file or (column_of(frame, "file") if not pictures else None)
+            label = label or column_of(frame, "label")
     else:
-        names, pictures = [str(name) for name in read_table(path, rows=20).columns], []
+        frame = read_table(path)
+        names, pictures = [str(name) for name in frame.columns], []
+        file, label = column_of(frame, "file"), column_of(frame, "label")
     picture = pictures[0] if pictures else None
-    file = column([name for name in names if name not in pictures], "file")
-    found = {purpose: column(names, purpose) for purpose in _PURPOSES}
+    found = {purpose: column(names, purpose) for purpose in _PURPOSES if purpose != "label"}
     landmarks = next((name for name in names if name.lower() == "landmarks"), None)
-    return _Columns(picture, file, landmarks=landmarks, **found)
+    return _Columns(picture, file, landmarks=landmarks, label=label if label != file else None, **found)
 
 
 def _read(path: Path) -> Dataset:
@@ -119,15 +121,21 @@ def _read(path: Path) -> Dataset:
     name = path.stem if path.is_file() else path.resolve().name
     folder = path.parent if path.is_file() else path
     user_map = read_label_map(folder)
+    shards = _tables(path)
+    folders = FolderSplits.of(folder, [_inside(file, folder) for file in shards])
+    sentence = folders.sentence()
+    if sentence:
+        findings.add(sentence)
     sources: dict[str, Source] = {}
     contents: dict[str, list[str]] = {}
     has_splits = False
-    for file in _tables(path):
+    for file in shards:
         columns = _columns(file)
         if columns.picture is None and columns.file is None:
             raise DatasetError(f"{file} has no column with pictures or their file names.")
-        has_splits = has_splits or columns.split is not None or _file_split(file) is not None
-        for source in _rows(file, name, columns, user_map, findings):
+        about = _about(_inside(file, folder), folders)
+        has_splits = has_splits or columns.split is not None or about.split is not None
+        for source in _rows(file, name, columns, about, user_map, findings):
             source = _distinct(source, contents.setdefault(source.source_id, []), findings)
             if source is not None:
                 sources[source.source_id] = source
@@ -139,40 +147,74 @@ def _read(path: Path) -> Dataset:
     return build_dataset(name, sources.values(), findings, path, licence=licence, has_splits=has_splits)
 
 
+@dataclass(frozen=True)
+class _About:
+    """What a table's own path tells of all its rows: split, label, person."""
+
+    split: str | None
+    label: str | None
+    group: str | None
+
+
+def _inside(file: Path, folder: Path) -> PurePosixPath:
+    return PurePosixPath(file.relative_to(folder).as_posix())
+
+
+def _about(file: PurePosixPath, folders: FolderSplits) -> _About:
+    """Read the folders on a shard's way (``split=test/label=fear``) and its name (``train-00000-of-00001``)."""
+    columns = partitions(file)
+    found = {purpose: columns.get(column(list(columns), purpose) or "") for purpose in ("split", "label", "group")}
+    by_column = found["split"]
+    parted = (canonical_split(by_column) or by_column) if by_column else None
+    stem = re.split(r"-\d{3,}", file.stem)[0]
+    named = canonical_split(stem) or plain_split(stem)
+    split = held_out_first(parted, named, folders(file)) or parted or (folders(file) == UNCLEAR and UNCLEAR) or None
+    return _About(split, found["label"], found["group"])
+
+
 def _rows(
-    file: Path, dataset: str, columns: _Columns, user_map: Mapping[str, str] | None, findings: Findings
+    file: Path,
+    dataset: str,
+    columns: _Columns,
+    about: _About,
+    user_map: Mapping[str, str] | None,
+    findings: Findings,
 ) -> Iterator[Source]:
     wanted = [name for name in dict.fromkeys(vars(columns).values()) if name is not None]
     frame = _usable(read_table(file, [*wanted, *_judged_columns(file)]), findings)
-    numbers = _label_numbers(file, frame, columns, findings)
+    meaning = label_meaning(file, frame, columns.label, user_map, findings)
     for number, row in enumerate(frame[wanted].to_dict("records")):
         values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in _PURPOSES}
         text = cell(row[columns.file]) if columns.file else picture_path(row[columns.picture])
-        data = picture_bytes(row[columns.picture]) if columns.picture else None
-        place = None if data is not None else _place(file, text, findings)
-        if data is None and place is None:
+        pictures: list[bytes | None] = list(pictures_bytes(row[columns.picture])) if columns.picture else []
+        place = None if pictures else _place(file, text, findings)
+        if not pictures and place is None:
             continue
         text = place.relative_to(file.parent).as_posix() if place else text
-        source_id = values["id"] or text or f"{file.stem}#{number:06d}"
-        split = _split(values["split"], file, findings, source_id)
-        yield Source(
-            dataset=dataset,
-            source_id=source_id,
-            path=place,
-            source_path=text if place and text else f"{file.name}#{source_id}",
-            split=split,
-            group_id=values["group"] or source_id,
-            label=map_label(values["label"], numbers, user_map),
-            source_label=_raw_name(values["label"], numbers),
-            licence=values["licence"],
-            data=data,
-            landmarks=_landmarks(row.get(columns.landmarks), data or place),
-        )
+        row_id = values["id"] or text or f"{file.stem}#{number:06d}"
+        label, raw = meaning(values["label"])
+        if columns.label is None and about.label is not None:
+            label, raw = map_label(about.label, {}, user_map), about.label
+        for index, data in enumerate(pictures or [None]):
+            source_id = row_id if index == 0 else f"{row_id}/{index + 1}"
+            yield Source(
+                dataset=dataset,
+                source_id=source_id,
+                path=place,
+                source_path=text if place and text else f"{file.name}#{source_id}",
+                split=_split(values["split"], about.split, findings, source_id),
+                group_id=values["group"] or about.group or row_id,
+                label=label,
+                source_label=raw,
+                licence=values["licence"],
+                data=data,
+                landmarks=_landmarks(row.get(columns.landmarks), data or place),
+            )
 
 
 def _judged_columns(file: Path) -> list[str]:
     """Return which of the columns ``kind`` and ``status`` a table has: rows of ours, whatever tool wrote them."""
-    if file.suffix.lower() == ".parquet":
+    if file.suffix.lower() in PARQUET_SUFFIXES:
         names = list(parquet_schema(file).names)
     else:
         names = [str(name) for name in read_table(file, rows=1).columns]
@@ -219,38 +261,13 @@ def _place(file: Path, text: str | None, findings: Findings) -> Path | None:
     return None
 
 
-def _split(text: str | None, file: Path, findings: Findings, source_id: str) -> str:
+def _split(text: str | None, about: str | None, findings: Findings, source_id: str) -> str:
+    """Return a row's split: its own column's and its file's together, the more held-out of them."""
     split = canonical_split(text or "")
     if text is not None and split is None:
         findings.add("{count} splits are not train, validation or test and are kept as they are", f"{source_id} {text}")
         return text
-    return split or _file_split(file) or "train"
-
-
-def _file_split(file: Path) -> str | None:
-    """Return the split that a shard's name or folder tells (``train-00000-of-00001.parquet``), else None."""
-    return canonical_split(file.stem.split("-")[0]) or canonical_split(file.parent.name)
-
-
-def _label_numbers(file: Path, frame: Any, columns: _Columns, findings: Findings) -> Mapping[str, str]:
-    """Return what numeric labels mean, as far as that is known."""
-    if columns.label is None:
-        return {}
-    if file.suffix.lower() == ".parquet":
-        names = label_names(parquet_schema(file), columns.label)
-        if names:
-            return names
-    seen = {cell(value) for value in frame[columns.label]} - {None}
-    if "7" in seen and seen <= set(RAF_NUMBERS):
-        findings.add(f"the labels of {file.name} are 1..7: taken as RAF-DB's order, 1 surprise to 7 neutral")
-        return RAF_NUMBERS
-    return {}
-
-
-def _raw_name(raw: str | None, numbers: Mapping[str, str]) -> str | None:
-    """Return the raw label, by its name where a ClassLabel gives one that is none of the seven."""
-    name = numbers.get(raw or "")
-    return name if name is not None and map_label(name, {}) is None else raw
+    return held_out_first(split, about) or split or about or "train"
 
 
 def _landmarks(value: Any, picture: bytes | Path | None) -> np.ndarray | None:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset, compare_counts
 from singanimation.pipeline.datasets.files import any_picture, find_folder, list_pictures
+from singanimation.pipeline.datasets.folders import class_folder
 from singanimation.pipeline.datasets.labels import (
     RAF_NUMBERS,
     held_out_first,
@@ -23,7 +24,6 @@ from singanimation.pipeline.datasets.labels import (
     whole_number,
 )
 from singanimation.pipeline.datasets.licences import RAF_DB
-from singanimation.pipeline.datasets.readers.image_folder import class_folder, split_folder
 from singanimation.pipeline.datasets.readers.raf_files import (
     LabelFile,
     face_box,
@@ -32,6 +32,7 @@ from singanimation.pipeline.datasets.readers.raf_files import (
     label_list,
     stem_of,
 )
+from singanimation.pipeline.datasets.splits import FolderSplits
 from singanimation.pipeline.records import Source
 
 # Labelled pictures per class, EMOTIONS order (Li & Deng, "Reliable crowdsourcing and deep locality-preserving
@@ -94,11 +95,12 @@ def _read(path: Path, compound: bool) -> Dataset:
     user_map = read_label_map(base) or read_label_map(path)
     raw = _raw_labels(faces, labels, findings)
     numbers = _numbers(raw, labels, compound, user_map, findings)
+    splits = FolderSplits.of(base, [face.best for face in faces.values()])
     sources = []
     for stem, face in sorted(faces.items()):
         label = map_label(raw.get(stem), numbers, user_map)
         _check_range(raw.get(stem), label, face, compound, user_map, findings)
-        sources.append(_source(path, base, name, stem, face, raw.get(stem), label, user_map))
+        sources.append(_source(path, base, name, stem, face, raw.get(stem), label, user_map, splits))
     _tell_originals(faces, findings)
     dataset = build_dataset(name, sources, findings, path, licence=RAF_DB)
     if not compound and dataset.labelled:
@@ -183,6 +185,7 @@ def _source(
     raw: str | None,
     label: str | None,
     user_map: Mapping[str, str] | None,
+    splits: FolderSplits,
 ) -> Source:
     picture = face.best
     prefix = stem.split("_")[0] if _RAF_NAME.match(stem) else None
@@ -192,7 +195,7 @@ def _source(
         source_id=str(picture),
         path=base / picture,
         source_path=(base / picture).relative_to(path).as_posix(),
-        split=held_out_first(prefix, split_folder(picture)) or "train",
+        split=held_out_first(prefix, splits(picture)) or "train",
         group_id=stem,
         label=label,
         source_label=named,

@@ -1,0 +1,144 @@
+"""Pictures in folders as sources: class and split folders, partition folders, and the tables beside them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from singanimation.pipeline.datasets.dataset import Findings
+from singanimation.pipeline.datasets.files import list_pictures
+from singanimation.pipeline.datasets.labels import folder_emotion, map_label, read_label_map
+from singanimation.pipeline.datasets.side_tables import Tells, Told, read_side_tables
+from singanimation.pipeline.datasets.splits import (
+    FolderSplits,
+    canonical_split,
+    file_name_splits,
+    held_out_first,
+    partitions,
+    without_splits,
+)
+from singanimation.pipeline.datasets.tables import column
+from singanimation.pipeline.records import Source
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a reader knows of all pictures of its set: its name and licence, whose a picture is, whether it is a crop,
+    and its label and raw label where its name tells them.
+
+    The functions are asked for each picture, relative to the set's folder.
+    """
+
+    name: str
+    licence: str | None = None
+    group: Callable[[PurePosixPath], str | None] = lambda picture: None
+    is_crop: Callable[[PurePosixPath], bool] = lambda picture: False
+    label_of: Callable[[PurePosixPath], tuple[str | None, str | None]] = lambda picture: (None, None)
+
+
+def read_folders(root: Path, kind: Kind, findings: Findings) -> tuple[list[Source], bool]:
+    """Return the pictures below ``root`` as sources, and whether anything told their splits.
+
+    A label comes from a table beside the pictures, else from a folder: a partition (``label=fear``) or a class.
+    Where both speak and differ, the table's is taken and the difference told.
+    """
+    pictures = list_pictures(root, findings)
+    user_map = read_label_map(root)
+    folders = _classes(pictures, user_map)
+    tells = read_side_tables(root, pictures, user_map, findings)
+    splits = _splits(root, pictures, tells, findings)
+    in_tables = not any(map_label(name, {}, user_map) for name in folders.values()) and _tell_labels(tells)
+    sources = []
+    for picture in pictures:
+        told = tells.get(picture, Told(""))
+        if in_tables and told.raw is None and kind.label_of(picture)[1] is None:
+            findings.add("{count} pictures are labelled by no table and were left out", str(picture))
+            continue
+        label, raw = kind.label_of(picture)
+        if raw is None:
+            label, raw = _label(picture, folders.get(picture), told, user_map, findings)
+        columns = partitions(picture)
+        named = column(list(columns), "group")
+        group = told.group or (columns[named] if named else None) or kind.group(picture)
+        sources.append(
+            Source(
+                dataset=kind.name,
+                source_id=str(picture),
+                path=root / picture,
+                source_path=str(picture),
+                split=splits.get(picture) or "train",
+                group_id=group or str(picture),
+                label=label,
+                source_label=raw,
+                licence=told.licence or kind.licence,
+                is_face_crop=kind.is_crop(picture),
+            )
+        )
+    return sources, bool(splits)
+
+
+def class_folder(picture: PurePosixPath) -> str | None:
+    """Return the folder that names the class: an emotion wherever it stands, else the innermost that is no split."""
+    folders = [folder for folder in picture.parts[:-1] if "=" not in folder]
+    emotions = [folder for folder in folders if folder_emotion(folder)]
+    others = [folder for folder in folders if canonical_split(folder) is None]
+    return (emotions or others or [None])[-1]
+
+
+def _classes(pictures: Sequence[PurePosixPath], user_map: Mapping[str, str] | None) -> dict[PurePosixPath, str]:
+    """Return picture -> the raw label that its folders give, empty where folders are no classes ("holiday 2019")."""
+    found: dict[PurePosixPath, str] = {}
+    parted = False
+    for picture in pictures:
+        columns = partitions(picture)
+        name = column(list(columns), "label")
+        raw = columns[name] if name else class_folder(picture)
+        parted = parted or name is not None
+        if raw is not None:
+            found[picture] = raw
+    names = set(found.values())
+    labelled = parted or any(map_label(name, {}, user_map) or without_splits(name).isdigit() for name in names)
+    return found if labelled else {}
+
+
+def _label(
+    picture: PurePosixPath,
+    folder: str | None,
+    told: Told,
+    user_map: Mapping[str, str] | None,
+    findings: Findings,
+) -> tuple[str | None, str | None]:
+    """Return a picture's label and raw label."""
+    by_folder = map_label(folder, {}, user_map)
+    if told.raw is None or (told.label is None and by_folder is not None and told.raw.isdigit()):
+        return by_folder, folder
+    if by_folder is not None and told.label != by_folder:
+        findings.add(
+            f"{{count}} pictures have another label in {told.table} than by their folder, and the table's is taken",
+            f"{picture} ({told.raw})",
+        )
+    return told.label, told.raw
+
+
+def _splits(
+    root: Path, pictures: Sequence[PurePosixPath], tells: Tells, findings: Findings
+) -> dict[PurePosixPath, str]:
+    """Return picture -> split: by partition, folder and table together (the most held-out counts), else by name."""
+    by_folder = FolderSplits.of(root, pictures)
+    sentence = by_folder.sentence()
+    if sentence:
+        findings.add(sentence)
+    found: dict[PurePosixPath, str] = {}
+    for picture in pictures:
+        columns = partitions(picture)
+        name = column(list(columns), "split")
+        told = tells[picture].split if picture in tells else None
+        parted = (canonical_split(columns[name]) or columns[name]) if name else None
+        folder = by_folder(picture)
+        split = held_out_first(parted, told, folder) or parted or told or folder
+        if split:
+            found[picture] = split
+    return found or file_name_splits(pictures)
+
+
+def _tell_labels(tells: Tells) -> bool:
+    return any(told.raw is not None for told in tells.values())
