@@ -131,6 +131,7 @@ def make_settings(**values: Any) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]).removeprefix("SINGANIMATION_").lower() if first["loc"] else "options"
         option = "--" + {"data": "data-root"}.get(name, name).replace("_", "-")
-        if isinstance(first.get("ctx", {}).get("error"), UsageError):
-            raise UsageError(str(first["ctx"]["error"])) from None
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, UsageError):
+            raise UsageError(str(cause)) from None
         raise UsageError(f"{option}: {first['msg']} (got {first['input']!r}).") from None

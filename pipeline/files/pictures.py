@@ -5,6 +5,7 @@ A picture is refused from its header, before anything is decoded, when it is too
 
 import hashlib
 import io
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,10 @@ UNREAD = frozenset(
 )
 """Endings of pictures that are not read: told where they are met, never left out in silence."""
 
+_SEVERAL_CHANNELS = ("RGB", "RGBA", "LA")
+_GAP = rb"\s+(?:#[^\n]*\n\s*)*"
+_PPM_MOST = re.compile(rb"P[36]" + _GAP + rb"\d+" + _GAP + rb"\d+" + _GAP + rb"(\d+)")
+_BITS_PER_SAMPLE, _ORIENTATION = 258, 274
 _WIDE_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
@@ -57,7 +62,8 @@ def read_picture(
 ) -> Picture:
     """Read a file, or the bytes of one, as uint8 RGB with the EXIF orientation applied.
 
-    Transparency is laid over white, 16-bit greys keep their upper 8 bits, of an animation the first frame counts.
+    Transparency is laid over white; of wide pixels (9 to 16 bits) the upper 8 of the bits in use are kept, so that 8 or
+    12 bits in a 16-bit file are not black; of an animation the first frame counts.
     Raises PictureError with reason ``missing``, ``unreadable``, ``too_small`` or ``too_large``.
     """
     if isinstance(source, bytes):
@@ -67,7 +73,7 @@ def read_picture(
     sha256 = hashlib.sha256(data).hexdigest()
     with _open(data, title, max_pixels, min_side) as image:
         try:
-            mode, pixels = _decode(image)
+            mode, pixels = _decode(image, data)
         except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError) as error:
             message = f"{title} cannot be decoded ({_short(error)}): the file is damaged, replace or remove it."
             raise PictureError("unreadable", message) from error
@@ -148,11 +154,11 @@ def _open(data: bytes, title: str, max_pixels: int, min_side: int) -> Image.Imag
     return image
 
 
-def _decode(image: Image.Image) -> tuple[str, np.ndarray]:
+def _decode(image: Image.Image, data: bytes) -> tuple[str, np.ndarray]:
     image.load()
-    image = _upright(image)
+    image = _upright(_narrowed(image, data))
     if image.mode in _WIDE_MODES:
-        return "L", _stack(_eight_bits(np.asarray(image)))
+        return "L", _stack(eight_bits(np.asarray(image)))
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed range; save it with 8 bits")
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
@@ -165,6 +171,48 @@ def _decode(image: Image.Image) -> tuple[str, np.ndarray]:
     return "RGB", np.array(image.convert("RGB"))
 
 
+def _narrowed(image: Image.Image, data: bytes) -> Image.Image:
+    """Return a picture whose channels have 16 bits with the 8 that it uses: Pillow keeps the upper ones, which are
+    black in a file that uses 8 or 12."""
+    if image.mode not in _SEVERAL_CHANNELS or not _is_wide(image, data):
+        return image
+    colours = len(image.getbands()) - (image.mode in ("LA", "RGBA"))
+    if max(high for _, high in _extremes(image)[:colours]) > 64:
+        return image
+    import cv2
+
+    try:
+        wide = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return image
+    if wide is None or wide.dtype != np.uint16 or wide.ndim != 3 or wide.shape[2] not in (3, 4):
+        return image
+    narrow = eight_bits(wide[:, :, :3][:, :, ::-1])
+    new = Image.fromarray(np.ascontiguousarray(narrow)).convert("L" if image.mode == "LA" else "RGB")
+    if wide.shape[2] == 4:
+        new.putalpha(Image.fromarray(eight_bits(wide[:, :, 3])))
+    new.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    return new
+
+
+def _extremes(image: Image.Image) -> tuple[tuple[int, int], ...]:
+    found = image.getextrema()
+    return found if isinstance(found[0], tuple) else (found,)  # type: ignore[return-value]
+
+
+def _is_wide(image: Image.Image, data: bytes) -> bool:
+    """Return whether a PNG, TIFF or PPM says that its channels have more than 8 bits."""
+    if image.format == "PPM":
+        most = _PPM_MOST.match(data[:512])
+        return most is not None and len(most[1]) < 6 and int(most[1]) > 255
+    if image.format == "PNG":
+        return data[24:25] == b"\x10"
+    if image.format == "TIFF":
+        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
+        return max(bits) > 8 if isinstance(bits, tuple) else bits > 8
+    return False
+
+
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
@@ -173,14 +221,17 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _eight_bits(wide: np.ndarray) -> np.ndarray:
-    """Map 16-bit greys to their upper 8 bits; mode "I" files that hold 8-bit values keep them."""
+def eight_bits(wide: np.ndarray) -> np.ndarray:
+    """Map pixels of 9 to 16 bits to 8: the upper 8 of the fewest bits (8, 10, 12, 14 or 16) that hold the brightest.
+
+    Cameras write 10 to 14 bits into 16, and tools 8: the upper 8 of 16 would be black. Raises ValueError for values
+    outside 16 bits.
+    """
     low, high = int(wide.min()), int(wide.max())
     if low < 0 or high > 65535:
         raise ValueError(f"grey values {low}..{high} are outside 16 bits")
-    if wide.dtype.itemsize > 2 and high <= 255:
-        return wide.astype(np.uint8)
-    return (wide.astype(np.uint32) >> 8).astype(np.uint8)
+    bits = next(bits for bits in (8, 10, 12, 14, 16) if high < 1 << bits)
+    return (wide.astype(np.uint32) >> (bits - 8)).astype(np.uint8)
 
 
 def _stack(grey: np.ndarray) -> np.ndarray:

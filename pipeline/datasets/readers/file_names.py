@@ -7,7 +7,7 @@
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +18,7 @@ from singanimation.pipeline.datasets.labels import folder_emotion
 from singanimation.pipeline.datasets.licences import JAFFE, KDEF, RAFD
 from singanimation.pipeline.expressions import EMOTIONS
 
-_CODES = dict(zip(("SU", "FE", "DI", "HA", "SA", "AN", "NE"), EMOTIONS, strict=True))
+_CODES: Mapping[str, str] = dict(zip(("SU", "FE", "DI", "HA", "SA", "AN", "NE"), EMOTIONS, strict=True))
 _SHARE_NAMED = 0.9
 
 

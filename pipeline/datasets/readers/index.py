@@ -183,7 +183,7 @@ def _rows(
     wanted = [name for name in dict.fromkeys(vars(columns).values()) if name is not None]
     frame = _usable(read_table(file, [*wanted, *_judged_columns(file)]), findings)
     meaning = label_meaning(file, frame, columns.label, user_map, findings)
-    for number, row in enumerate(frame[wanted].to_dict("records")):
+    for number, row in enumerate(frame.loc[:, wanted].to_dict(orient="records")):
         values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in _PURPOSES}
         text = cell(row[columns.file]) if columns.file else picture_path(row[columns.picture])
         pictures: list[bytes | None] = list(pictures_bytes(row[columns.picture])) if columns.picture else []

@@ -43,7 +43,8 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFr
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=list(columns) if columns else None, partitioning=None)
+        # no partitioning: folders such as split=test are read by whoever knows what they mean
+        table = pq.read_table(path, columns=list(columns) if columns else None, partitioning=None)  # pyright: ignore[reportArgumentType]
         plain = pa.schema([pa.field(field.name, _plain(field.type)) for field in table.schema])
         return (table.cast(plain) if plain != table.schema else table).to_pandas()
     except pa.ArrowException as error:
