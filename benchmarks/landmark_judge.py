@@ -14,7 +14,8 @@ what it says of edits to +1.
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +59,7 @@ def main(
     torch.set_num_threads(1)
     reading = learn(load_faces(faces, "train"))
     estimator = EmbeddedEstimator.load()
-    finders: dict[str, Finder] = {"embedded": lambda crops: estimator(crops).landmarks}
+    finders: dict[str, Finder] = {"embedded": lambda crops: estimator.find_eyes(crops)[1]}
     if mediapipe:
         finders["mediapipe"] = lambda crops: found_by_mediapipe(mediapipe, crops)
     lost: list[int] = []
@@ -104,7 +105,8 @@ def learn(faces: FaceCrops) -> Reading:
     @torch.no_grad()
     def reading(landmarks: np.ndarray) -> np.ndarray:
         points = _in_face_units(landmarks)
-        return sum(network((one - mean) / spread_) for one in (points, mirrored(points, mirror))).numpy() / 2
+        both = (network((one - mean) / spread_) for one in (points, mirrored(points, mirror)))
+        return reduce(add, both).numpy() / 2
 
     return reading
 
@@ -112,7 +114,7 @@ def learn(faces: FaceCrops) -> Reading:
 def found_by_mediapipe(python: Path, crops: np.ndarray) -> np.ndarray:
     """Landmarks (N, 478, 2) in pixels of the enlarged crops, found by mediapipe in the environment of ``python``."""
     large = [cv2.resize(crop, (ENLARGED, ENLARGED), interpolation=cv2.INTER_CUBIC) for crop in crops]
-    framed = [cv2.copyMakeBorder(crop, *4 * [BORDER], cv2.BORDER_REFLECT) for crop in large]
+    framed = [cv2.copyMakeBorder(crop, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REFLECT) for crop in large]
     with tempfile.TemporaryDirectory() as folder:
         pictures, landmarks = Path(folder, "pictures.npy"), Path(folder, "landmarks.npy")
         np.save(pictures, np.stack(framed))
@@ -126,7 +128,9 @@ def read_photographs(data: FaceCrops, reading: Reading, judges: Mapping[str, Jud
     table = Table("AU", "labelled landmarks", title=f"Correlation with the labels, {len(data)} validation faces")
     columns = [(reading(data.landmarks), data.action_units)]
     for kind, some in (("", data), (", warped", bent)):
-        for name, judge in judges.items() if some is not None else ():
+        if some is None:
+            continue
+        for name, judge in judges.items():
             table.add_column(f"{name}{kind}")
             columns.append((judge(some.crops()), some.action_units))
     for unit, index in AU_INDEX.items():

@@ -62,7 +62,7 @@ def make_rows(source: Source, settings: Settings) -> Iterator[dict[str, object]]
     """Yield a finished source's rows: every tenth attempt was rejected."""
     identity = Identity(source, file_sha256(source), settings, MODELS)
     label = EMOTIONS.index(source.label)
-    base = {
+    base: dict[str, object] = {
         "dataset": source.dataset,
         "source_id": source.source_id,
         "source_path": source.source_path,
@@ -77,7 +77,12 @@ def make_rows(source: Source, settings: Settings) -> Iterator[dict[str, object]]
     yield base | {"variant_id": identity.real(), "kind": "real"}
     for work in plan_work(identity, {}):
         yield base | {"variant_id": work.edit_id, "kind": "edit", "parent_id": identity.real()}
-        row = base | {"kind": "variant", "parent_id": work.edit_id, "engine": "fast", "edit_kind": work.target.kind}
+        row: dict[str, object] = base | {
+            "kind": "variant",
+            "parent_id": work.edit_id,
+            "engine": "fast",
+            "edit_kind": work.target.kind,
+        }
         lacking = work.quota
         for attempt in work.attempts:
             rejected = attempt.seed % 10 == 0

@@ -12,6 +12,7 @@ from the first edit to the last variant, without the workers' start, and the dev
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Annotated
 
@@ -23,12 +24,11 @@ from engine_faces import load_edited
 
 from singanimation.stages.singan import make_regenerator
 
-_barrier = None
+_shared: dict[str, Barrier] = {}
 
 
-def _start(barrier) -> None:
-    global _barrier
-    _barrier = barrier
+def _start(barrier: Barrier) -> None:
+    _shared["barrier"] = barrier
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
 
@@ -40,7 +40,7 @@ def work(edits: list[np.ndarray], options: dict, variants: int, starts: list[str
     """
     make_regenerator(**options, iterations=2).fit(edits[0][:1], [0], starts[:1])  # the device's start is not measured
     regenerator = make_regenerator(**options)
-    _barrier.wait()
+    _shared["barrier"].wait()
     began, made = time.monotonic(), 0
     for source in edits:
         fitted = regenerator.fit(source, range(len(source)), starts)

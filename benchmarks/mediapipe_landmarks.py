@@ -6,7 +6,7 @@ no face is found. Imports nothing of this project.
 
 import sys
 
-import mediapipe
+import mediapipe  # pyright: ignore[reportMissingImports] - in another environment
 import numpy as np
 
 

@@ -73,7 +73,9 @@ def add_rows(table: Table, face: Face, start: str, count: int, judge: Judge) -> 
     anchor = sum(json.loads(face.weights.with_suffix(".json").read_text()).values())
     for published in (True, False):
         pictures = draw(pyramid, start, count) if published else raised(pyramid, target, start, count)
-        lines = [("reference" if published else "reference, more noise", anchor, judged(judge, face, pictures))]
+        lines: list[tuple[str, float, Measured]] = [
+            ("reference" if published else "reference, more noise", anchor, judged(judge, face, pictures))
+        ]
         wanted = lines[0][2].diversity[0] if published else DIVERSITY
         for engine in ("fast", "patch"):
             regenerator = make_regenerator(engine, diversity=wanted)

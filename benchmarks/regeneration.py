@@ -13,9 +13,10 @@ of sources. ``--sheet FILE.png`` writes the engines' variants at 128 px.
 import resource
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ from singanimation.stages.singan import make_regenerator
 
 REFERENCE_ITERATIONS = 2000
 CONSOLE = Console(width=170)
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Measured:
     judged: int = 0
 
 
-def cpu_seconds(action) -> tuple[float, object]:
+def cpu_seconds(action: Callable[[], Result]) -> tuple[float, Result]:
     """Return how long ``action`` took this process, and what it returned."""
     before = time.process_time()
     result = action()

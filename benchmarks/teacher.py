@@ -6,8 +6,8 @@ Prints, per AU: asked, measured by the packaged AU network (and by each other ju
 rises, the change around eyes and mouth and in the background, and what else moved.
 """
 
-import importlib.util
 import json
+import runpy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -82,10 +82,7 @@ def _judge(path: Path) -> Judge:
     if path.is_file():
         estimator = EmbeddedEstimator.load(path=path)
         return lambda crops: estimator(crops).action_units
-    spec = importlib.util.spec_from_file_location("prototype_aunet", path / "aunet.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    network = module.AUNet().eval()
+    network = runpy.run_path(str(path / "aunet.py"))["AUNet"]().eval()
     weights = torch.load(path / "au_net.pt", map_location="cpu", weights_only=True)
     network.load_state_dict({name: value.float() for name, value in weights.items()})
 

@@ -55,7 +55,8 @@ def run_job(job: Job) -> dict[str, Any]:
     options = job.settings.model_dump(mode="json", exclude_none=True)
     mark_crashed()
     with tags(process_tag()):
-        return augment.with_options(task_runner=runner)(options, job.key)
+        # Prefect's annotation takes runners of bare futures alone, which none of its own are
+        return augment.with_options(task_runner=runner)(options, job.key)  # pyright: ignore[reportArgumentType]
 
 
 @contextmanager

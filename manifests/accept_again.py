@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.reading import iter_tables
 from singanimation.manifests.rewrite import rewrite_part
 from singanimation.manifests.schema import SCHEMA

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.compaction_plan import CompactionPlan, finish_compaction
 from singanimation.manifests.conform import is_todays
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, open_part, part_paths

@@ -8,9 +8,9 @@ import json
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as types
 
+from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.schema import ADDED, NAME, SCHEMA, SCHEMA_VERSION
 
 KEY = b"singanimation"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.conform import conform, schema_problem
 from singanimation.manifests.schema import KINDS, SCHEMA, STATUSES
 from singanimation.pipeline.errors import ManifestError

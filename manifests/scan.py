@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables
 from singanimation.manifests.schema import STATUSES
 from singanimation.pipeline.digests import digest

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.reading import iter_tables, part_paths
 from singanimation.manifests.schema import SCHEMA
 from singanimation.pipeline.expressions import EMOTIONS

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.compaction_plan import PLAN
 from singanimation.manifests.leakage import LEAK_COLUMNS, Leakage
 from singanimation.manifests.reading import iter_tables, part_paths

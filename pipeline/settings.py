@@ -30,45 +30,48 @@ _EDIT_FIELDS = ("frame",)
 _VARIANT_FIELDS = ("engine", "singan_iterations", "singan_size", "singan_noise", "downsampling", "start_scale")
 
 
-class Settings(BaseSettings):
+# pydantic freezes a subclass of what is not frozen; dataclasses, whose rules the checker knows, do not
+class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeIssues]
     """What ``augment --input ... --per-image ...`` was asked to do. See docs/command-line.md."""
 
-    model_config = SettingsConfigDict(env_prefix="SINGANIMATION_", frozen=True, extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="SINGANIMATION_", extra="forbid", populate_by_name=True)
 
     input: str = Field(description="data set's name, folder, image, Parquet/CSV index, or `sample`")
-    data_root: Path = Field(Path("data"), validation_alias="SINGANIMATION_DATA", description="where named sets lie")
-    output: Path | None = Field(None, description="the growing data set's folder; default ./augmented/<input>")
-    per_image: int = Field(50, ge=1, description="accepted variants wanted per source image")
-    edits: int = Field(8, ge=1, description="expression edits per source (never more than --per-image)")
-    limit: int | None = Field(None, ge=1, description="only the first N sources")
-    frame: Frame = Field("auto", description="put variants back into the source's frame, or keep the crop")
-    balance: bool = Field(False, description="spread the total so that target classes become equal")
-    include_real: bool = Field(False, description="embed the sources' pictures too")
+    data_root: Path = Field(
+       default= default=Path("data"), validation_alias="SINGANIMATION_DATA", description="where named sets lie"
+    )
+    output: Path | None = Field(default=None, description="the growing data set's folder; default ./augmented/<input>")
+    per_image: int = Field(default=50, ge=1, description="accepted variants wanted per source image")
+    edits: int = Field(default=8, ge=1, description="expression edits per source (never more than --per-image)")
+    limit: int | None = Field(default=None, ge=1, description="only the first N sources")
+    frame: Frame = Field(default="auto", description="put variants back into the source's frame, or keep the crop")
+    balance: bool = Field(default=False, description="spread the total so that target classes become equal")
+    include_real: bool = Field(default=False, description="embed the sources' pictures too")
     expressions: tuple[str, ...] = Field(
-        ("discrete", "continuous", "single"), description="which edits: kinds, emotions, action units"
+       default= default=("discrete", "continuous", "single"), description="which edits: kinds, emotions, action units"
     )
-    start_scale: tuple[StartScale, ...] = Field(("N-1", "N-2"), description="where regeneration starts")
-    engine: Engine = Field("fast", description="the SinGAN engine")
-    singan_size: int = Field(128, ge=32, le=256, description="pixels of the down-sampled edit SinGAN trains on")
-    singan_iterations: int | None = Field(None, ge=1, description="iterations per scale; default: the engine's")
-    singan_noise: float | None = Field(None, gt=0, description="noise amplitude; default: the engine's")
+    start_scale: tuple[StartScale, ...] = Field(default=("N-1", "N-2"), description="where regeneration starts")
+    engine: Engine = Field(default="fast", description="the SinGAN engine")
+    singan_size: int = Field(default=128, ge=32, le=256, description="pixels of the down-sampled edit SinGAN trains on")
+    singan_iterations: int | None = Field(default=None, ge=1, description="iterations per scale; default: the engine's")
+    singan_noise: float | None = Field(default=None, gt=0, description="noise amplitude; default: the engine's")
     downsampling: Literal["injection", "reconstruction"] = Field(
-        "injection", description="how the start scale is fed: the down-sampled edit, or the z_opt path"
+       default= default="injection", description="how the start scale is fed: the down-sampled edit, or the z_opt path"
     )
-    sifid_max: float | None = Field(None, gt=0, description="largest SIFID accepted; default: calibrated")
-    sifid_features: SifidFeatures = Field("auto", description="the features SIFID is measured on")
-    aus: AuChoice = Field("auto", description="who estimates action units")
-    ganimation: Path | None = Field(None, description="another generator checkpoint; default: shipped")
-    splits: tuple[str, ...] = Field(("train",), description="which splits are augmented")
+    sifid_max: float | None = Field(default=None, gt=0, description="largest SIFID accepted; default: calibrated")
+    sifid_features: SifidFeatures = Field(default="auto", description="the features SIFID is measured on")
+    aus: AuChoice = Field(default="auto", description="who estimates action units")
+    ganimation: Path | None = Field(default=None, description="another generator checkpoint; default: shipped")
+    splits: tuple[str, ...] = Field(default=("train",), description="which splits are augmented")
     splits_from: str | None = Field(
-        None, description="which pictures are train, validation, test: `none`, FOLDER=SPLIT,..., or a file"
+        default=None, description="which pictures are train, validation, test: `none`, FOLDER=SPLIT,..., or a file"
     )
-    seed: int = Field(0, ge=0, description="the run's seed")
-    device: str = Field("auto", description="where to compute: auto, cpu or cuda")
-    workers: int | None = Field(None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)")
-    resume: bool = Field(True, description="go on where an earlier run stopped")
+    seed: int = Field(default=0, ge=0, description="the run's seed")
+    device: str = Field(default="auto", description="where to compute: auto, cpu or cuda")
+    workers: int | None = Field(default=None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)")
+    resume: bool = Field(default=True, description="go on where an earlier run stopped")
     retry_failed: bool = Field(
-        False, description="take up failed sources again, and rejected variants that a new --sifid-max allows"
+       default= default=False, description="take up failed sources again, and rejected variants that a new --sifid-max allows"
     )
 
     @field_validator("expressions", mode="before")

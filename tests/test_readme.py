@@ -34,9 +34,10 @@ def test_a_shown_command_line_exists(line: str) -> None:
         assert words[0] in COMMANDS, f"there is no command {words[0]!r}"
         command = typer.main.get_command(importlib.import_module(f"singanimation.flows.commands.{words[0]}").app)
         words = words[1:]
-    if hasattr(command, "commands") and words and not words[0].startswith("-"):
-        assert words[0] in command.commands, f"there is no command {words[0]!r} in {line!r}"
-        command = command.commands[words[0]]
+    inner = getattr(command, "commands", None)
+    if inner is not None and words and not words[0].startswith("-"):
+        assert words[0] in inner, f"there is no command {words[0]!r} in {line!r}"
+        command = inner[words[0]]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= known | {"--help"}
 

@@ -75,7 +75,8 @@ def edit(
     make_folder(output)
 
     models = load_face_models("auto", ganimation, choose_device(device))
-    for text in models.warnings + ((request.said(),) if request.said() else ()):
+    said = request.said()
+    for text in models.warnings + ((said,) if said else ()):
         warn(text, quiet)
     made = 0
     for face in find_faces(paths, models):

@@ -46,7 +46,7 @@ def serve_flow(settings: Settings, *, cron: str | None, every: float | None, nam
         with connected(server):
             if server is not None:  # scheduled runs are processes of their own: they find the server by this
                 os.environ["PREFECT_API_URL"] = server.api_url
-            from prefect.flows import EntrypointType
+            from prefect.types.entrypoint import EntrypointType
 
             from singanimation.flows.augment import augment
 

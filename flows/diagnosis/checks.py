@@ -54,7 +54,7 @@ def check_python(_: Settings | None, __: Path) -> Iterator[Finding]:
     yield Finding("Python", OK if good else PROBLEM, f"{platform.python_version()} at {sys.executable}", advice)
     versions = {name: _version(name) for name in dict.fromkeys([*_NEEDED, *_TOO_NEW])}
     lacking = [name for name, found in versions.items() if found is None]
-    new = [name for name, limit in _TOO_NEW.items() if versions[name] and _numbers(versions[name]) >= limit]
+    new = [name for name, limit in _TOO_NEW.items() if (found := versions[name]) and _numbers(found) >= limit]
     listed = ", ".join(f"{name} {found}" for name, found in versions.items() if found)
     if lacking or new:
         wrong = [*(f"{name} is missing" for name in lacking), *(f"{name} {versions[name]} is too new" for name in new)]

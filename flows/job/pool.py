@@ -97,10 +97,11 @@ def _end_with_parent() -> None:
 
 def _loaded(settings: Settings, loader: str) -> Models:
     global _models
-    if _models is None:
+    models = _models
+    if models is None:
         cv2.setNumThreads(0)
-        _models = resolve(loader)(settings)
-    return _models
+        models = _models = resolve(loader)(settings)
+    return models
 
 
 def resolve(name: str) -> Callable[..., Any]:

@@ -82,7 +82,8 @@ def _block(source: Source, parts: Iterable[Path]) -> Block | None:
     edits = [row for row in rows if row["kind"] == "edit"]
     if not edits:
         return None
-    columns = [(Tile(_source_picture(source), ("source", source.label or source.source_label or "unlabelled")),)]
+    shown = Tile(_source_picture(source), ("source", source.label or source.source_label or "unlabelled"))
+    columns: list[tuple[Tile, ...]] = [(shown,)]
     for edit in edits:
         variants = [row for row in rows if row["parent_id"] == edit["variant_id"]]
         variants.sort(key=lambda row: row["status"] != "accepted")  # stable: attempts keep their order
@@ -140,9 +141,9 @@ def _draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, corner
         draw.rectangle((left, top, left + CELL - 1, top + CELL - 1), outline=_FAINT)
     else:
         scale = CELL / max(tile.picture.size)
-        size = tuple(max(round(side * scale), 1) for side in tile.picture.size)
-        fitted = tile.picture.resize(size, Image.Resampling.LANCZOS)
-        sheet.paste(fitted, (left + (CELL - size[0]) // 2, top + (CELL - size[1]) // 2))
+        width, height = (max(round(side * scale), 1) for side in tile.picture.size)
+        fitted = tile.picture.resize((width, height), Image.Resampling.LANCZOS)
+        sheet.paste(fitted, (left + (CELL - width) // 2, top + (CELL - height) // 2))
     if tile.marked:
         draw.rectangle((left, top, left + CELL - 1, top + CELL - 1), outline=_RED, width=3)
     for number, line in enumerate(tile.lines[:2]):

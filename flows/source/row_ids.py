@@ -85,7 +85,7 @@ class Identity:
     def own_inputs(self) -> bytes:
         """What else decides this source's pixels: its own action units, and a detector that is not Haar's."""
         source, found = self.source, []
-        if self.own_units:
+        if self.own_units and source.action_units is not None:
             found += ["action_units", *source.action_units]
         framed = source.box is not None or source.landmarks is not None or source.is_face_crop
         if self.fingerprint.detector != "haar" and not framed:

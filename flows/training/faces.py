@@ -145,7 +145,7 @@ def _find_all(dataset: "Dataset", place: Path, workers: int, say: Say) -> None:
     done = len(chunks) - len(missing)
     for part, arrays in zip(missing, find_all(list(missing.values()), workers), strict=True):
         with atomic_file(part) as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType] - none is named allow_pickle
         done += 1
         say(f"Faces: {min(done * _CHUNK, len(sources)):,} of {len(sources):,} pictures.")
     try:

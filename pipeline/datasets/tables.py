@@ -167,7 +167,7 @@ def header_of(path: Path) -> list[str]:
         return []
 
 
-def column(names: Sequence[str], purpose: str) -> str | None:
+def column(names: Iterable[str], purpose: str) -> str | None:
     """Return which of the columns serves ``purpose`` (a key of ALIASES), else None."""
     by_name = {plain_name(str(name)): str(name) for name in reversed(list(names))}
     return next((by_name[alias] for alias in ALIASES[purpose] if alias in by_name), None)

@@ -11,7 +11,7 @@ import pickle
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -51,7 +51,11 @@ def read_pickle(path: Path) -> Any:
 class _Unpickler(pickle._Unpickler):
     """Python's own unpickler in Python: the one in C reserves whatever memory a file of a few bytes asks for."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)
+    read: Callable[[int], bytes]
+    append: Callable[[Any], None]
+    """Both are set by ``load``."""
+
+    dispatch: dict[int, Callable[..., None]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: io.BytesIO, size: int) -> None:
         super().__init__(file, fix_imports=False, encoding="latin1")
@@ -106,7 +110,8 @@ class _Kind:
         dtype = np.dtype(code) if isinstance(code, str) and len(code) <= 8 else None
         if dtype is None or dtype.char not in _KINDS or dtype.names is not None:
             raise _Refused("an array of something else than numbers")
-        self.code, self.order = code, "="
+        self.code = code
+        self.order: Literal["<", ">", "|", "="] = "="
 
     def __setstate__(self, state: tuple) -> None:
         if state[1] not in ("<", ">", "|", "="):
@@ -141,7 +146,7 @@ def plain_array(value: Any) -> np.ndarray | None:
     return value.astype(np.float64) if isinstance(value, np.ndarray) else None
 
 
-def _numbers(data: Any, kind: Any, shape: Any, order: str) -> np.ndarray:
+def _numbers(data: Any, kind: Any, shape: Any, order: Literal["C", "F"] = "C") -> np.ndarray:
     raw = data.encode("latin1") if isinstance(data, str) else data
     if not isinstance(kind, _Kind) or not isinstance(raw, bytes | bytearray):
         raise _Refused("an array of something else than numbers")
@@ -168,7 +173,7 @@ def _called(name: str) -> dict[tuple[str, str], Any]:
         "_reconstruct": lambda *_: _Array(),
         "dtype": lambda code, *_: _Kind(code),
         "scalar": _scalar,
-        "_frombuffer": lambda data, kind, shape, order="C": _numbers(data, kind, shape, order),
+        "_frombuffer": _numbers,
     }
     return {(module, name): _StandIn(call[name]) for module in _NUMPY}
 

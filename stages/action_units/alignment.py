@@ -1,7 +1,10 @@
 """How well the aligner brings a badly framed face into the canonical frame, and tells faces from the rest."""
 
+from typing import cast
+
 import numpy as np
 import torch
+from torch import nn
 
 from singanimation.pipeline.face.framing import CROP_SIZE, EYES, INTEROCULAR, apply, chain, to_canonical
 from singanimation.pipeline.face.mesh import eye_centres, five_points
@@ -76,7 +79,8 @@ def calibrate(
     if len(others):
         at = min(at, float(np.quantile(others, 0.99)))
     at = min(max(at, 1e-6), 1 - 1e-6)
+    last = cast(nn.Linear, network.head[-1])
     with torch.no_grad():
-        network.head[-1].bias[-1] -= float(np.log(at / (1 - at)) - np.log(FACE_THRESHOLD / (1 - FACE_THRESHOLD)))
+        last.bias[-1] -= float(np.log(at / (1 - at)) - np.log(FACE_THRESHOLD / (1 - FACE_THRESHOLD)))
     passed = float((others >= at).mean()) if len(others) else 0.0
     return {"faces_kept": float((faces >= at).mean()), "others_passed": passed}

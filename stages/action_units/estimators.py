@@ -77,21 +77,24 @@ class EmbeddedEstimator:
         weights = load_weights(path, device)
         return cls(weights.action_units, weights.digest, mirrored)
 
-    @torch.inference_mode()
     def __call__(self, crops: np.ndarray) -> AUResult:
         """Estimate uint8 crops (N, 128, 128, 3); each crop's result does not depend on its neighbours."""
+        return AUResult(*self._units_and_landmarks(crops))
+
+    def find_eyes(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return eye centres float32 (N, 2, 2), the picture's left first, and landmarks (N, 478, 2), crop pixels."""
+        _, landmarks = self._units_and_landmarks(crops)
+        return eye_centres(landmarks), landmarks
+
+    @torch.inference_mode()
+    def _units_and_landmarks(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         _check(crops, CROP_SIZE)
         units, landmarks = [np.zeros((0, 17), np.float32)], [np.zeros((0, 478, 2), np.float32)]
         for start in range(0, len(crops), _CHUNK):
             found, points = self._estimate(_inputs(crops[start : start + _CHUNK], self._device))
             units.append(found.cpu().numpy())
             landmarks.append(points.cpu().numpy())
-        return AUResult(np.concatenate(units), np.concatenate(landmarks))
-
-    def find_eyes(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return eye centres float32 (N, 2, 2), the picture's left first, and landmarks (N, 478, 2), crop pixels."""
-        landmarks = self(crops).landmarks
-        return eye_centres(landmarks), landmarks
+        return np.concatenate(units), np.concatenate(landmarks)
 
     def _estimate(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         units, points = self.network(inputs)

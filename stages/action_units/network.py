@@ -1,7 +1,7 @@
 """The two embedded networks: action units with landmarks from a crop, and an aligner for badly framed faces."""
 
 from copy import deepcopy
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ ALIGNER_SIZE = 64
 ALIGNER_POINTS = 5
 BLENDSHAPES = 51
 SHAPE_MODES = 96
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -56,6 +58,10 @@ class AUNetwork(nn.Module):
     coefficients also feed the AU head. BatchNorm only, so that in ``eval`` each picture stands alone.
     """
 
+    mean_shape: Tensor
+    shape_basis: Tensor
+    mirror: Tensor
+
     def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 96, 192), dropout: float = 0.2) -> None:
         super().__init__()
         stem, early, middle, late = widths
@@ -88,7 +94,9 @@ class AUNetwork(nn.Module):
         landmarks = (self.mean_shape + offsets * INTEROCULAR / 10) + CROP_SIZE / 2
         return AUOutput(units, landmarks, blendshapes, [early, middle, late])
 
-    def forward(self, pictures: Tensor, features: bool = False) -> tuple[Tensor, ...]:
+    def forward(
+        self, pictures: Tensor, features: bool = False
+    ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, list[Tensor]]:
         """Return ``(action_units, landmarks)``, and the list of feature maps as a third on ``features=True``."""
         output = self.describe(pictures)
         if features:
@@ -126,13 +134,14 @@ class AlignerNetwork(nn.Module):
         return 0.5 + output[:, :-1].view(-1, ALIGNER_POINTS, 2), output[:, -1]
 
 
-def fused(network: nn.Module) -> nn.Module:
+def fused(network: Network) -> Network:
     """Return a copy of a network in eval mode whose BatchNorms are part of their convolutions: faster, the same."""
     copy = deepcopy(network).eval()
     for block in [module for module in copy.modules() if isinstance(module, nn.Sequential)]:
         for place in range(len(block) - 1):
-            if isinstance(block[place], nn.Conv2d) and isinstance(block[place + 1], nn.BatchNorm2d):
-                block[place] = fuse_conv_bn_eval(block[place], block[place + 1])
+            convolution, norm = block[place], block[place + 1]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                block[place] = fuse_conv_bn_eval(convolution, norm)
                 block[place + 1] = nn.Identity()
     for activation in (module for module in copy.modules() if isinstance(module, nn.SiLU)):
         activation.inplace = True

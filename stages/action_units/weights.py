@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -101,8 +101,15 @@ class HasRecipe(Protocol):
 class Trained(Protocol):
     """A training's outcome, such as ``training.Session``: networks by phase, and the settings behind them."""
 
-    averages: Mapping[str, nn.Module]
-    settings: HasRecipe
+    @property
+    def averages(self) -> Mapping[str, nn.Module]:
+        """The networks by phase: ``action_units`` an AUNetwork, ``aligner`` an AlignerNetwork."""
+        ...
+
+    @property
+    def settings(self) -> HasRecipe:
+        """What the training was told."""
+        ...
 
 
 def save_weights(trained: Trained, path: Path) -> str:
@@ -112,8 +119,9 @@ def save_weights(trained: Trained, path: Path) -> str:
     """
     if "action_units" not in trained.averages:
         raise TrainingError("this training made no AU network, so there are no weights to save.")
-    networks = trained.averages
-    return write_weights(path, networks["action_units"], networks.get("aligner"), trained.settings.recipe())
+    action_units = cast(AUNetwork, trained.averages["action_units"])
+    aligner = cast(AlignerNetwork | None, trained.averages.get("aligner"))
+    return write_weights(path, action_units, aligner, trained.settings.recipe())
 
 
 def file_digest(path: Path) -> str:
@@ -162,8 +170,8 @@ def load_weights(path: Path | None = None, device: str | torch.device = "cpu") -
     if any(name.startswith("aligner.") for name in tensors):
         aligner = AlignerNetwork()
         _fill(aligner, tensors, "aligner", path)
-        aligner.to(device=device, memory_format=torch.channels_last)
-    action_units.to(device=device, memory_format=torch.channels_last)
+        aligner.to(device).to(memory_format=torch.channels_last)
+    action_units.to(device).to(memory_format=torch.channels_last)
     return EmbeddedWeights(action_units, aligner, about.get("recipe", {}), file_digest(path))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -30,7 +31,8 @@ def shuffled(picture: np.ndarray, rng: np.random.Generator, tile: int = TILE) ->
 def reencoded(picture: np.ndarray, quality: int = 90) -> np.ndarray:
     """Return uint8 (H, W, 3) after JPEG of ``quality``."""
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    stored = cast(np.ndarray, cv2.imdecode(data, cv2.IMREAD_COLOR))  # None only for what is no picture
+    return np.ascontiguousarray(stored[..., ::-1])
 
 
 def shifted(picture: np.ndarray, pixels: int = 1) -> np.ndarray:

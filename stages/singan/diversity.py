@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import cast
 
 import torch
 from scipy.optimize import brentq
@@ -52,4 +53,4 @@ def calibrate_gain(
     lowest = highest * 0.02
     if excess(lowest) >= 0:
         return lowest
-    return float(brentq(excess, lowest, highest, xtol=tolerance * highest))
+    return cast(float, brentq(excess, lowest, highest, xtol=tolerance * highest))

@@ -16,6 +16,7 @@ def augment(*arguments: object) -> int:
             cli.main()
     finally:
         sys.argv = before
+    assert isinstance(ended.value.code, int)
     return ended.value.code
 
 

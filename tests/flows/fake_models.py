@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -136,16 +137,16 @@ def load(settings: Settings) -> Models:
         paste_edit=_paste,
         action_units=_action_units,
         features=_action_units,
-        expander=Expander(),
+        expander=cast(Any, Expander()),
         estimator="fake",
         estimator_digest="a" * 64,
     )
     return Models(
         faces=faces,
-        regenerator=Regenerator((settings.singan_iterations or 1) / 100),
-        start_size={"N": 25, "N-1": 32, "N-2": 40}.get,
-        sifid=Filter(limit),
-        checks=NoChecks(),
+        regenerator=cast(Any, Regenerator((settings.singan_iterations or 1) / 100)),
+        start_size={"N": 25, "N-1": 32, "N-2": 40}.__getitem__,
+        sifid=cast(Any, Filter(limit)),
+        checks=cast(Any, NoChecks()),
         fingerprint=Fingerprint("e" * 64, "fake", "a" * 64, "embedded", limit),
     )
 

@@ -135,7 +135,7 @@ def test_a_balanced_dry_run_knows_of_the_runs_before(no_server, faces, tmp_path,
     add_picture(faces, "train/fear/00-new.png", 3)
     settings = make_settings(input=str(faces), output=out, per_image=5, workers=1, balance=True)
     plan = make_preview(plan_run(settings))
-    assert "4 sources keep what was planned for them before, 1 new ones" in plan.balance_note
+    assert "4 sources keep what was planned for them before, 1 new ones" in (plan.balance_note or "")
     assert balanced(faces, out)[0]["planned_classes"] == plan.balance
 
 

@@ -118,7 +118,7 @@ def test_emotions_are_shown_in_their_first_form_and_forms_names_others():
 
     assert named() == ["anger", "fear"]
     assert named(forms=["all"])[:3] == ["anger-open", "anger-teeth", "anger-closed"]
-    assert "anger open" in Request([], {}, ["anger"], None, 7, None).said()
+    assert "anger open" in str(Request([], {}, ["anger"], None, 7, None).said())
     with pytest.raises(UsageError, match="'loud' is no form of anger, fear"):
         named(forms=["loud"])
     with pytest.raises(UsageError, match="fear has none of teeth"):

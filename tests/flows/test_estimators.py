@@ -18,14 +18,16 @@ from singanimation.flows.source.row_ids import Identity
 from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import make_settings
+from singanimation.stages.action_units.estimators import EmbeddedEstimator
 
 FAKE_PYFEAT = Path(__file__).parents[1] / "stages" / "fake_pyfeat"
 
 
-class Embedded:
+class Embedded(EmbeddedEstimator):
     """Stands for the embedded estimator."""
 
-    name, digest = "embedded", "e" * 64
+    def __init__(self) -> None:
+        self.digest = "e" * 64
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import fake_models
 import numpy as np
@@ -81,13 +82,13 @@ def test_image_folder_reads_the_class_folders(output, expected, tmp_path):
 
 
 def test_webdataset_reads_the_shards(output, expected, tmp_path):
-    import webdataset
+    from webdataset.compat import WebDataset
 
     folder = sent(output, "webdataset", tmp_path)
     found = Counter()
     for split in ("train", "test"):
         shards = [str(path) for path in sorted(folder.glob(f"{split}-*.tar"))]
-        data = webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8").to_tuple("png;jpg", "cls", "json")
+        data: Any = WebDataset(shards, shardshuffle=False).decode("rgb8").to_tuple("png;jpg", "cls", "json")
         for picture, label, row in data:
             found[split, label] += 1
             assert picture.shape == (100, 100, 3) and row["label"] == label and row["variant_id"] in expected.index

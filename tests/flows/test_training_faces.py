@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from skimage import data
+from torch import nn
 from typer.testing import CliRunner
 
 from singanimation.flows.commands.train import app, run_training
@@ -144,7 +145,7 @@ def test_a_training_writes_what_it_says_and_resumes_only_as_itself(prepared: tup
 
 def test_the_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     def progress(step: int, **losses: float) -> Progress:
-        return Progress(step, 900, 1.0, 1.0, losses, None, {}, dict)
+        return Progress(step, 900, 1.0, 1.0, losses, nn.Identity(), {}, dict)
 
     log = TrainingLog(tmp_path / "g.safetensors", 0)
     for step in (100, 200, 300):

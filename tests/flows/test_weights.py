@@ -8,6 +8,7 @@ import pickle
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -136,7 +137,7 @@ def test_import_writes_a_generator_with_its_card_and_says_how_to_use_it(augment,
     assert (tmp_path / "d.safetensors").is_file() and "intensity / 5" in (tmp_path / "d.md").read_text()
 
 
-def _bytes_of(content: object, **options: object) -> bytes:
+def _bytes_of(content: object, **options: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(content, buffer, **options)
     return buffer.getvalue()

@@ -163,7 +163,7 @@ def test_faults_of_the_machine_leave_no_part(work, picture, monkeypatch):
     def out_of_memory(*_):
         raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    models.regenerator.fit = out_of_memory
+    monkeypatch.setattr(models.regenerator, "fit", out_of_memory)
     with pytest.raises(MachineError, match="out of memory"):
         work(source_of(picture), models)
     assert not work.manifest.exists() or not list(work.manifest.glob("*.parquet"))

@@ -40,11 +40,16 @@ def test_the_sources_picture_is_embedded_on_request(work, picture):
     np.testing.assert_array_equal(shown, np.asarray(Image.open(picture)))
 
 
-def test_singan_may_work_smaller_than_the_crop(work, picture):
+def test_singan_may_work_smaller_than_the_crop(work, picture, monkeypatch):
     sizes = []
     models = fake_models.load(make_settings(input="x"))
     fit = models.regenerator.fit
-    models.regenerator.fit = lambda edits, *rest: sizes.append(edits.shape[1:]) or fit(edits, *rest)
+
+    def noting(edits, *rest):
+        sizes.append(edits.shape[1:])
+        return fit(edits, *rest)
+
+    monkeypatch.setattr(models.regenerator, "fit", noting)
     work(source_of(picture), models, singan_size=64)
     assert sizes == [(64, 64, 3)]
     assert set(frame_of(work).query("kind == 'variant'")["width"]) == {128}

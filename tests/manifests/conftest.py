@@ -1,6 +1,7 @@
 """Rows of a small made-up source, for the manifest's tests."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def make_source_rows(
     group: str | None = None,
 ) -> list[Row]:
     """A real row, two edits (fear, AU12), and per edit ``variants`` accepted and ``rejected`` rejected variants."""
-    base = {
+    base: dict[str, Any] = {
         "dataset": "tiny",
         "source_id": f"{name}.png",
         "source_path": f"{name}.png",

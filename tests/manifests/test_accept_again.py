@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_the_first_that_fit_are_accepted_and_say_why(output: Path) -> None:
     assert accept_rejected([edit(output, 2)], features="embedded", limit=0.4) == 2
     after = statuses(output)
     assert [after[name] for name in NAMES] == ["accepted", "accepted", "rejected", "rejected"]
-    rows = read(output).set_index("variant_id")
+    rows: Any = read(output).set_index("variant_id")
     assert rows.loc["a-fear-2", "message"] == "Rejected at first; accepted since the limit is 0.4 (SIFID 0.2)."
     assert rows["reason"].isna()["a-fear-2"] and rows.loc["a-fear-4", "reason"] == "sifid"
     same = [name for name in before.columns if name not in ("status", "reason", "message")]

@@ -122,7 +122,7 @@ def test_doubled_ids_and_damaged_plans_are_refused(output: Path, source_rows: Ro
 
 
 def _plan(output: Path, old: str, new: dict[str, int]) -> None:
-    content = {"old": [f"part-{name}.parquet" for name in old]}
+    content: dict[str, object] = {"old": [f"part-{name}.parquet" for name in old]}
     content["new"] = [{"name": f"part-{name}.parquet", "rows": rows} for name, rows in new.items()]
     (output / "manifest" / PLAN).write_text(json.dumps(content))
 

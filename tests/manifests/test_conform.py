@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -49,7 +50,7 @@ def test_a_part_of_schema_1_is_read_with_nulls_where_it_has_no_column(tmp_path: 
     assert read.schema.equals(SCHEMA) and read.to_pylist() == table.to_pylist()
     assert read.column("edit_form").null_count == table.num_rows
     assert ManifestScan(tmp_path).rows == table.num_rows and ManifestScan(tmp_path).problems == []
-    frame = singanimation.manifests.read(tmp_path, columns=["edit_form", "label"])
+    frame: Any = singanimation.manifests.read(tmp_path, columns=["edit_form", "label"])
     assert frame["edit_form"].isna().all() and set(frame["label"].dropna()) == {1, 6}
 
 

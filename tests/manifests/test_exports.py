@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from singanimation.manifests.write import write_part
 from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.errors import MachineError, ManifestError, OutputError, UsageError
 from singanimation.pipeline.expressions import EMOTIONS
-from singanimation.pipeline.files.pictures import encode_png, read_picture
+from singanimation.pipeline.files.pictures import encode_png, read_picture, read_source
 from singanimation.pipeline.records import Row
 
 Rows = Callable[..., list[Row]]
@@ -123,7 +124,7 @@ def test_webdataset_shards_hold_picture_label_and_row(output: Path, tmp_path: Pa
     with tarfile.open(tmp_path / "web" / "train-000000.tar") as tar:
         names = tar.getnames()
         assert names[:3] == ["a.png", "a.json", "a.cls"] and len(names) == 12
-        row = json.load(tar.extractfile("a.json"))
+        row = json.loads(tar.extractfile("a.json").read())
         assert tar.extractfile("a.cls").read() == b"6"
         assert row["variant_id"] == "a-real" and row["split"] == "train" and "image" not in row
         assert read_picture(tar.extractfile("a.png").read()).pixels[0, 0, 0] == 77
@@ -133,14 +134,15 @@ def test_webdataset_shards_hold_picture_label_and_row(output: Path, tmp_path: Pa
 
 
 def test_webdataset_itself_reads_the_shards(output: Path, tmp_path: Path) -> None:
-    import webdataset
+    from webdataset.compat import WebDataset
 
     (tmp_path / "web").mkdir()
     report = ExportReport(tmp_path / "web")
     export_webdataset(records(output, ExportOptions(), report), tmp_path / "web", report, shard_bytes=1)
     shards = sorted(str(path) for path in (tmp_path / "web").glob("train-*.tar"))
     assert len(shards) == 4
-    loaded = list(webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8").to_tuple("png", "cls"))
+    pipe: Any = WebDataset(shards, shardshuffle=False).decode("rgb8").to_tuple("png", "cls")
+    loaded = list(pipe)
     assert sorted(label for _, label in loaded) == [1, 1, 1, 6] and loaded[0][0].shape == (32, 32, 3)
 
 
@@ -169,7 +171,7 @@ def test_raf_mini_through_every_export_and_back(tmp_path: Path, to: str) -> None
             dataset=source.dataset,
             source_id=source.source_id,
             source_path=source.source_path,
-            source_sha256=read_picture(source.path).sha256,
+            source_sha256=read_source(source).sha256,
             split=source.split,
             group_id=source.group_id,
             licence=source.licence,

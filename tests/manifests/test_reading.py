@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -28,7 +29,7 @@ def output(tmp_path: Path, source_rows: Rows) -> Path:
 
 
 def test_read_gives_what_a_classifier_wants(output: Path) -> None:
-    frame = singanimation.manifests.read(output, split="train", status="accepted", kind="variant")
+    frame: Any = singanimation.manifests.read(output, split="train", status="accepted", kind="variant")
     assert len(frame) == 6
     assert set(frame["split"]) == {"train"} and set(frame["kind"]) == {"variant"}
     assert str(frame["label"].dtype) == "Int64"

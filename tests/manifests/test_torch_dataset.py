@@ -69,5 +69,5 @@ def test_choices_without_a_row_and_unknown_labels_say_so(output: Path) -> None:
     with pytest.raises(ManifestError, match="no labelled picture with split=validation"):
         ManifestDataset(output, split="validation")
     with pytest.raises(ManifestError, match="labels='firm'"):
-        ManifestDataset(output, labels="firm")
+        ManifestDataset(output, labels="firm")  # pyright: ignore[reportArgumentType] - that is the point
     assert len(ManifestDataset(output, status=("accepted", "rejected"), kind="variant")) == 8

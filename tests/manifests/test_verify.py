@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,8 +112,8 @@ def test_summaries_are_compared_with_the_rows_of_their_runs(output: Path) -> Non
     folder.mkdir(parents=True)
     summary = {"run_id": "run-1", "variants": {"accepted": 12, "rejected": {"sifid": 4}}, "stopped": None}
 
-    def put(changes: dict[str, object]) -> dict[str, str]:
-        (folder / "summary.json").write_text(json.dumps(summary | changes))
+    def put(changes: Mapping[str, object]) -> dict[str, str]:
+        (folder / "summary.json").write_text(json.dumps({**summary, **changes}))
         return _faults(output)
 
     assert put({}) == {}

@@ -26,7 +26,7 @@ def _splits(dataset: Dataset) -> dict[str, str]:
 def test_the_sample_is_one_face_that_needs_no_file() -> None:
     dataset = open_dataset(make_settings(input="sample"))
     (source,) = dataset.sources
-    assert Image.open(io.BytesIO(source.data)).size == (512, 512)
+    assert Image.open(io.BytesIO(source.data or b"")).size == (512, 512)
     assert source.licence == "public domain (NASA)" and source.path is None
     assert dataset.labelled and dataset.counts() == {"train": {"happiness": 1}}
 

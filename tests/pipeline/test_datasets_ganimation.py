@@ -32,7 +32,7 @@ def test_pictures_carry_their_units_and_the_id_files_splits(folder: Path) -> Non
     ]
     assert [source.split for source in dataset.sources] == ["train", "train", "test"]
     for source in dataset.sources:
-        np.testing.assert_allclose(source.action_units, UNITS[source.source_id[0]] / 5)
+        np.testing.assert_allclose(np.array(source.action_units), UNITS[source.source_id[0]] / 5)
         assert source.is_face_crop and source.source_path == f"imgs/{source.source_id}" and source.path.is_file()
     assert any(
         text.startswith("1 pictures are named in no id file and are left out: d.jpg") for text in dataset.warnings

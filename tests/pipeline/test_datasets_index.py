@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pytest
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.errors import DatasetError
-from singanimation.pipeline.files.pictures import encode_png, read_picture
+from singanimation.pipeline.files.pictures import encode_png, read_source
 from singanimation.pipeline.records import Row
 
 Put = Callable[..., Path]
@@ -45,7 +46,7 @@ def test_a_parquet_index_embeds_pictures_people_and_landmarks(tmp_path: Path) ->
         ("b#2", "q", "train", "sadness"),
     ]
     assert dataset.sources[0].landmarks.tolist() == [[10, 10], [30, 20]]
-    assert (read_picture(dataset.sources[2].data).pixels == 3).all()
+    assert (read_source(dataset.sources[2]).pixels == 3).all()
     said = " ".join(dataset.warnings)
     assert "1 pictures occur twice" in said and "1 ids are shared by different pictures" in said
 
@@ -110,8 +111,8 @@ def test_tables_that_hold_no_pictures_say_what_they_lack(tmp_path: Path) -> None
         open_input(str(tmp_path / "torn.parquet"))
 
 
-def _row(variant_id: str, kind: str, **changes: object) -> Row:
-    values = {
+def _row(variant_id: str, kind: str, **changes: Any) -> Row:
+    values: dict[str, Any] = {
         "dataset": "tiny",
         "source_id": "a.png",
         "source_path": "a.png",
@@ -155,6 +156,6 @@ def test_the_shared_faces_are_read_as_an_index() -> None:
     assert len(dataset.sources) == 2428 and dataset.warnings == []
     assert set(dataset.counts()) == {"train", "validation"} and dataset.licence is None
     first = dataset.sources[0]
-    assert first.landmarks.shape == (478, 2) and read_picture(first.data).pixels.shape == (256, 256, 3)
+    assert first.landmarks.shape == (478, 2) and read_source(first).pixels.shape == (256, 256, 3)
     train, held_out = ({s.group_id for s in dataset.sources if s.split == split} for split in ("train", "validation"))
     assert not train & held_out

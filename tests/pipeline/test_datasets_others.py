@@ -10,7 +10,7 @@ from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.datasets.readers.ferplus import hard_and_soft
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.expressions import EMOTIONS
-from singanimation.pipeline.files.pictures import read_picture
+from singanimation.pipeline.files.pictures import read_source
 
 Put = Callable[..., Path]
 
@@ -118,7 +118,7 @@ def test_fer2013s_table_becomes_grey_48_pixel_pictures(tmp_path: Path) -> None:
             ("00002", "happiness", "test"),
             ("00004", None, "train"),
         ]
-    picture = read_picture(dataset.sources[0].data)
+    picture = read_source(dataset.sources[0])
     assert picture.mode == "L" and picture.pixels.shape == (48, 48, 3)
     assert picture.pixels[:, :, 0].ravel()[:300].tolist() == [value % 256 for value in range(300)]
     said = " ".join(dataset.warnings)

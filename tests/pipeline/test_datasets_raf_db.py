@@ -66,7 +66,7 @@ def test_originals_come_with_box_and_landmarks(tmp_path: Path, put: Put) -> None
     source = next(source for source in dataset.sources if "00001" in source.source_id and source.split == "train")
     assert source.source_id == "Image/original/train_00001.jpg" and not source.is_face_crop
     assert source.box == (1.5, 2.5, 15.0, 18.0)
-    assert np.array_equal(source.landmarks, [[4, 5], [12, 5], [8, 9], [5, 13], [11, 13]])
+    assert np.array_equal(np.array(source.landmarks), [[4, 5], [12, 5], [8, 9], [5, 13], [11, 13]])
     assert any("1 pictures have no aligned crop" in warning for warning in dataset.warnings)
 
 

@@ -18,10 +18,17 @@ from singanimation.pipeline.forms import (
     first_form,
     form_named,
 )
-from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, plan_edits
+from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, edits_wanted, targets_of
+from singanimation.pipeline.records import ExpressionTarget
 from singanimation.pipeline.settings import make_settings
 
 NEUTRAL = np.full(17, 0.1, np.float32)
+
+
+def _planned(expressions: str) -> tuple[ExpressionTarget, ...]:
+    settings = make_settings(input="sample", expressions=expressions)
+    choices = plan_choices("neutral", settings.expressions, edits_wanted(settings), 4)
+    return targets_of(choices, SourceFace("neutral", NEUTRAL))
 
 
 def test_every_emotion_but_neutral_has_at_least_three_forms_of_known_units_and_names_of_their_own():
@@ -92,7 +99,7 @@ def test_named_emotions_come_in_their_other_forms_last():
 
 
 def test_targets_carry_form_and_sides_and_strength_zero_is_the_source():
-    targets = plan_edits("neutral", NEUTRAL, make_settings(input="sample", expressions="fear,sadness"), 4)
+    targets = _planned("fear,sadness")
     assert all(target.form and target.sides and len(target.sides) == 17 for target in targets)
     drawn = draw_form(form_named("anger", "open"), 8)
     face = SourceFace("neutral", NEUTRAL)
@@ -102,8 +109,7 @@ def test_targets_carry_form_and_sides_and_strength_zero_is_the_source():
 
 def test_a_compound_is_written_in_usual_ways_and_has_no_label_of_the_seven():
     assert parse_expressions("Happily surprised, sadly_angry,fear") == ("happily-surprised", "sadly-angry", "fear")
-    settings = make_settings(input="sample", expressions="happily surprised")
-    (target,) = plan_edits("neutral", NEUTRAL, settings, 4)
+    (target,) = _planned("happily surprised")
     assert (target.kind, target.name, target.label, target.label_origin) == (
         "discrete",
         "happily-surprised",

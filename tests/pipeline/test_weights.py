@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def entry(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Entry:
+def entry(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Entry:
     """Put an entry ``small`` into the registry."""
-    fields = {
+    fields: dict[str, Any] = {
         "name": "small",
         "purpose": "tests",
         "licence": "none",

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def server() -> FileServer:
+def server() -> Iterator[FileServer]:
     with serve(CONTENT) as running:
         yield running
 
@@ -42,7 +44,7 @@ def server() -> FileServer:
 def register(monkeypatch: pytest.MonkeyPatch):
     """Return a function: address, hash -> the only entry there is."""
 
-    def put(url: str, **known: str) -> Entry:
+    def put(url: str, **known: Any) -> Entry:
         made = Entry("small", "tests", "none", "unknown", FILE, url, **known)
         monkeypatch.setattr("singanimation.pipeline.weights.entries.ENTRIES", {"small": made})
         return made

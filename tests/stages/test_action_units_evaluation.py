@@ -26,7 +26,9 @@ class Shifted:
         self.labels, self.points = labels, landmarks
 
     def __call__(self, crops: np.ndarray) -> AUResult:
-        return AUResult(self.labels[: len(crops)] + np.float32(0.1), self.points[: len(crops)] + np.float32([3, 0]))
+        return AUResult(
+            self.labels[: len(crops)] + np.float32(0.1), self.points[: len(crops)] + np.array([3, 0], np.float32)
+        )
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Training: same seed, same weights; interrupted or not; and what it refuses."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pyarrow as pa
@@ -66,7 +68,13 @@ def _with_column(path, name: str, values: list) -> pa.Table:
 
 
 def _settings(faces, warped=None, **changes) -> TrainSettings:
-    small = {"steps": 4, "aligner_steps": 3, "batch_size": 4, "aligner_batch_size": 4, "report_every": 1}
+    small: dict[str, Any] = {
+        "steps": 4,
+        "aligner_steps": 3,
+        "batch_size": 4,
+        "aligner_batch_size": 4,
+        "report_every": 1,
+    }
     return TrainSettings(faces, warped, **(small | changes))
 
 

@@ -12,7 +12,7 @@ from singanimation.stages.action_units.weights import load_network, load_weights
 
 
 @pytest.fixture(scope="module")
-def networks():
+def networks() -> tuple[AUNetwork, AlignerNetwork]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         networks = AUNetwork().eval(), AlignerNetwork().eval()
@@ -21,7 +21,7 @@ def networks():
 
 
 def test_a_round_trip_keeps_every_weight_to_half_precision(networks, tmp_path):
-    write_weights(tmp_path / "w.safetensors", *networks, {"seed": 3})
+    write_weights(tmp_path / "w.safetensors", *networks, recipe={"seed": 3})
     loaded = load_weights(tmp_path / "w.safetensors")
     assert loaded.recipe == {"seed": 3}
     for network, again in zip(networks, (loaded.action_units, loaded.aligner), strict=True):
@@ -32,9 +32,9 @@ def test_a_round_trip_keeps_every_weight_to_half_precision(networks, tmp_path):
 
 
 def test_the_same_networks_give_the_same_bytes(networks, tmp_path):
-    digests = [write_weights(tmp_path / name, *networks, {"seed": 3}) for name in ("a", "b")]
+    digests = [write_weights(tmp_path / name, *networks, recipe={"seed": 3}) for name in ("a", "b")]
     assert digests[0] == digests[1]
-    assert digests[0] != write_weights(tmp_path / "c", *networks, {"seed": 4})
+    assert digests[0] != write_weights(tmp_path / "c", *networks, recipe={"seed": 4})
 
 
 def test_whoever_may_read_other_files_may_read_the_weights(networks, tmp_path):

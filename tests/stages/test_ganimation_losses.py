@@ -24,7 +24,7 @@ def test_gradient_penalty_survives_a_zero_gradient() -> None:
     penalty = gradient_penalty(lambda x: (x * scale).flatten(1).sum(1), real, -real, torch.full((2, 1, 1, 1), 0.5))
     penalty.backward()
     assert penalty.item() == pytest.approx(1.0, abs=1e-5)
-    assert torch.isfinite(scale.grad).all()
+    assert scale.grad is not None and torch.isfinite(scale.grad).all()
 
 
 def test_r1_penalty_of_a_linear_critic_is_its_squared_gradient() -> None:

@@ -172,7 +172,7 @@ def test_a_training_may_start_from_an_imported_generator(tmp_path: Path) -> None
     import_generator(save(random_state("P"), tmp_path / "p.pth"), tmp_path / "p.safetensors")
     network = PaperGenerator(width=8, blocks=2)
     initial_weights(network, tmp_path / "p.safetensors")
-    assert torch.equal(network.stem[0].weight, random_state("P")["main.0.weight"])
+    assert torch.equal(network.state_dict()["stem.0.weight"], random_state("P")["main.0.weight"])
 
 
 def test_wrong_sizes_are_named(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The generator that ships: the geometry's edit at landmarks of its own finding, and the correction of it."""
 
+from typing import cast
+
 import pytest
 import torch
 from small_training import SMALL_OPTIONS, small_generator
@@ -18,7 +20,7 @@ def _picture(count: int) -> Tensor:
 def _trained(generator: GeometryGenerator) -> GeometryGenerator:
     """Weights that correct something: as they are made, the last layers are 0."""
     for layer in (generator.correct.heads, generator.correct.finish[-1]):
-        nn.init.normal_(layer.weight, std=0.05)
+        nn.init.normal_(cast(nn.Conv2d, layer).weight, std=0.05)
     return generator
 
 

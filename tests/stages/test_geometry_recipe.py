@@ -136,7 +136,7 @@ def test_au_regression_asks_for_more_where_more_was_asked_and_the_teacher_falls_
     forward = torch.ones(3, 1, 1, 1)
     forward[2] = 0
     none = torch.zeros(3, 1, 1, 1)
-    pairs = Pairs(none, none, change, *[none] * 4, forward, forward, none, none)
+    pairs = Pairs(none, none, change, none, none, none, none, forward, forward, none, none)
     start, read = torch.full((3, 17), 0.1), torch.full((3, 17), 0.1)
     # only the first pair asks for more of a unit, forwards: 0.6 against 0.1
     assert _asked_loss(read, read, start, pairs) == pytest.approx(0.5**2 / 51)

@@ -1,5 +1,7 @@
 """SIFID: the closed form on known Gaussians, the filter, and the features' layers."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,9 @@ from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.stages.sifid import THRESHOLDS, SifidFilter, frechet_distance, make_filter
 from singanimation.stages.sifid.inception import InceptionStem
 from singanimation.stages.sifid.trials import calibrate
+
+if TYPE_CHECKING:
+    from torchvision.models import Inception3
 
 
 def _gaussian(mean: list[float], covariance: list[list[float]]) -> np.ndarray:
@@ -28,7 +33,7 @@ def test_the_distance_equals_the_matrix_square_root_for_any_covariance() -> None
     from scipy.linalg import sqrtm
 
     one, two = np.array([[2.0, 0.7], [0.7, 1.0]]), np.array([[1.0, -0.4], [-0.4, 3.0]])
-    wanted = np.trace(one + two - 2 * sqrtm(one @ two).real)
+    wanted = np.trace(one + two - 2 * np.real(sqrtm(one @ two)))
     assert frechet_distance(_gaussian([0, 0], one.tolist()), _gaussian([0, 0], two.tolist())) == pytest.approx(wanted)
 
 
@@ -82,7 +87,7 @@ def no_weights(tmp_path, monkeypatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def inception() -> torch.nn.Module:
+def inception() -> "Inception3":
     """Return torchvision's whole Inception-v3 with random weights and BatchNorm statistics other than 0 and 1."""
     from torchvision.models import inception_v3
 
@@ -97,7 +102,7 @@ def inception() -> torch.nn.Module:
     return network.eval()
 
 
-def _plain_sifid(network: torch.nn.Module, channels: int, first: np.ndarray, second: np.ndarray) -> float:
+def _plain_sifid(network: "Inception3", channels: int, first: np.ndarray, second: np.ndarray) -> float:
     """SIFID as SinGAN's paper defines it, by torchvision's own layers, input and the product's eigenvalues."""
     moments = []
     for picture in (first, second):
@@ -119,7 +124,7 @@ def _plain_sifid(network: torch.nn.Module, channels: int, first: np.ndarray, sec
 
 @pytest.mark.parametrize("channels", [64, 192])
 def test_with_weights_sifid_equals_a_plain_recomputation_with_torchvisions_network(
-    channels: int, inception: torch.nn.Module, no_weights: None, tmp_path, monkeypatch
+    channels: int, inception: "Inception3", no_weights: None, tmp_path, monkeypatch
 ) -> None:
     from skimage.data import astronaut
 
@@ -135,7 +140,7 @@ def test_with_weights_sifid_equals_a_plain_recomputation_with_torchvisions_netwo
 
 @pytest.mark.parametrize("channels", [64, 192])
 def test_sifid_of_flat_pictures_is_a_number(
-    channels: int, inception: torch.nn.Module, no_weights: None, tmp_path, monkeypatch
+    channels: int, inception: "Inception3", no_weights: None, tmp_path, monkeypatch
 ) -> None:
     torch.save(inception.state_dict(), tmp_path / "inception.pth")
     monkeypatch.setenv("SINGANIMATION_INCEPTION", str(tmp_path / "inception.pth"))

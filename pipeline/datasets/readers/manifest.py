@@ -83,7 +83,8 @@ def _rows(part: Path) -> list[dict[str, Any]]:
         raise DatasetError(f"{part} cannot be read as a part of a manifest (it has no column {', '.join(lacking)}).")
     optional = [name for name in _OPTIONAL if name in names]
     try:
-        rows = pq.read_table(part, columns=[*OUR_COLUMNS, *optional], partitioning=None).to_pylist()
+        columns = [*OUR_COLUMNS, *optional]
+        rows = pq.read_table(part, columns=columns, partitioning=None).to_pylist()  # pyright: ignore[reportArgumentType]
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DatasetError(f"{part} cannot be read as a part of a manifest ({str(error).splitlines()[0]}).") from error
     return [dict.fromkeys(_OPTIONAL) | row for row in rows]

@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing import util
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class PyFeatProcess:
         util.Finalize(self, _end, (state,), exitpriority=10)
         self._state = state
         with self._lock:
-            self.names: tuple[str, ...] = tuple(self._start())
+            self.names: tuple[str, ...] = tuple(self._start()[1])
 
     @property
     def pid(self) -> int | None:
@@ -82,15 +82,17 @@ class PyFeatProcess:
 
     def _ask(self, what: str, pictures: np.ndarray) -> tuple[dict[str, Any], bytes]:
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._start()
+            process = self._process
+            if process is None or process.poll() is not None:
+                process, _ = self._start()
             header = json.dumps({"what": what, "shape": pictures.shape}).encode()
-            answer, payload = self._talk(self._limits[1], header, np.ascontiguousarray(pictures).tobytes())
+            answer, payload = self._talk(process, self._limits[1], header, np.ascontiguousarray(pictures).tobytes())
         if "error" in answer:
             raise MachineError(f"Py-Feat could not look at a picture ({answer['error']}).")
         return answer, payload
 
-    def _start(self) -> list[str]:
+    def _start(self) -> tuple[subprocess.Popen[bytes], list[str]]:
+        """Start a worker; return it and the names of py-feat's action units."""
         self._forget()
         self._said.seek(0)
         self._said.truncate()
@@ -102,21 +104,22 @@ class PyFeatProcess:
             env=os.environ | _ENVIRONMENT,
         )
         self._process = self._state.process = process
-        self._requests = Connection(os.dup(process.stdin.fileno()), readable=False)
-        self._answers = Connection(os.dup(process.stdout.fileno()), writable=False)
-        process.stdin.close()
-        process.stdout.close()
-        answer, _ = self._talk(self._limits[0])
+        questions, replies = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)  # both are pipes
+        self._requests = Connection(os.dup(questions.fileno()), readable=False)
+        self._answers = Connection(os.dup(replies.fileno()), writable=False)
+        questions.close()
+        replies.close()
+        answer, _ = self._talk(process, self._limits[0])
         if "error" not in answer:
-            return answer["names"]
+            return process, answer["names"]
         self._forget()
         if answer["kind"] in ("ImportError", "ModuleNotFoundError", "OSError"):
             raise WeightsError(f"Py-Feat is installed but cannot be imported ({answer['error']}).")
         raise WeightsError(f"Py-Feat cannot use the weights {self._weights} ({answer['error']}).")
 
-    def _talk(self, seconds: float, *messages: bytes) -> tuple[dict[str, Any], bytes]:
+    def _talk(self, process: subprocess.Popen[bytes], seconds: float, *messages: bytes) -> tuple[dict[str, Any], bytes]:
         """Send the messages and return the answer. A process that takes longer is killed, which ends the waiting."""
-        process, late = self._process, threading.Event()
+        late = threading.Event()
 
         def end() -> None:
             late.set()

@@ -8,6 +8,7 @@ import skimage
 import torch
 from torch import Tensor, nn
 
+from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.face.framing import apply
 from singanimation.pipeline.face.mesh import MIRROR, five_points
 from singanimation.stages.action_units.network import ALIGNER_SIZE, AlignerNetwork, to_network_input
@@ -23,11 +24,14 @@ FACE_SHARE = 176 / 256
 
 
 def texture_pictures() -> list[np.ndarray]:
-    """Return scikit-image's own face-less pictures: uint8 (192, W, 3) RGB."""
+    """Return scikit-image's own face-less pictures: uint8 (192, W, 3) RGB. Raises DatasetError for a damaged one."""
     pictures = []
     for name in _TEXTURES:
         for path in sorted((Path(skimage.__file__).parent / "data").glob(f"{name}.*")):
-            picture = cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            stored = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if stored is None:
+                raise DatasetError(f"{path} cannot be read as a picture; install scikit-image again.")
+            picture = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
             width = round(picture.shape[1] * 192 / picture.shape[0])
             pictures.append(cv2.resize(picture, (width, 192), interpolation=cv2.INTER_AREA))
     return pictures

@@ -4,6 +4,7 @@ All randomness comes from the numpy Generator that is handed in.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -80,7 +81,8 @@ def degrade(rng: np.random.Generator, picture: np.ndarray, smallest: float = 0.3
         picture = np.clip(picture + noise, 0, 255).astype(np.uint8)
     if chance[3] < 0.2:
         quality = int(rng.integers(35, 95))
-        picture = cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        _, stored = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        picture = cast(np.ndarray, cv2.imdecode(stored, cv2.IMREAD_COLOR))  # None only for what is no picture
     if chance[4] < 0.08:
         edge = picture.shape[0]
         height, width = rng.integers(edge // 10, edge // 4, 2)

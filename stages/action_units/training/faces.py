@@ -4,7 +4,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -82,7 +82,7 @@ def read_split(path: Path, split: str, columns: list[str]) -> tuple[pd.DataFrame
         frame = pd.read_parquet(path, columns=wanted)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read as Parquet ({error}); is it complete?") from error
-    frame = frame[frame["split"] == split].reset_index(drop=True)
+    frame = cast(pd.DataFrame, frame[frame["split"] == split]).reset_index(drop=True)
     if frame.empty:
         raise DatasetError(f"{path} has no rows whose split is {split!r}.")
     return frame, schema.metadata or {}

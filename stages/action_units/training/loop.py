@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from singanimation.pipeline.errors import DatasetError, TrainingError
 from singanimation.pipeline.weights import file_sha256
 from singanimation.stages.action_units.alignment import calibrate
+from singanimation.stages.action_units.network import AlignerNetwork
 from singanimation.stages.action_units.training.aligner_objective import AlignerObjective
 from singanimation.stages.action_units.training.faces import check_landmarks, load_training_faces, load_wide_faces
 from singanimation.stages.action_units.training.objectives import AUObjective, Objective
@@ -54,22 +56,24 @@ def _objective(phase: str, settings: TrainSettings) -> Objective:
             objective: Objective = AUObjective(faces, settings.real_share, device, rng)
         else:
             objective = AlignerObjective(*load_wide_faces(settings.faces, "train"), device)
-    objective.network.to(device=device, memory_format=torch.channels_last).train()
+    objective.network.to(device).to(memory_format=torch.channels_last).train()
     return objective
 
 
-def _one_step(objective: Objective, session: Session, total: int) -> tuple[float, dict[str, float]]:
+def _one_step(
+    objective: Objective, optimizer: torch.optim.Optimizer, session: Session, total: int
+) -> tuple[float, dict[str, float]]:
     settings, phase = session.settings, session.phase
     rng = np.random.default_rng([settings.seed, PHASES.index(phase), session.step])
-    for group in session.optimizer.param_groups:
+    for group in optimizer.param_groups:
         group["lr"] = settings.learning_rate * learning_rate_share(session.step / total)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
         loss, parts = objective.loss(rng, settings.plan(phase)[1])
-        session.optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
     nn.utils.clip_grad_norm_(objective.network.parameters(), 2.0)
-    session.optimizer.step()
+    optimizer.step()
     session.step += 1
     decay = min(settings.average, (1 + session.step) / (10 + session.step))
     update_average(session.averages[phase], objective.network, decay)
@@ -81,7 +85,7 @@ def _one_step(objective: Objective, session: Session, total: int) -> tuple[float
     return value, parts
 
 
-def _begin_phase(session: Session, phase: str, state: dict | None) -> Objective:
+def _begin_phase(session: Session, phase: str, state: dict | None) -> tuple[Objective, torch.optim.Optimizer]:
     objective = _objective(phase, session.settings)
     average = deepcopy(objective.network).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(
@@ -94,7 +98,7 @@ def _begin_phase(session: Session, phase: str, state: dict | None) -> Objective:
         optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["averages"][phase])
         session.step = state["step"]
-    return objective
+    return objective, optimizer
 
 
 def _calibrated(session: Session, phase: str) -> Mapping[str, float] | None:
@@ -106,7 +110,8 @@ def _calibrated(session: Session, phase: str) -> Mapping[str, float] | None:
         faces = load_wide_faces(settings.faces, "validation")
     except DatasetError:
         faces = load_wide_faces(settings.faces, "train")
-    return calibrate(session.averages[phase], *faces, np.random.default_rng([settings.seed, len(PHASES)]))
+    aligner = cast(AlignerNetwork, session.averages[phase])
+    return calibrate(aligner, *faces, np.random.default_rng([settings.seed, len(PHASES)]))
 
 
 def _train_phase(
@@ -117,7 +122,7 @@ def _train_phase(
     interrupted: Callable[[], bool],
 ) -> Iterator[Progress]:
     settings = session.settings
-    objective = _begin_phase(session, phase, state)
+    objective, optimizer = _begin_phase(session, phase, state)
     total, size = settings.plan(phase)
     losses: list[float] = []
     sums: dict[str, float] = {}
@@ -125,7 +130,7 @@ def _train_phase(
     if first == total:
         yield Progress(phase, total, total, float("nan"), {}, 0.0, session)
     while session.step < total:
-        value, parts = _one_step(objective, session, total)
+        value, parts = _one_step(objective, optimizer, session, total)
         losses.append(value)
         for name, part in parts.items():
             sums[name] = sums.get(name, 0.0) + part

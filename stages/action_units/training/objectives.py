@@ -1,10 +1,12 @@
 """What the AU network is asked to get right on a batch, and how its batches are drawn."""
 
-from typing import Protocol
+from functools import reduce
+from operator import add
+from typing import Protocol, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.face.framing import CROP_SIZE, CROP_WITH_MARGIN, INTEROCULAR, MARGIN, apply
@@ -21,7 +23,10 @@ _HALF = CROP_SIZE / 2
 class Objective(Protocol):
     """A network's task: batches drawn from a generator, and the loss on them."""
 
-    network: torch.nn.Module
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+        ...
 
     def loss(self, rng: np.random.Generator, size: int) -> tuple[Tensor, dict[str, float]]:
         """Draw a batch of ``size`` pictures and return its loss, and the named parts of it."""
@@ -40,7 +45,7 @@ def shape_model(landmarks: np.ndarray, mirror: np.ndarray, rng: np.random.Genera
     The mean is in pixels from the crop's middle; a row of the basis is one standard deviation of its
     principal component, in tenths of the distance between the eyes.
     """
-    mirrored = (landmarks * np.float32([-1, 1]) + np.float32([CROP_SIZE, 0]))[:, mirror]
+    mirrored = (landmarks * np.array([-1, 1], np.float32) + np.array([CROP_SIZE, 0], np.float32))[:, mirror]
     shapes = np.concatenate([landmarks, mirrored])
     frames = [jittered_frame(rng, MILD, (_HALF, _HALF), CROP_SIZE, 1.0, mirror=False) for _ in shapes]
     shapes = np.stack([apply(frame, shape) for frame, shape in zip(frames, shapes, strict=True)]) - _HALF
@@ -82,8 +87,9 @@ class AUObjective:
         else:
             self.mirror = np.arange(POINTS)
         start = np.clip(faces.action_units.mean(0), 0.02, 0.98)
+        last = cast(nn.Linear, self.network.units[-1])
         with torch.no_grad():
-            self.network.units[-1].bias[: len(start)] = torch.from_numpy(np.log(start / (1 - start)))
+            last.bias[: len(start)] = torch.from_numpy(np.log(start / (1 - start)))
         self._mirror_shapes = mirrored_names(faces.blendshape_names)
         spread = faces.action_units.std(0)
         if not (spread > 0.01).any():
@@ -132,5 +138,5 @@ class AUObjective:
             if described.any():
                 parts["blendshapes"] = (output.blendshapes[described] - blendshapes[described]).abs().mean()
         shares = {"units": 1.0, "concordance": 0.1, "landmarks": 2.0, "blendshapes": 0.5}
-        total = sum(shares[name] * part for name, part in parts.items())
+        total = reduce(add, (shares[name] * part for name, part in parts.items()))
         return total, {name: float(part.detach()) for name, part in parts.items()}

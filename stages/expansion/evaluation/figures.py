@@ -5,6 +5,7 @@ The editor is a callable, so that a generator and the geometry teacher are measu
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 
@@ -108,6 +109,27 @@ def evaluate_units(
     return figures
 
 
+class _Raised(TypedDict):
+    """The fields of ``UnitFigures`` that faces asked for more of the AU give."""
+
+    asked: float
+    measured: dict[str, float]
+    rising: dict[str, float]
+    others: dict[str, float]
+    eye_change: float
+    mouth_change: float
+    background_change: float
+    shown: float | None
+    still: float
+
+
+class _Lowered(TypedDict):
+    """Those that faces asked for none of it give."""
+
+    lowered_on: int
+    lowered: dict[str, float]
+
+
 class _Asking:
     """Asks an editor for one AU at a time, and has the judges say what changed."""
 
@@ -116,7 +138,7 @@ class _Asking:
         self._regions = [face_regions(points) for points in faces.landmarks]
         self._before = {name: judge(faces.crops) for name, judge in judges.items()}
 
-    def more(self, name: str, chosen: np.ndarray) -> dict[str, object]:
+    def more(self, name: str, chosen: np.ndarray) -> _Raised:
         """Raise the AU to 1 over ``STRENGTHS`` on the ``chosen`` faces; return the fields of ``UnitFigures``."""
         column, faces = AU_INDEX[name], self._faces
         pictures = np.stack([self._course(int(index), column) for index in chosen])
@@ -136,10 +158,10 @@ class _Asking:
             "still": float(np.abs(pictures[:, 0].astype(np.float32) - faces.crops[chosen]).mean()),
         }
 
-    def none(self, name: str, chosen: np.ndarray) -> dict[str, object]:
+    def none(self, name: str, chosen: np.ndarray) -> _Lowered:
         """Lower the AU to 0 on the ``chosen`` faces; return the fields of ``UnitFigures``."""
         if not len(chosen):
-            return {"lowered_on": 0}
+            return {"lowered_on": 0, "lowered": {}}
         column = AU_INDEX[name]
         targets = self._faces.units[chosen].copy()
         targets[:, column] = 0

@@ -40,7 +40,7 @@ class PaperObjective:
         initialise(self._critic, random)
         initial_weights(self.generator, settings.init)
         for network in (self.generator, self._critic):
-            network.to(self._device, memory_format=torch.channels_last)
+            network.to(self._device).to(memory_format=torch.channels_last)
         self._generator_optimiser = torch.optim.Adam(self.generator.parameters(), betas=(0.5, 0.999))
         self._critic_optimiser = torch.optim.Adam(self._critic.parameters(), betas=(0.5, 0.999))
 

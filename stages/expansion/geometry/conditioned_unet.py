@@ -73,7 +73,8 @@ class ConditionedUNet(nn.Module):
         self.finish = nn.Sequential(first, nn.ReLU(), middle_finish, nn.ReLU(), last)
         for convolution in (self.heads, last):
             nn.init.zeros_(convolution.weight)
-            nn.init.zeros_(convolution.bias)
+            if convolution.bias is not None:
+                nn.init.zeros_(convolution.bias)
 
     def forward(self, seen: Tensor, change: Tensor) -> Tensor:
         """Return (B, 6, 128, 128), unbounded: colour, attention, flow; from (B, inputs, 128, 128) and (B, 17)."""

@@ -155,9 +155,10 @@ class PatchDiscriminator(nn.Module):
             nn.Conv2d(2 * width, 1, 3, 1, 1),
         )
         # torch's own start shrinks the signal from layer to layer, and the critic then learns nothing for long
-        for layer in self.layers[::2]:
-            nn.init.kaiming_normal_(layer.weight, 0.2)
-            nn.init.zeros_(layer.bias)
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                nn.init.kaiming_normal_(layer.weight, 0.2)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, both: Tensor) -> Tensor:
         """Return (B, 1, 32, 32), unbounded, from edits and sources side by side: (B, 6, 128, 128) in -1..1."""

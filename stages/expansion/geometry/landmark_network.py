@@ -38,6 +38,9 @@ class LandmarkNetwork(nn.Module):
     BatchNorm only, so that in ``eval`` each picture stands alone. ``learn_shapes`` has to be called before training.
     """
 
+    mean_shape: Tensor
+    basis: Tensor
+
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         self.trunk = nn.Sequential(

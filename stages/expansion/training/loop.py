@@ -37,17 +37,27 @@ class TrainingFaces(NamedTuple):
 class Objective(Protocol):
     """One recipe: networks, optimisers and one step of both. ``generator`` is what ships."""
 
-    generator: nn.Module
-    options: Mapping[str, Any]
+    @property
+    def generator(self) -> nn.Module:
+        """What is trained, and shipped."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What it takes to build the generator again."""
+        ...
 
     def step(self, random: torch.Generator, learning_rate: float, done: float) -> dict[str, float]:
         """Train one step; ``done`` is the share of the training behind us. Returns the losses by name."""
+        ...
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything a resumed training needs."""
+        ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up what ``state_dict`` returned."""
+        ...
 
 
 @dataclass

@@ -65,9 +65,11 @@ def fill_pool(
         own = pyramid.entry_amplitude(index, gain) if entry == index else fine.view(1, -1, 1, 1).expand_as(gain)
         known = torch.full_like(gain, float(not pyramid.from_noise(entry)))
         drawn.append((pad(previous), own, pyramid.start_noise.apply(real, net), known))
-    fixed = pyramid.optimal_noise if pyramid.from_noise(index) else torch.zeros_like(real)
+    star = pyramid.optimal_noise if pyramid.from_noise(index) else None
+    fixed = torch.zeros_like(real) if star is None else star
     paths = [(pad(path), pad(path + fixed)) for path in clean]
-    return Pool(*(torch.cat(parts) for parts in zip(*drawn, strict=True)), paths), fine
+    previous, amplitude, guide, guided = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    return Pool(previous, amplitude, guide, guided, paths), fine
 
 
 class Batches:

@@ -148,8 +148,10 @@ def _train_scale(
         if iteration == int(recipe.iterations * recipe.milestone):
             for optimiser in optimisers:
                 optimiser.param_groups[0]["lr"] *= recipe.gamma
+        clean = path
         if scale == 0:  # the released code draws z* anew each iteration and keeps the last
-            pyramid.optimal_noise = pyramid.unit_noise(0, randomness)
+            fixed = pyramid.optimal_noise = pyramid.unit_noise(0, randomness)
+            clean = path + pad(fixed)
         noise = pad(pyramid.unit_noise(scale, randomness)) * _per_channel(sigma)
         for _ in range(recipe.critic_steps):
             previous = pad(pyramid.chain(scale, randomness))
@@ -157,7 +159,6 @@ def _train_scale(
                 fake = generator(previous + noise, previous)
             _descend(optimisers[1], critic_loss(critic, real, fake, randomness, recipe.penalty, pyramid.edits))
         critic.requires_grad_(False)
-        clean = path if scale else path + pad(pyramid.optimal_noise)
         for _ in range(recipe.generator_steps):
             loss = -per_edit_mean(critic(generator(previous + noise, previous)), pyramid.edits)
             error = (generator(clean, path) - real).square()

@@ -106,12 +106,16 @@ def lid_mask(landmarks: Tensor, unit: Tensor, mirror: Tensor, height: int, width
     return mask[:, None]
 
 
-def eye_chains(mirror: Tensor) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+Chain = tuple[int, ...]
+"""Landmarks from one end to the other."""
+
+
+def eye_chains(mirror: Tensor) -> tuple[tuple[Chain, Chain], tuple[Chain, Chain]]:
     """The lids' chains (upper, lower) of both eyes, from left to right in the picture."""
     outer, inner = mesh.EYE_CORNERS
-    left = tuple((outer, *ring, inner) for ring in (mesh.UPPER_LID, mesh.LOWER_LID))
-    right = tuple(tuple(int(mirror[index]) for index in reversed(chain)) for chain in left)
-    return left, right
+    left = ((outer, *mesh.UPPER_LID, inner), (outer, *mesh.LOWER_LID, inner))
+    upper, lower = (tuple(int(mirror[index]) for index in reversed(chain)) for chain in left)
+    return left, (upper, lower)
 
 
 def ring_of(ring: tuple[int, ...], mirror: Tensor | None, device: torch.device) -> Tensor:

@@ -105,8 +105,10 @@ class LipRules:
     @staticmethod
     def _level(extra: Tensor, points: Tensor, amount: Tensor) -> None:
         """Lips that meet after standing far apart meet in a line, not in an open mouth's arch; corners too."""
-        inner = [list(ring[3]) for ring in (mesh.UPPER_LIP, mesh.LOWER_LIP)]
-        seam = sum(points[:, ring, 1] + extra[:, ring, 1] for ring in inner) / 2
+        upper, lower = (
+            points[:, list(lip[3]), 1] + extra[:, list(lip[3]), 1] for lip in (mesh.UPPER_LIP, mesh.LOWER_LIP)
+        )
+        seam = (upper + lower) / 2
         middle = seam[:, seam.shape[1] // 2, None]
         lift = LEVEL * amount[:, None] * (middle - seam)
         for ring in mesh.UPPER_LIP + mesh.LOWER_LIP:

@@ -63,7 +63,7 @@ class ClosedLids:
         points = landmarks.clone()
         closing = (amount > 0.01).nonzero()[:, 0]
         if len(closing) == 0:
-            return LidMap(*maps, points)
+            return LidMap(*maps, landmarks=points)
         pictures, landmarks = pictures[closing], landmarks[closing]
         for side, (upper, lower) in zip((None, self._mirror), eye_chains(self._mirror), strict=True):
             eye = _ClosingEye(opening(landmarks, upper, lower), amount[closing], unit[closing], side is None)
@@ -72,7 +72,7 @@ class ClosedLids:
             for ring in (mesh.UPPER_LID_SKIN, mesh.UPPER_LID, mesh.LOWER_LID):
                 index = ring_of(ring, side, points.device)
                 points[closing[:, None], index] = eye.moved(landmarks[:, index], ring)
-        return LidMap(*maps, points)
+        return LidMap(*maps, landmarks=points)
 
     def _paint(
         self, eye: "_ClosingEye", pictures: Tensor, landmarks: Tensor, side: Tensor | None

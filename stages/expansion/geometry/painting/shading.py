@@ -138,5 +138,5 @@ def warmth(skin: Tensor) -> Tensor:
 def _sides(stroke: Stroke, mirror: list[int]) -> list[tuple[Place, Place]]:
     """A stroke that ends on the midline, or lies beside it, has a mirror image; one on the midline has none."""
     left = (stroke.start, stroke.end)
-    right = tuple((mirror[a], mirror[b], share) for a, b, share in left)
-    return [left] if right == left else [left, right]
+    start, end = ((mirror[a], mirror[b], share) for a, b, share in left)
+    return [left] if (start, end) == left else [left, (start, end)]

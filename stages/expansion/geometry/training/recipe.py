@@ -8,7 +8,9 @@ asks for one of them. It is off unless asked for (the model card has the figures
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import reduce
+from operator import add
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -80,13 +82,14 @@ class GeometryObjective:
             self.generator: GeometryGenerator = GeometryGenerator(**self.options).eval()
             self._critic = PatchDiscriminator()
         for network in (self.generator, self._critic):
-            network.to(self._device, memory_format=torch.channels_last)
+            network.to(self._device).to(memory_format=torch.channels_last)
         self._landmarks = LandmarkObjective(self.generator.finder, self._pairs, teacher.mirror)
         if settings.init is None:
             self._landmarks.learn_shapes(settings.seed)
         initial_weights(self.generator, settings.init)
         self._finding = 0.0 if settings.init else FINDING
-        self._optimiser = torch.optim.Adam(self.generator.correct.parameters(), betas=(0.9, 0.99))
+        self._correct = cast(nn.Module, self.generator.correct)  # None only where it was asked for
+        self._optimiser = torch.optim.Adam(self._correct.parameters(), betas=(0.9, 0.99))
         self._critic_optimiser = torch.optim.Adam(self._critic.parameters(), 1e-3, betas=(0.5, 0.99))
         self._weights = WEIGHTS | {"regression": settings.regression}
         self._steps = 0
@@ -103,10 +106,10 @@ class GeometryObjective:
             output = self.generator(pairs.source.contiguous(memory_format=torch.channels_last), pairs.change)
         pairs = _believed(pairs, output)
         terms = self._terms(pairs, output)
-        loss = sum(self._weights[name] * term for name, term in terms.items())
+        loss = self._weighted(terms)
         if self._steps % AU_NETWORK_EVERY == 0:
             judged = self._au_terms(pairs, output)
-            loss = loss + AU_NETWORK_EVERY * sum(self._weights[name] * term for name, term in judged.items())
+            loss = loss + AU_NETWORK_EVERY * self._weighted(judged)
             self._judged = {name: float(term.detach()) for name, term in judged.items()}
         begin = 0.0 if self._settings.init else ADVERSARIAL_FROM
         critical = self._settings.adversarial > 0 and done >= begin
@@ -115,27 +118,30 @@ class GeometryObjective:
             loss = loss - self._settings.adversarial * realness
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.generator.correct.parameters(), 2.0)
+        nn.utils.clip_grad_norm_(self._correct.parameters(), 2.0)
         self._optimiser.step()
         self._steps += 1
         losses = {name: float(term.detach()) for name, term in terms.items()} | self._judged
         losses["attention"] = float(output.attention.detach().mean())
         return losses | (self._critic_step(pairs, output) if critical else {})
 
+    def _weighted(self, terms: Mapping[str, Tensor]) -> Tensor:
+        return reduce(add, (self._weights[name] * term for name, term in terms.items()))
+
     def _autocast(self) -> torch.autocast:
         kind = torch.device(self._device).type
         return torch.autocast(kind, torch.bfloat16, enabled=self._settings.mixed_precision)
 
     def _terms(self, pairs: Pairs, output: GeneratorOutput) -> dict[str, Tensor]:
-        source, target, forward = pairs.source, pairs.target, pairs.forward
+        source, target, forward, own_flow = pairs.source, pairs.target, pairs.forward, _flow(output)
         weights = region_weights(source, target, pairs.fill, pairs.lids)
         # where the generator's own flow leaves an eyelid wrong, A has to open as well
         with torch.no_grad():
-            missed = ((warp(source, output.flow) - target).abs().amax(1, keepdim=True) / 0.2).clamp(0, 1)
+            missed = ((warp(source, own_flow) - target).abs().amax(1, keepdim=True) / 0.2).clamp(0, 1)
             paint = torch.maximum(pairs.paint, pairs.lids * missed)
-        flow_error = (output.flow - pairs.flow).abs().mean(1, keepdim=True)
+        flow_error = (own_flow - pairs.flow).abs().mean(1, keepdim=True)
         moving = 1 + 3 * (pairs.flow.abs().amax(1, keepdim=True) / 1.5).clamp(0, 1)
-        lid_error = (18 * flow_error + 4 * (output.flow - pairs.flow).pow(2).mean(1, keepdim=True)) * pairs.lids
+        lid_error = (18 * flow_error + 4 * (own_flow - pairs.flow).pow(2).mean(1, keepdim=True)) * pairs.lids
         flow = ((flow_error * (1 - pairs.fill) * moving + lid_error) * forward).mean()
         colour = ((output.colour - target).abs() * (6 * pairs.fill + 3 * paint + 0.1) * forward).mean()
         return {
@@ -153,7 +159,7 @@ class GeometryObjective:
             units, maps = self._describe(output.picture)
             with torch.no_grad():
                 wanted_units, wanted_maps = self._describe(pairs.target)
-        features = sum((a.float() - b.float()).abs().mean() for a, b in zip(maps, wanted_maps, strict=True))
+        features = reduce(add, ((a.float() - b.float()).abs().mean() for a, b in zip(maps, wanted_maps, strict=True)))
         terms = {"features": features, "units": F.mse_loss(units.float(), wanted_units.float())}
         if self._settings.regression:
             terms["regression"] = self._asked_term(pairs, output, wanted_units)
@@ -166,7 +172,7 @@ class GeometryObjective:
         takes for a frown and a person for dirt.
         """
         attention, colour = output.attention.detach(), output.colour.detach()
-        moved = compose(warp(pairs.source, output.flow), attention, colour)
+        moved = compose(warp(pairs.source, _flow(output)), attention, colour)
         with self._autocast():
             units = self._describe(moved)[0]
             with torch.no_grad():
@@ -211,6 +217,13 @@ class GeometryObjective:
             "landmark_optimiser": self._landmarks.optimiser,
             "critic_optimiser": self._critic_optimiser,
         }
+
+
+def _flow(output: GeneratorOutput) -> Tensor:
+    """The generator's flow; only the paper's has none, and is not trained here."""
+    if output.flow is None:
+        raise TypeError("a generator without a flow cannot be trained by the geometry's pairs.")
+    return output.flow
 
 
 def _believed(pairs: Pairs, output: GeneratorOutput) -> Pairs:

@@ -36,7 +36,7 @@ class MultitaskModel:
     """The nth action unit is the chip's mean red value plus n hundredths."""
 
     def __init__(self, device="cpu", weights_path=None, amp=None):
-        self.asked = json.loads(Path(weights_path).read_text())
+        self.asked = json.loads(Path(str(weights_path)).read_text())
         if self.asked.get("damaged"):
             raise RuntimeError("multitask checkpoint mismatch: 3 missing\nand more lines")
         print("py-feat prints on stdout")
