@@ -38,7 +38,7 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
 
     input: str = Field(description="data set's name, folder, image, Parquet/CSV index, or `sample`")
     data_root: Path = Field(
-       default= default=Path("data"), validation_alias="SINGANIMATION_DATA", description="where named sets lie"
+        default=Path("data"), validation_alias="SINGANIMATION_DATA", description="where named sets lie"
     )
     output: Path | None = Field(default=None, description="the growing data set's folder; default ./augmented/<input>")
     per_image: int = Field(default=50, ge=1, description="accepted variants wanted per source image")
@@ -48,7 +48,7 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     balance: bool = Field(default=False, description="spread the total so that target classes become equal")
     include_real: bool = Field(default=False, description="embed the sources' pictures too")
     expressions: tuple[str, ...] = Field(
-       default= default=("discrete", "continuous", "single"), description="which edits: kinds, emotions, action units"
+        default=("discrete", "continuous", "single"), description="which edits: kinds, emotions, action units"
     )
     start_scale: tuple[StartScale, ...] = Field(default=("N-1", "N-2"), description="where regeneration starts")
     engine: Engine = Field(default="fast", description="the SinGAN engine")
@@ -56,7 +56,7 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     singan_iterations: int | None = Field(default=None, ge=1, description="iterations per scale; default: the engine's")
     singan_noise: float | None = Field(default=None, gt=0, description="noise amplitude; default: the engine's")
     downsampling: Literal["injection", "reconstruction"] = Field(
-       default= default="injection", description="how the start scale is fed: the down-sampled edit, or the z_opt path"
+        default="injection", description="how the start scale is fed: the down-sampled edit, or the z_opt path"
     )
     sifid_max: float | None = Field(default=None, gt=0, description="largest SIFID accepted; default: calibrated")
     sifid_features: SifidFeatures = Field(default="auto", description="the features SIFID is measured on")
@@ -71,7 +71,7 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     workers: int | None = Field(default=None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)")
     resume: bool = Field(default=True, description="go on where an earlier run stopped")
     retry_failed: bool = Field(
-       default= default=False, description="take up failed sources again, and rejected variants that a new --sifid-max allows"
+        default=False, description="take up failed sources again, and rejected variants that a new --sifid-max allows"
     )
 
     @field_validator("expressions", mode="before")
