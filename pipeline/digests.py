@@ -40,6 +40,11 @@ def digest(*parts: object, length: int = DIGITS) -> str:
     return hex_digest(encoded(*parts), length)
 
 
+def real_row_id(dataset: str, source_id: str, sha256: str | None) -> str:
+    """Return the id of a source's own row: data set, source id and the digest of its file's bytes alone."""
+    return digest("real", dataset, source_id, sha256 or "")
+
+
 def derive_seed(run_seed: int, source_id: str, stage: str, index: int | str = 0) -> int:
     """Return a seed in 0 .. 2**63-1 that depends on nothing but these four, so that order cannot matter."""
     return seed_of(encoded("seed", run_seed, source_id, stage, index))

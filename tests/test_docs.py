@@ -65,6 +65,9 @@ def beside_a_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for index, name in enumerate("abcd"):
         rows = person_rows(name, 20 * index, "test" if name == "d" else "train")
         write_part(tmp_path / "out" / "manifest", f"part-{name}.parquet", rows)
+    for split, shade in (("train", 200), ("test", 220)):
+        (tmp_path / "path/to/data-set" / split / "fear").mkdir(parents=True)
+        (tmp_path / "path/to/data-set" / split / "fear" / "x.png").write_bytes(picture(shade)["image"])
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
@@ -88,6 +91,8 @@ def test_every_block_of_the_page_on_classifiers_runs(beside_a_manifest: Path, mo
         names: dict = {}
         exec(compile(code, str(PAGE), "exec"), names)
         found.append(names)
+    grown = beside_a_manifest / "grown"
+    assert len(list(grown.glob("train/*/*.png"))) == 10 and len(list(grown.glob("test/*/*.png"))) == 4
     torch_, sized, soft, datasets_, folders, web, pandas_, people = found
     assert len(torch_["data"]) == 9 and len(next(iter(torch_["loader"]))[1]) == 9
     assert sized["pictures"].shape == (4, 3, 112, 112) and set(sized["data"].targets) == {1, 6}

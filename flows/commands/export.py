@@ -7,30 +7,45 @@ import typer
 
 app = typer.Typer(add_completion=False)
 
+_REAL = "Real pictures of all splits, of train alone, or none."
+_INPUT = "The data set that was augmented, as the job's --input names it: every real picture of it goes out."
+
 
 @app.command()
 def export(
     source: Annotated[Path, typer.Argument(help="An output folder.", metavar="OUT")],
     to: Annotated[str, typer.Option(help="hf, imagefolder, raf-db, webdataset or csv.")],
     output: Annotated[Path, typer.Option(help="A new folder.")],
-    real: Annotated[bool, typer.Option(help="Include the real pictures, where they are at hand.")] = True,
-    input: Annotated[Path | None, typer.Option(help="Where the sources' files lie, if not embedded.")] = None,
+    real: Annotated[str, typer.Option(help=_REAL, metavar="all|train|none")] = "all",
+    input: Annotated[str | None, typer.Option(help=_INPUT, metavar="DATA")] = None,
+    data_root: Annotated[Path, typer.Option(help="Where named sets lie.", envvar="SINGANIMATION_DATA")] = Path("data"),
     edits: Annotated[bool, typer.Option("--edits", help="Include the edits themselves.")] = False,
     all_rows: Annotated[bool, typer.Option("--all", help="Rejected rows too, not only accepted ones.")] = False,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Rows without a label too.")] = False,
-    splits: Annotated[str | None, typer.Option(help="Only these splits, comma-separated.")] = None,
+    splits: Annotated[str | None, typer.Option(help="Only these splits, comma-separated, or all.")] = None,
+    no_real: Annotated[bool, typer.Option("--no-real", help="As --real none.", hidden=True)] = False,
 ) -> None:
-    """Write accepted, labelled pictures as Hugging Face shards, class folders, RAF-DB's tree, WebDataset or CSV."""
-    from singanimation.manifests.exports import ExportOptions
-    from singanimation.manifests.exports import export as write
+    """Write real and accepted synthetic pictures as Hugging Face shards, class folders, RAF-DB's tree, WebDataset, CSV.
 
-    chosen = tuple(part.strip() for part in splits.split(",") if part.strip()) if splits else None
-    options = ExportOptions(
-        real=real, edits=edits, every_status=all_rows, unlabelled=unlabelled, splits=chosen, input_root=input
+    Only pictures with a label go out, unless asked. What is left out is counted.
+    """
+    from singanimation.manifests.exports import export as write
+    from singanimation.manifests.exports import make_options
+
+    options = make_options(
+        real="none" if no_real else real,
+        splits=splits,
+        edits=edits,
+        every_status=all_rows,
+        unlabelled=unlabelled,
+        input=input,
+        data_root=data_root,
     )
     report = write(source, to, output, options)
     for warning in report.warnings:
         typer.echo(f"warning: {warning}", err=True)
     for (split, label, kind), count in sorted(report.counts.items(), key=str):
         print(f"{split:>10} {label or 'no label':>10} {kind:>8} {count:,}")
+    for kind, count in report.kinds().items():
+        print(f"{kind:>30} {count:,}")
     print(f"{report.total:,} pictures in {report.output}; mind the licences in {report.output / 'LICENCES.txt'}.")

@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 
 from singanimation.flows.models import Fingerprint
-from singanimation.pipeline.digests import DIGITS, derive_seed, digest, encoded, encoded_words, hex_digest
+from singanimation.pipeline.digests import DIGITS, derive_seed, encoded, encoded_words, hex_digest, real_row_id
 from singanimation.pipeline.forms import PLAN
 from singanimation.pipeline.plan import start_of_attempt
 from singanimation.pipeline.records import Source
@@ -48,7 +48,7 @@ class Identity:
 
     def real(self) -> str:
         """Return the id of the source's own row: data set, source id and bytes alone."""
-        return digest("real", self.source.dataset, self.source.source_id, self.sha256 or "")
+        return real_row_id(self.source.dataset, self.source.source_id, self.sha256)
 
     def edit(self, key: str) -> str:
         """Return the id of an edit's row."""

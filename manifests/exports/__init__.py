@@ -12,7 +12,9 @@ from singanimation.manifests.exports.csv_index import export_csv
 from singanimation.manifests.exports.huggingface import export_huggingface
 from singanimation.manifests.exports.image_folder import export_image_folder
 from singanimation.manifests.exports.raf_db import export_raf_db
-from singanimation.manifests.exports.records import Exporter, ExportOptions, ExportReport, records, run_settings
+from singanimation.manifests.exports.records import Exporter, ExportOptions, ExportReport, plain_line
+from singanimation.manifests.exports.records import make_options as make_options
+from singanimation.manifests.exports.selection import records, run_settings
 from singanimation.manifests.exports.webdataset import export_webdataset
 from singanimation.pipeline.errors import ManifestError, OutputError, UsageError
 from singanimation.pipeline.files.atomic import disk_fault
@@ -59,7 +61,7 @@ def export(path: Path | str, to: str, output: Path, options: ExportOptions | Non
 
 def licence_text(report: ExportReport) -> str:
     """Return the licences of the pictures' sources, as they must travel with them."""
-    known = "".join(f"- {licence}\n" for licence in sorted(report.licences)) or "- not known\n"
+    known = "".join(f"- {plain_line(licence)}\n" for licence in sorted(report.licences)) or "- not known\n"
     return (
         "The pictures here come from, or were made from, sources with these licences:\n\n"
         + known

@@ -1,6 +1,7 @@
 """A CSV index beside plain picture files."""
 
 import csv
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -39,17 +40,18 @@ _VECTORS = {
     "label_weights": [f"weight_{name}" for name in EMOTIONS],
     "au_measured": [f"{name}_measured" for name in AU_NAMES],
 }
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+_FORMULA = re.compile(r"[\s\u200b\ufeff]*[-=+@\uff1d\uff0b\uff0d\uff20]")
 
 
 class RowsTable:
     """A CSV file of ``file_name`` and the row's plain columns, vectors spread over a column each."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file, lineterminator="\n")
 
     def __enter__(self) -> "RowsTable":
-        self._file = self._path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(["file_name", *_PLAIN, *(name for names in _VECTORS.values() for name in names)])
         return self
 
@@ -68,11 +70,15 @@ class RowsTable:
 
 
 def export_csv(records: Iterable[Record], output: Path, report: ExportReport) -> None:
-    """Write ``pictures/<split>/<name>`` and ``index.csv`` with a row for each, paths relative to it."""
+    """Write ``pictures/<split>/<label>/<name>`` and ``index.csv`` with a row for each, paths relative to it.
+
+    The label's folder is for readers that go by folders alone: the innermost one is their class.
+    """
     names = Names()
     with RowsTable(output / "index.csv") as table:
         for record in records:
-            file = Path("pictures") / record.split_name / f"{names.stem(record)}{record.ending}"
+            folder = Path("pictures") / record.split_name / record.label_name
+            file = folder / f"{names.stem(record)}{record.ending}"
             (output / file).parent.mkdir(parents=True, exist_ok=True)
             (output / file).write_bytes(record.picture)
             table.add(file.as_posix(), record)
@@ -80,9 +86,14 @@ def export_csv(records: Iterable[Record], output: Path, report: ExportReport) ->
 
 
 def _cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula; None becomes empty."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t"):
-        return f"'{value}"
+    """Return a cell on one line that no spreadsheet takes for a formula; None becomes empty.
+
+    They look past white space in front, and take the full-width forms for signs too. The csv module leaves a carriage
+    return unquoted, which readers take for the end of a line: control characters become spaces.
+    """
+    if isinstance(value, str):
+        text = _CONTROL.sub(" ", value)
+        return f"'{text}" if _FORMULA.match(text) else text
     if isinstance(value, float):
         return f"{value:.6g}"
     return "" if value is None else value

@@ -1,6 +1,8 @@
 """Hugging Face Parquet shards (``data/train-00000-of-00003.parquet``) with a dataset card."""
 
+import html
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from singanimation.manifests.exports.records import ExportReport, Names, Record
+from singanimation.manifests.exports.records import ExportReport, Names, Record, plain_line
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.write import part_writer
 from singanimation.pipeline.expressions import EMOTIONS
@@ -32,7 +34,8 @@ def export_huggingface(
     names = Names()
     figures = _Figures()
     for record in records:
-        shard = shards.setdefault(record.split_name, _Shards(output / "data", record.split_name, shard_bytes))
+        split = _split_name(record.split_name)
+        shard = shards.setdefault(split, _Shards(output / "data", split, shard_bytes))
         shard.add(record, f"{names.stem(record)}{record.ending}")
         figures.add(record)
         report.add(record)
@@ -40,6 +43,11 @@ def export_huggingface(
         shard.finish()
     made = [*figures.lines(), *figures.settings_lines(report.settings)]
     (output / "README.md").write_text(dataset_card(report, made, sorted(shards)), encoding="utf-8")
+
+
+def _split_name(split: str) -> str:
+    """Return a split as ``datasets`` takes it: letters, digits and ``_``, and not its word for all of them."""
+    return re.sub(r"\W", "_", "all_" if split == "all" else split)
 
 
 class _Shards:
@@ -113,7 +121,7 @@ class _Figures:
     def lines(self) -> list[str]:
         found = []
         for name, title in self._COLUMNS.items():
-            values = [f"{value} ({count:,})" for value, count in sorted(self._values[name].items())]
+            values = [f"{_escaped(value)} ({count:,})" for value, count in sorted(self._values[name].items())]
             if values:
                 found.append(f"- {title}: {', '.join(values)}")
         if self._sifid:
@@ -131,7 +139,9 @@ class _Figures:
                 if name not in _NOT_TOLD and value is not None
             }
             if told:
-                rows[", ".join(f"{name} {_plain(value)}" for name, value in sorted(told.items()))] += count
+                rows[
+                    ", ".join(f"{_escaped(name)} {_escaped(_plain(value))}" for name, value in sorted(told.items()))
+                ] += count
         return [f"- run with {told} ({count:,})" for told, count in sorted(rows.items())]
 
 
@@ -139,6 +149,11 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return "+".join(map(str, value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _escaped(text: str) -> str:
+    """Return a text that stands in Markdown as it is: no tags, links, code, table cells or lines of its own."""
+    return re.sub(r"([\\\\`*\[\]|~#])", r"\\\1", html.escape(plain_line(text), quote=False))
 
 
 def dataset_card(report: ExportReport, figures: list[str], splits: list[str]) -> str:
@@ -161,7 +176,7 @@ def dataset_card(report: ExportReport, figures: list[str], splits: list[str]) ->
         "",
         "## Licences of the sources",
         "",
-        *(f"- {licence}" for licence in sorted(report.licences) or ["not known"]),
+        *(f"- {_escaped(licence)}" for licence in sorted(report.licences) or ["not known"]),
         "",
         "Synthetic pictures are arguably data derived from their sources: what a source forbids, such as passing "
         "pictures on, holds for them too.",
@@ -184,5 +199,5 @@ def _count_table(report: ExportReport) -> list[str]:
     lines = ["| split | label | real | edits | variants |", "|---|---|---|---|---|"]
     for split, label in sorted({(split, label) for split, label, _ in report.counts}):
         cells = (report.counts[split, label, kind] for kind in ("real", "edit", "variant"))
-        lines.append(f"| {split} | {label} | " + " | ".join(f"{count:,}" for count in cells) + " |")
+        lines.append(f"| {_escaped(split)} | {_escaped(label)} | " + " | ".join(f"{count:,}" for count in cells) + " |")
     return lines

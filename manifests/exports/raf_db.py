@@ -52,6 +52,8 @@ def export_raf_db(records: Iterable[Record], output: Path, report: ExportReport)
             report.add(record)
     text = "".join(f"{name} {label}\n" for name, label in sorted(lines.items()))
     (labels / "list_patition_label.txt").write_text(text, encoding="ascii")
+    if not any(name.startswith("test") for name in lines):
+        report.warnings.append("There are no test pictures, and code for RAF-DB opens the test part.")
     if scaled:
         report.warnings.append(f"{scaled:,} pictures were scaled to {SIDE}x{SIDE}; their framing is not RAF-DB's.")
     if moved:

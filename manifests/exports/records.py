@@ -1,45 +1,59 @@
-"""What all exporters share: which rows go out, where real pictures come from, file names, licences."""
+"""What all exporters share: the options, a picture with its row on the way out, the report, file names."""
 
-import hashlib
-import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal, get_args
 
-from singanimation.manifests.reading import iter_tables, part_paths
 from singanimation.manifests.summary import UNLABELLED
-from singanimation.pipeline.datasets.files import inside
-from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.records import KINDS
 
-ENDINGS = {
-    b"\x89PNG": ".png",
-    b"\xff\xd8\xff": ".jpg",
-    b"P5": ".pgm",
-    b"RIFF": ".webp",
-    b"BM": ".bmp",
-    b"GIF8": ".gif",
-}
+LONGEST_STEM = 200
+"""Letters of a file name before its ending: with one, and a temporary name's marks, it still fits a disk's 255."""
+
+
+RealChoice = Literal["all", "train", "none"]
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Which rows go out: accepted, labelled variants and, where their pictures are at hand, the real ones.
+    """Which rows go out: accepted, labelled variants and the real pictures.
 
-    ``input_root`` is where the sources' files lie, for real pictures that the manifest does not embed.
+    ``input`` is the data set that was augmented, as ``--input`` names it: with it every real picture of it goes out,
+    whatever became of it in the runs; without it only those that the manifest embeds. ``real`` says of which splits.
+    ``splits`` None means all.
     """
 
-    real: bool = True
+    real: RealChoice = "all"
     variants: bool = True
     edits: bool = False
     every_status: bool = False
     unlabelled: bool = False
     splits: tuple[str, ...] | None = None
-    input_root: Path | None = None
+    input: str | None = None
+    data_root: Path = Path("data")
+
+    def wants(self, split: str) -> bool:
+        """Return whether pictures of this split go out."""
+        return self.splits is None or split in self.splits
+
+    def wants_real(self, split: str) -> bool:
+        """Return whether real pictures of this split go out."""
+        return self.wants(split) and (self.real == "all" or self.real == split)
+
+
+def make_options(*, real: str, splits: str | None, **others: Any) -> ExportOptions:
+    """Return the options as they are typed: ``splits`` comma-separated, ``all`` for all. Raises UsageError."""
+    if real != "all" and real != "train" and real != "none":
+        raise UsageError(f"--real {real} does not exist; use {', '.join(get_args(RealChoice))}.")
+    chosen = tuple(part.strip() for part in (splits or "").split(",") if part.strip())
+    if splits is not None and not chosen:
+        raise UsageError("--splits is empty; name splits, or leave it out for all.")
+    return ExportOptions(real=real, splits=None if not chosen or "all" in chosen else chosen, **others)
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,13 @@ class ExportReport:
         """All pictures that went out."""
         return sum(self.counts.values())
 
+    def kinds(self) -> dict[str, int]:
+        """Return how many pictures of each kind went out."""
+        kinds = Counter[str]()
+        for (_, _, kind), count in self.counts.items():
+            kinds[kind] += count
+        return {kind: kinds[kind] for kind in KINDS if kinds[kind]}
+
     def add(self, record: Record) -> None:
         """Count a record that was written."""
         self.counts[record.split, record.label_name, record.row["kind"]] += 1
@@ -100,96 +121,38 @@ Exporter = Callable[[Iterable[Record], Path, ExportReport], None]
 """Writes the records into an empty folder, and tells the report of each."""
 
 
-def records(path: Path | str, options: ExportOptions, report: ExportReport) -> Iterator[Record]:
-    """Yield the manifest's pictures that the options ask for, part by part, never twice the same row."""
-    kinds = [
-        kind
-        for kind, wanted in (("real", options.real), ("edit", options.edits), ("variant", options.variants))
-        if wanted
-    ]
-    if not kinds:
-        raise ManifestError("Nothing to export: neither real pictures nor edits nor variants were asked for.")
-    seen: set[str] = set()
-    missing: list[str] = []
-    unlabelled = 0
-    status = None if options.every_status else "accepted"
-    for _, table in iter_tables(part_paths(path), split=options.splits, status=status, kind=kinds):
-        for row in table.to_pylist():
-            if row["variant_id"] in seen:
-                continue
-            seen.add(row["variant_id"])
-            if row["label"] is None and not options.unlabelled:
-                unlabelled += 1
-                continue
-            picture = _picture(row, options.input_root)
-            if picture is None:
-                missing.append(row["source_path"])
-                continue
-            row.pop("image")
-            yield Record(picture, ending_of(picture), row)
-    _tell(report, missing, unlabelled)
-
-
-def run_settings(path: Path | str) -> dict[str, dict[str, Any]]:
-    """Return run id -> the settings that each run of an output folder saved; a manifest alone knows of none."""
-    path = Path(path)
-    found = {}
-    for file in [*path.glob("runs/*/settings.json"), *path.parent.glob("runs/*/settings.json")]:
-        with suppress(OSError, ValueError):
-            content = json.loads(file.read_text(encoding="utf-8"))
-            if isinstance(content, dict):
-                found[file.parent.name] = content
-    return found
-
-
-def _tell(report: ExportReport, missing: Sequence[str], unlabelled: int) -> None:
-    if missing:
-        report.warnings.append(
-            f"{len(missing):,} pictures are not in the manifest and were left out ({missing[0]}, ...): run with "
-            "--include-real, or name the input's folder so that their files are found."
-        )
-    if unlabelled:
-        report.warnings.append(f"{unlabelled:,} pictures without a label were left out; they can be asked for.")
-
-
-def _picture(row: dict[str, Any], input_root: Path | None) -> bytes | None:
-    """Return the embedded picture, else for a real row the source's own file when it is still the same."""
-    image = row["image"]
-    if image is not None:
-        row["file_name"] = image["path"]
-        return image["bytes"]
-    row["file_name"] = row["source_path"]
-    if row["kind"] != "real" or input_root is None:
-        return None
-    name = inside(row["source_path"])
-    if name is None or not (input_root / name).is_file():
-        return None
-    data = (input_root / name).read_bytes()
-    return data if hashlib.sha256(data).hexdigest() == row["source_sha256"] else None
-
-
-def ending_of(picture: bytes) -> str:
-    """Return ``.png`` or ``.jpg`` ... by the first bytes."""
-    return next((ending for start, ending in ENDINGS.items() if picture.startswith(start)), ".img")
-
-
 def plain_name(text: str) -> str:
-    """Return letters, digits and ``_-@`` of a text, anything else as ``_``; never a folder, maybe empty."""
-    return re.sub(r"[^A-Za-z0-9_@-]+", "_", text).strip("_")
+    """Return letters, digits and ``_-@`` of a text, anything else as ``_``; never a folder, maybe empty.
+
+    It begins with a letter or a digit, so that neither a shell takes it for an option nor a spreadsheet for a formula.
+    """
+    return re.sub(r"[^A-Za-z0-9_@-]+", "_", text).lstrip("_@-").rstrip("_")
+
+
+def plain_line(text: str) -> str:
+    """Return a text on one line: white space and control characters as single spaces."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 class Names:
-    """Gives every record a plain file name of its own: the row's suggested one, with the id where it is taken."""
+    """Gives every record a plain file name of its own: the row's suggested one, with the id where it is taken.
 
-    def __init__(self) -> None:
+    ``longest`` None leaves names whole, however long: for archives, whose names no disk has to hold.
+    """
+
+    def __init__(self, longest: int | None = LONGEST_STEM) -> None:
         self._taken: set[str] = set()
+        self._longest = longest
 
     def stem(self, record: Record) -> str:
         """Return a file name without ending: letters, digits, ``_-@``; never a folder."""
         wanted = PurePosixPath((record.row["file_name"] or "").replace("\\", "/")).stem
-        stem = plain_name(wanted)[:120] or "picture"
+        stem, mark = plain_name(wanted) or "picture", record.row["variant_id"][:12]
+        if self._longest is not None and len(stem) > self._longest:
+            # the end tells edit and number, the id what the middle told
+            stem = f"{stem[: self._longest - 64]}-{plain_name(mark)}-{stem[-50:]}"
         if stem.lower() in self._taken:
-            stem = f"{stem}-{record.row['variant_id'][:12]}"
+            stem = f"{stem}-{plain_name(mark)}"
         while stem.lower() in self._taken:
             stem += "_"
         self._taken.add(stem.lower())

@@ -16,16 +16,16 @@ SHARD_BYTES = 256 * 1024 * 1024
 def export_webdataset(
     records: Iterable[Record], output: Path, report: ExportReport, *, shard_bytes: int = SHARD_BYTES
 ) -> None:
-    """Write ``<split>-000000.tar`` ...; a picture without a label has no ``.cls``.
+    """Write ``<split>-000000.tar`` ...; a picture without a label has no ``.cls``, a null field is not in ``.json``.
 
-    The same rows give the same bytes.
+    Keys are whole, however long (PAX headers, only where they are needed). The same rows give the same bytes.
     """
-    names = Names()
+    names = Names(longest=None)
     shards: dict[str, _Shards] = {}
     try:
         for record in records:
             shard = shards.setdefault(record.split_name, _Shards(output, record.split_name, shard_bytes))
-            shard.add(names.stem(record).replace(".", "_"), record)
+            shard.add(names.stem(record), record)
             report.add(record)
     finally:
         for shard in shards.values():
@@ -44,7 +44,7 @@ class _Shards:
         if self._tar is None or self._size >= self._limit:
             self.close()
             path = self._folder / f"{self._split}-{self._count:06d}.tar"
-            self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - closed by close()
+            self._tar = tarfile.open(path, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by close()
             self._count, self._size = self._count + 1, 0
         members = {record.ending.removeprefix("."): record.picture, "json": _json(record.row)}
         if record.label is not None:
@@ -66,4 +66,6 @@ def _json(row: dict[str, Any]) -> bytes:
     def plain(value: Any) -> str:
         return value.isoformat() if isinstance(value, datetime) else str(value)
 
-    return json.dumps(row, default=plain, ensure_ascii=False, sort_keys=True).encode()
+    # a field that is null in the first samples is one whose type `datasets` cannot tell
+    told = {name: value for name, value in row.items() if value is not None}
+    return json.dumps(told, default=plain, ensure_ascii=False, sort_keys=True).encode()

@@ -84,10 +84,16 @@ def read_source(source: Source) -> Picture:
     """Read a data set's picture. Raises PictureError: ``unusable``, ``missing``, or as ``read_picture``."""
     if source.problem is not None:
         raise PictureError("unusable", source.problem)
-    data = source.data if source.data is not None else source.path
-    if data is None:
+    return read_picture(source_bytes(source), name=source.source_path)
+
+
+def source_bytes(source: Source) -> bytes:
+    """Return the bytes of a data set's picture. Raises PictureError: ``missing``, ``unreadable``, ``too_large``."""
+    if source.data is not None:
+        return source.data
+    if source.path is None:
         raise PictureError("missing", f"{source.source_id} has neither a file nor bytes.")
-    return read_picture(data, name=source.source_path)
+    return _file_bytes(source.path)
 
 
 def picture_size(source: Path | str | bytes) -> tuple[int, int]:

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import re
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from PIL import Image
 from singanimation.manifests import read
 from singanimation.manifests.exports import EXPORTERS, LICENCES, ExportOptions, export
 from singanimation.manifests.exports.huggingface import export_huggingface
-from singanimation.manifests.exports.records import ExportReport, records
+from singanimation.manifests.exports.records import ExportReport
+from singanimation.manifests.exports.selection import records
 from singanimation.manifests.exports.webdataset import export_webdataset
 from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
@@ -182,8 +185,9 @@ def test_raf_mini_through_every_export_and_back(tmp_path: Path, to: str) -> None
     ]
     write_part(tmp_path / "out" / "manifest", "part-all.parquet", rows)
     assert verify(tmp_path / "out").clean
-    report = export(tmp_path / "out", to, tmp_path / "there", ExportOptions(input_root=MINI))
-    assert report.total == 117 and report.warnings == []
+    report = export(tmp_path / "out", to, tmp_path / "there", ExportOptions(input=str(MINI)))
+    warnings = [warning for warning in report.warnings if "1 class folders are empty (test/disgust)" not in warning]
+    assert report.total == 117 and warnings == [] and len(report.warnings) == (to == "imagefolder")
     assert "no redistribution" in (tmp_path / "there" / LICENCES).read_text()
     if to == "webdataset":
         with tarfile.open(tmp_path / "there" / "train-000000.tar") as tar:
@@ -202,21 +206,12 @@ def test_options_choose_rows(output: Path, tmp_path: Path) -> None:
     report = export(output, "csv", tmp_path / "all", everything)
     assert report.total == 21
     assert report.counts["train", "unlabelled", "variant"] == 4 and report.counts["test", "fear", "edit"] == 1
-    only = export(output, "csv", tmp_path / "test", ExportOptions(real=False, splits=("test",)))
+    only = export(output, "csv", tmp_path / "test", ExportOptions(real="none", splits=("test",)))
     assert set(only.counts) == {("test", "fear", "variant")}
     with pytest.raises(ManifestError, match="neither real pictures nor edits nor variants"):
-        export(output, "csv", tmp_path / "none", ExportOptions(real=False, variants=False))
+        export(output, "csv", tmp_path / "none", ExportOptions(real="none", variants=False))
     with pytest.raises(ManifestError, match="has nothing to export"):
         export(output, "csv", tmp_path / "none", ExportOptions(splits=("validation",)))
-
-
-def test_real_pictures_come_from_the_input_only_while_they_are_the_same(
-    output: Path, tmp_path: Path, source_rows: Rows
-) -> None:
-    (tmp_path / "input").mkdir()
-    (tmp_path / "input" / "b.png").write_bytes(b"another picture")
-    options = ExportOptions(input_root=tmp_path / "input")
-    assert export(output, "csv", tmp_path / "csv", options).counts["test", "neutral", "real"] == 0
 
 
 def test_names_from_a_strange_manifest_stay_in_the_folder(tmp_path: Path, source_rows: Rows) -> None:
@@ -250,3 +245,108 @@ def test_an_export_is_whole_or_absent_and_overwrites_nothing(
     with pytest.raises(MachineError, match="disk is full"):
         export(output, "csv", tmp_path / "new")
     assert {path.name for path in tmp_path.iterdir()} == {"out", "used"}
+
+
+def test_a_class_that_a_split_lacks_has_its_folder(output: Path, tmp_path: Path) -> None:
+    report = export(output, "imagefolder", tmp_path / "folders")
+    assert (tmp_path / "folders" / "test" / "neutral").is_dir()
+    assert any("1 class folders are empty (test/neutral)" in warning for warning in report.warnings)
+    torchvision = pytest.importorskip("torchvision")
+    splits = {
+        split: torchvision.datasets.ImageFolder(str(tmp_path / "folders" / split), allow_empty=True)
+        for split in ("train", "test")
+    }
+    assert splits["train"].class_to_idx == splits["test"].class_to_idx == {"fear": 0, "neutral": 1}
+
+
+@pytest.mark.parametrize("to", ["csv", "imagefolder"])
+def test_datasets_takes_the_labels_for_classes_not_the_splits(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    export(output, to, tmp_path / to)
+    loaded = datasets.load_dataset(str(tmp_path / to), cache_dir=str(tmp_path / "cache"))
+    assert {split: len(rows) for split, rows in loaded.items()} == {"train": 4, "test": 3}
+    assert loaded["train"].features["label"].names == loaded["test"].features["label"].names == ["fear", "neutral"]
+
+
+def test_hugging_face_shards_become_tensors(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source_rows: Rows
+) -> None:
+    rows = [replace(row, created_at=datetime.now(UTC)) for row in source_rows("t", rejected=0)]
+    write_part(output / "manifest", "part-t.parquet", rows)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    export(output, "hf", tmp_path / "hf")
+    for place in (str(tmp_path / "hf" / "data" / "train-*.parquet"), str(output / "manifest" / "part-t.parquet")):
+        loaded = datasets.load_dataset("parquet", data_files=place, split="train", cache_dir=str(tmp_path / "cache"))
+        for row in loaded.with_format("torch"):
+            assert row["created_at"] is None or row["created_at"].endswith("Z")
+        assert loaded.with_format("torch", columns=["image", "label"])[1]["image"].shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("length", [60, 120, 180, 240])
+def test_long_names_stay_whole_in_tar_files_and_fit_the_disk_elsewhere(
+    tmp_path: Path, source_rows: Rows, length: int
+) -> None:
+    rows = [
+        replace(row, image_path=f"{'0' * length}__{row.variant_id}__N-1.png" if row.image else None)
+        for row in source_rows("a", rejected=0)
+    ]
+    write_part(tmp_path / "out" / "manifest", "part-a.parquet", rows)
+    keys = {Path(row.image_path).stem for row in rows if row.image and row.kind == "variant"}
+    options = ExportOptions(unlabelled=True)
+    export(tmp_path / "out", "webdataset", tmp_path / "web", options)
+    webdataset = pytest.importorskip("webdataset")
+    loaded = list(webdataset.WebDataset(str(tmp_path / "web" / "train-000000.tar"), shardshuffle=False))
+    assert {sample["__key__"] for sample in loaded} == keys and all("png" in sample for sample in loaded)
+    for to in ("csv", "imagefolder", "hf"):
+        export(tmp_path / "out", to, tmp_path / to, options)
+    names = {path.stem for path in (tmp_path / "csv").rglob("*.png")}
+    assert len(names) == 6 and all(name.endswith("__N-1") for name in names)
+    assert names == keys or length >= 180
+
+
+def test_fields_that_are_null_are_not_in_webdatasets_json(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source_rows: Rows
+) -> None:
+    later = [replace(row, message="looked at", edit_form="open") for row in source_rows("z") if row.kind != "real"]
+    write_part(output / "manifest", "part-z.parquet", [source_rows("z")[0], *later])
+    export(output, "webdataset", tmp_path / "web")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset(
+        "webdataset", data_files=str(tmp_path / "web" / "train-*.tar"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert len(loaded) == 7 and sorted(loaded["cls"]) == [1] * 6 + [6]
+    with tarfile.open(tmp_path / "web" / "train-000000.tar") as tar:
+        rows = [json.load(tar.extractfile(name)) for name in tar.getnames() if name.endswith(".json")]
+    assert all(None not in row.values() for row in rows)
+    assert sum(row.get("message") == "looked at" for row in rows) == 3
+
+
+HOSTILE = ("=1+1", "\r=1+1", "\n@SUM(A1)", "\t-1", " =cmd", "\x00=1", "+1", "\uff1d1", "\u200b=1")
+
+
+def test_no_cell_is_a_formula_and_no_text_is_a_tag_or_a_line_of_its_own(tmp_path: Path, source_rows: Rows) -> None:
+    for index, text in enumerate(HOSTILE):
+        rows = [replace(row, group_id=text, licence=text) for row in source_rows(f"s{index}", rejected=0)]
+        write_part(tmp_path / "out" / "manifest", f"part-{index}.parquet", rows)
+    licence = "<script>alert(1)</script>\n\n---\n# Free for all | [mine](http://x) `x`"
+    rows = [replace(row, licence=licence, dataset="a|b\n<b>", split="=x|y") for row in source_rows("l", rejected=0)]
+    write_part(tmp_path / "out" / "manifest", "part-l.parquet", rows)
+    for to, table in (("csv", "index.csv"), ("imagefolder", "rows.csv"), ("hf", None)):
+        export(tmp_path / "out", to, tmp_path / to)
+        if table:
+            with (tmp_path / to / table).open(newline="") as file:
+                cells = [cell for row in csv.reader(file) for cell in row]
+            assert not [cell for cell in cells if cell.strip("\x00\u200b\r\n\t ")[:1] in tuple("=+-@\uff1d")]
+            shown = {"'" + re.sub(r"[\x00-\x1f]", " ", text) for text in HOSTILE}
+            assert shown <= set(cells)
+    card = (tmp_path / "hf" / "README.md").read_text()
+    assert "<script" not in card and "<b>" not in card and "\n# Free" not in card and "[mine](" not in card
+    assert card.count("\n---\n") == 1 and "| =x\\|y | fear | 0 | 0 | 3 |" in card
+    licences = (tmp_path / "csv" / LICENCES).read_text().splitlines()
+    assert not any(line.startswith("#") or line == "---" for line in licences)
+    assert [path.name for path in (tmp_path / "hf" / "data").iterdir() if "x_y" in path.name]
