@@ -1,0 +1,1 @@
+"""`augment report`: a manifest as one page to look at."""
