@@ -15,7 +15,8 @@ CROP_WITH_MARGIN = CROP_SIZE + 2 * MARGIN
 EYES = np.array([[42.2, 45.1], [85.8, 45.1]])
 """Where the eye centres of every crop lie, in its pixels (x, y): the eye at the picture's left first."""
 
-INTEROCULAR = float(EYES[1, 0] - EYES[0, 0])
+INTEROCULAR = float(np.float32(EYES[1, 0]) - np.float32(EYES[0, 0]))
+"""Pixels between the eyes of a crop, in single precision: the shipped networks were trained with just this number."""
 
 
 def chain(second: np.ndarray, first: np.ndarray) -> np.ndarray:
