@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -174,7 +175,7 @@ def _decode(image: Image.Image, data: bytes) -> tuple[str, np.ndarray]:
         image = Image.alpha_composite(white, image).convert("L" if grey else "RGB")
     if image.mode in ("L", "1"):
         return "L", _stack(np.asarray(image.convert("L")))
-    return "RGB", np.array(image.convert("RGB"))
+    return "RGB", np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _narrowed(image: Image.Image, data: bytes) -> Image.Image:
@@ -220,11 +221,10 @@ def _is_wide(image: Image.Image, data: bytes) -> bool:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except (ValueError, SyntaxError, KeyError, TypeError, OSError, EOFError, OverflowError):
-        # A damaged EXIF block names no orientation: the picture stands as it is stored.
-        return image
+    # a damaged EXIF block names no orientation: the picture stands as it is stored
+    with suppress(ValueError, SyntaxError, KeyError, TypeError, OSError, EOFError, OverflowError):
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def eight_bits(wide: np.ndarray) -> np.ndarray:

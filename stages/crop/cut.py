@@ -9,15 +9,39 @@ import numpy as np
 
 from singanimation.pipeline.face.framing import CROP_SIZE, scale_of, to_opencv
 
+COARSEST = 1 / 8
+"""Below this scale a Gaussian over the picture would cost more than anything else: area means come first."""
+
+SHRUNK_TO = 0.5
+"""The scale that is left after the area means."""
+
 
 def cut(picture: np.ndarray, matrix: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
     """Return the (size, size, 3) uint8 crop that ``matrix`` takes from ``picture``; outside, the edge repeats."""
     scale = scale_of(matrix)
     picture, matrix = _region(picture, matrix, size)
+    if scale < COARSEST:
+        longest = int(max(picture.shape[:2]) * scale / SHRUNK_TO)
+        picture, shrink = shrunk(picture, max(longest, 1))
+        matrix = np.hstack([matrix[:, :2] / np.array(shrink), matrix[:, 2:]])
+        scale = SHRUNK_TO
     if scale < 1:
         picture = cv2.GaussianBlur(picture, (0, 0), smoothing(scale))
     flags = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
     return cv2.warpAffine(picture, to_opencv(matrix), (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def shrunk(picture: np.ndarray, longest: int) -> tuple[np.ndarray, tuple[float, float]]:
+    """Return ``picture`` (H, W, ...) by area means with at most ``longest`` pixels a side, and the factors of x and y.
+
+    Never less than a pixel a side; a picture that is small enough comes back as it is.
+    """
+    height, width = picture.shape[:2]
+    factor = longest / max(height, width)
+    if factor >= 1:
+        return picture, (1.0, 1.0)
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), (size[0] / width, size[1] / height)
 
 
 def smoothing(scale: float) -> float:

@@ -14,6 +14,7 @@ import cv2.data
 import numpy as np
 
 from singanimation.pipeline.errors import WeightsError
+from singanimation.stages.crop.cut import shrunk
 
 LONGEST = 640
 """Pictures are reduced to this longest side before a detector looks."""
@@ -83,11 +84,8 @@ def within(picture: np.ndarray, longest: int, boxes: Boxes) -> np.ndarray:
 
     Boxes come back in its own pixels.
     """
-    shrink = min(1.0, longest / max(picture.shape[:2]))
-    small = picture
-    if shrink < 1:
-        small = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    return np.asarray(boxes(small), float).reshape(-1, 4) / shrink
+    small, (across, down) = shrunk(picture, longest)
+    return np.asarray(boxes(small), float).reshape(-1, 4) / [across, down, across, down]
 
 
 def largest_first(boxes: np.ndarray) -> np.ndarray:

@@ -6,20 +6,25 @@ detector; from a rough framing an aligner walks to the upright face, and the eye
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.face.framing import CROP_SIZE, EYES, chain, scale_of, similarity
-from singanimation.pipeline.face.mesh import eyes_first
+from singanimation.pipeline.files.untrusted import shown
 from singanimation.pipeline.records import Crop
-from singanimation.stages.crop.cut import cut
+from singanimation.stages.crop.cut import cut, shrunk
 from singanimation.stages.crop.detectors import HAAR, FaceDetector
+from singanimation.stages.crop.known import Box, usable_box, usable_eyes
 
 SMALLEST_FACE = 48.0
 """Faces whose crop covers fewer pixels of the picture than this on a side are refused."""
 
 SMALL_FACE = 96.0
 """Faces below this side are taken, and said to be small."""
+
+LONGEST_SEARCHED = 2048
+"""Pixels: larger pictures are searched in a copy of this longest side; the crop itself is cut from the picture."""
 
 Aligner = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """uint8 (N, S, S, 3) roughly framed faces -> points float32 (N, 5, 2) in their pixels (eyes, nose tip, mouth
@@ -33,12 +38,14 @@ _TEMPLATE = np.array([[42.2, 45.1], [85.8, 45.1], [64.0, 67.0], [45.3, 87.2], [8
 _ALIGN_SIZE = 128
 # The side of the square that the aligner likes to see, in interocular distances of an upright face.
 _ALIGN_VIEW = 3.6
+# How many times the picture's longest side a crop may show.
+_MOST_AROUND = 6.0
 
 
 def find_face(
     picture: np.ndarray,
     *,
-    box: tuple[float, float, float, float] | None = None,
+    box: Box | None = None,
     landmarks: np.ndarray | None = None,
     is_face_crop: bool = False,
     align: Aligner,
@@ -49,18 +56,24 @@ def find_face(
 
     ``box`` (x0, y0, x1, y1) and ``landmarks`` (K >= 2, 2) are what the data set knows, in pixels of the picture: 68,
     468 and 478 points by their schemes, of other numbers the first two are the eye centres. ``detector`` looks where
-    the data set knows nothing. Raises
-    PictureError ``no_face`` or ``too_small``.
+    the data set knows nothing, or what cannot be (one point, a box outside the picture). The work is bounded by the
+    crop: large pictures are searched in a smaller copy. Raises PictureError ``no_face`` or ``too_small``.
     """
     notes: list[str] = []
-    matrix = None
-    if landmarks is not None and len(landmarks) >= 2:
-        matrix = similarity(eyes_first(np.asarray(landmarks, float))[:2], EYES)
-    else:
-        matrix = _from_guesses(picture, _guesses(picture, box, is_face_crop, detector, notes), align)
-    if matrix is None:
-        raise PictureError("no_face", "No face was found in this picture; a face box or landmarks would help.")
-    matrix, points = _refine(picture, matrix, eyes_of)
+    shape = picture.shape[:2]
+    eyes = usable_eyes(landmarks, shape, notes)
+    known = usable_box(box, shape, notes)
+    try:
+        matrix = (
+            similarity(eyes, EYES)
+            if eyes is not None
+            else _search(picture, known, is_face_crop, detector, align, notes)
+        )
+        if matrix is None:
+            raise PictureError("no_face", "No face was found in this picture; a face box or landmarks would help.")
+        matrix, points = _refine(picture, matrix, eyes_of)
+    except (cv2.error, ArithmeticError) as error:
+        raise PictureError("no_face", f"The face could not be framed ({shown(error)}).") from error
     side = CROP_SIZE / scale_of(matrix)
     if side < SMALLEST_FACE:
         raise PictureError("too_small", f"The face is {side:.0f} px wide; at least {SMALLEST_FACE:.0f} px are needed.")
@@ -69,9 +82,28 @@ def find_face(
     return Crop(cut(picture, matrix), matrix, points.astype(np.float32), float(side), tuple(notes))
 
 
+def _search(
+    picture: np.ndarray,
+    box: Box | None,
+    is_face_crop: bool,
+    detector: FaceDetector,
+    align: Aligner,
+    notes: list[str],
+) -> np.ndarray | None:
+    """Look for the face in a copy whose longest side is at most LONGEST_SEARCHED; return the picture's own matrix."""
+    small, shrink = shrunk(picture, LONGEST_SEARCHED)
+    if box is not None:
+        box = (box[0] * shrink[0], box[1] * shrink[1], box[2] * shrink[0], box[3] * shrink[1])
+    matrix = _from_guesses(small, _guesses(small, box, is_face_crop, detector, notes), align)
+    if matrix is None or small is picture:
+        return matrix
+    # one factor for both axes: what rounding to whole pixels took from the shorter one, the refinement mends
+    return chain(matrix, np.array([[max(shrink), 0, 0], [0, max(shrink), 0]], float))
+
+
 def _guesses(
     picture: np.ndarray,
-    box: tuple[float, float, float, float] | None,
+    box: Box | None,
     is_face_crop: bool,
     detector: FaceDetector,
     notes: list[str],
@@ -122,7 +154,18 @@ def _refine(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move the predicted eye centres onto their places; return the matrix and the final crop's landmarks."""
     for _ in range(rounds):
-        eyes, _points = eyes_of(cut(picture, matrix)[None])
+        eyes, _points = eyes_of(cut(picture, _seen(picture, matrix))[None])
         matrix = chain(similarity(eyes[0].astype(float), EYES), matrix)
-    _, points = eyes_of(cut(picture, matrix)[None])
+    _, points = eyes_of(cut(picture, _seen(picture, matrix))[None])
     return matrix, points[0]
+
+
+def _seen(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Return ``matrix``. Raises PictureError where it shows next to nothing of the picture, whatever led to it."""
+    scale = scale_of(matrix)
+    longest = max(picture.shape[:2])
+    middle = (np.full(2, CROP_SIZE / 2) - matrix[:, 2]) @ matrix[:, :2] / max(scale, 1e-12) ** 2
+    far = not np.isfinite(matrix).all() or scale * longest < CROP_SIZE / _MOST_AROUND
+    if far or (middle < -longest).any() or (middle > 2 * longest).any():
+        raise PictureError("no_face", "The face found lies outside the picture, or is far larger than it.")
+    return matrix

@@ -12,6 +12,9 @@ from singanimation.stages.crop.cut import smoothing
 FEATHER = 10.0
 """Pixels of the crop over which an edit fades out towards the crop's border."""
 
+LARGE = 2048
+"""Pixels: of pictures with a longer side only the part is worked on that the crop covers."""
+
 
 def paste(picture: np.ndarray, crop: Crop, pixels: np.ndarray) -> np.ndarray:
     """Return ``picture`` (H, W, 3) with the face of ``crop`` replaced by ``pixels`` (128, 128, 3), uint8.
@@ -25,16 +28,44 @@ def paste(picture: np.ndarray, crop: Crop, pixels: np.ndarray) -> np.ndarray:
     # from 2/255 (rounding) to 10/255 (seen) a pixel goes over from the picture's own to the new one
     weight = np.clip((cv2.GaussianBlur(cv2.dilate(change, np.ones((5, 5))), (0, 0), 1.5) - 2) / 8, 0, 1)
     weight *= _feather()
-    height, width = picture.shape[:2]
     scale = scale_of(crop.matrix)
+    x0, y0, x1, y1 = _part(picture, crop)
     source = pixels.astype(np.float32)
     if scale > 1:  # the picture is coarser than the crop: smooth before thinning out
         source = cv2.GaussianBlur(source, (0, 0), smoothing(1 / scale))
-    inverse = to_opencv(cv2.invertAffineTransform(crop.matrix))
+    inverse = to_opencv(cv2.invertAffineTransform(_from_corner(crop.matrix, x0, y0)))
     flags = cv2.INTER_CUBIC if scale < 1 else cv2.INTER_LINEAR
-    new = cv2.warpAffine(source, inverse, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    mask = cv2.warpAffine(weight.astype(np.float32), inverse, (width, height), flags=cv2.INTER_LINEAR)[..., None]
-    return np.clip(np.rint(picture * (1 - mask) + new * mask), 0, 255).astype(np.uint8)
+    size = (x1 - x0, y1 - y0)
+    new = cv2.warpAffine(source, inverse, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    mask = cv2.warpAffine(weight.astype(np.float32), inverse, size, flags=cv2.INTER_LINEAR)[..., None]
+    mixed = np.clip(np.rint(picture[y0:y1, x0:x1] * (1 - mask) + new * mask), 0, 255).astype(np.uint8)
+    if mixed.shape == picture.shape:
+        return mixed
+    result = picture.copy()
+    result[y0:y1, x0:x1] = mixed
+    return result
+
+
+def _part(picture: np.ndarray, crop: Crop) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1 of what a crop covers of a large picture; small ones are taken whole."""
+    height, width = picture.shape[:2]
+    return _covered(crop, width, height) if max(height, width) > LARGE else (0, 0, width, height)
+
+
+def _covered(crop: Crop, width: int, height: int) -> tuple[int, int, int, int]:
+    inverse = cv2.invertAffineTransform(crop.matrix)
+    corners = np.array([[0, 0], [CROP_SIZE, 0], [0, CROP_SIZE], [CROP_SIZE, CROP_SIZE]], float)
+    seen = corners @ inverse[:, :2].T + inverse[:, 2]
+    x0, y0 = np.clip(np.floor(seen.min(0)), 0, [width - 1, height - 1]).astype(int)
+    x1, y1 = np.clip(np.ceil(seen.max(0)), [x0 + 1, y0 + 1], [width, height]).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def _from_corner(matrix: np.ndarray, x0: int, y0: int) -> np.ndarray:
+    """Return ``matrix`` for the part of a picture that begins at (x0, y0)."""
+    if not (x0 or y0):
+        return matrix
+    return np.hstack([matrix[:, :2], matrix[:, 2:] + matrix[:, :2] @ np.array([[x0], [y0]], float)])
 
 
 def paste_edit(
@@ -46,12 +77,8 @@ def paste_edit(
     what the generator gave: the flow moves the picture's own pixels, however many there are, and only what the
     generator paints comes from the crop. Everything fades out towards the crop's border.
     """
-    height, width = picture.shape[:2]
     inverse = cv2.invertAffineTransform(crop.matrix)
-    corners = np.array([[0, 0], [CROP_SIZE, 0], [0, CROP_SIZE], [CROP_SIZE, CROP_SIZE]], float)
-    seen = corners @ inverse[:, :2].T + inverse[:, 2]
-    x0, y0 = np.clip(np.floor(seen.min(0)), 0, [width - 1, height - 1]).astype(int)
-    x1, y1 = np.clip(np.ceil(seen.max(0)), [x0 + 1, y0 + 1], [width, height]).astype(int)
+    x0, y0, x1, y1 = _covered(crop, picture.shape[1], picture.shape[0])
     # crop coordinates of each pixel of that part, and the generator's maps there
     x, y = np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5)
     at = (crop.matrix[:, :2] @ np.stack([x, y]).reshape(2, -1) + crop.matrix[:, 2:]).reshape(2, *x.shape) - 0.5
