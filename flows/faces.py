@@ -1,5 +1,6 @@
 """Pictures named on the command line, and the faces in them: what `augment edit` and `augment aus` share."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,10 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from singanimation.flows.models import FaceModels
+from singanimation.pipeline.datasets.files import exists
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import PictureError, UsageError
 from singanimation.pipeline.files.pictures import SUFFIXES, Picture, read_picture
+from singanimation.pipeline.files.untrusted import readable, shown
 from singanimation.pipeline.records import Crop, Source
+
+_LONGEST_PART = 100
+"""Bytes of a name that others are added to: disks hold names of 255."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ def picture_paths(inputs: Sequence[Path], output: Path | None = None) -> list[Pa
     """
     found: list[Path] = []
     for path in inputs:
+        if not exists(path):
+            raise UsageError(f"{shown(path)}: no such file or folder.")
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
             if output is not None and path.resolve() in output.resolve().parents:
@@ -44,23 +52,33 @@ def picture_paths(inputs: Sequence[Path], output: Path | None = None) -> list[Pa
             if not inside:
                 raise UsageError(f"{path} holds no pictures ({', '.join(sorted(SUFFIXES))}).")
             found += inside
-        elif path.exists():
-            found.append(path)
         else:
-            raise UsageError(f"{path}: no such file or folder.")
+            found.append(path)
     return list(dict.fromkeys(found))
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """Return each path's stem, with a digest of the path where stems are the same."""
+    """Return each path's stem, with a digest of the path where stems are the same or too long to add to."""
     stems = Counter(path.stem for path in paths)
-    return [p.stem if stems[p.stem] == 1 else f"{p.stem}-{digest(p.as_posix(), length=8)}" for p in paths]
+    return [file_name(path.stem, readable(path.as_posix()), stems[path.stem] > 1) for path in paths]
+
+
+def file_name(text: str, whole: str | None = None, shared: bool = False) -> str:
+    """Return ``text`` as a part of a file's name: cut where it is long, then (or where ``shared``) with a digest.
+
+    The digest is of ``whole``, by default the text itself.
+    """
+    long = len(os.fsencode(text)) > _LONGEST_PART
+    if not long and not shared:
+        return text
+    begin = os.fsencode(text)[: _LONGEST_PART - 20].decode(errors="ignore") if long else text
+    return f"{begin}-{digest(readable(whole or text), length=8)}"
 
 
 def picture_sources(paths: Sequence[Path]) -> list[Source]:
     """Return the pictures as sources; ``source_id`` is their name."""
     names = zip(paths, unique_names(paths), strict=True)
-    return [Source(dataset="", source_id=name, path=path, source_path=path.name) for path, name in names]
+    return [Source(dataset="", source_id=name, path=path, source_path=readable(path.name)) for path, name in names]
 
 
 def find_faces(

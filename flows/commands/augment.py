@@ -29,7 +29,7 @@ def run_main_job(
         if as_json:
             print_json(preview.as_json())
         elif not quiet:
-            print_preview(preview, Console())
+            print_preview(preview, Console(markup=False, emoji=False))
         return ExitCode.DONE
     prepare_environment()
     reporter = make_reporter(quiet)

@@ -15,6 +15,7 @@ from singanimation.pipeline.datasets.openface import attach, nothing_found, read
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.files.atomic import atomic_file
+from singanimation.pipeline.files.untrusted import readable
 from singanimation.pipeline.openface import SCALE
 from singanimation.pipeline.pyfeat import check_estimator
 from singanimation.pipeline.records import Source
@@ -108,9 +109,11 @@ def _plain(paths: Sequence[Path], found: Sequence[Found], estimator: str) -> lis
     rows: list[list[object]] = [["file", "status", "reason", "au_estimator", *AU_NAMES]]
     for path, face in zip(paths, found, strict=True):
         if isinstance(face, PictureError):
-            rows.append([path.as_posix(), "failed", face.reason, estimator, *[""] * len(AU_NAMES)])
+            rows.append([readable(path.as_posix()), "failed", face.reason, estimator, *[""] * len(AU_NAMES)])
         else:
-            rows.append([path.as_posix(), "accepted", "", face.estimator, *(f"{v:.4f}" for v in face.action_units)])
+            rows.append(
+                [readable(path.as_posix()), "accepted", "", face.estimator, *(f"{v:.4f}" for v in face.action_units)]
+            )
     return rows
 
 
@@ -124,7 +127,7 @@ def _feature_extraction(paths: Sequence[Path], found: Sequence[Found]) -> list[l
     rows: list[list[object]] = [["frame", "face_id", "timestamp", "confidence", "success", *names, "file"]]
     for frame, (path, face) in enumerate(zip(paths, found, strict=True), 1):
         good = int(isinstance(face, Face))
-        rows.append([frame, 0, "0.000", f"{good:.2f}", good, *_intensities(face), path.as_posix()])
+        rows.append([frame, 0, "0.000", f"{good:.2f}", good, *_intensities(face), readable(path.as_posix())])
     return rows
 
 

@@ -85,7 +85,7 @@ def _print(findings: Sequence[Finding], can_run: bool) -> None:
     for finding in findings:
         colour = _COLOURS[finding.state]
         table.add_row(finding.name, f"[{colour}]{finding.state}[/]", *map(_plain, (finding.found, finding.advice)))
-    console = Console()
+    console = Console(markup=False, emoji=False)
     console.print(table)
     notes = sum(finding.state not in (OK, PROBLEM) for finding in findings)
     problems = sum(finding.state == PROBLEM for finding in findings)

@@ -9,7 +9,7 @@ import typer
 from PIL import Image
 
 from singanimation.flows.commands.edit_request import Aim, Request
-from singanimation.flows.faces import Face, find_faces, picture_paths, warn
+from singanimation.flows.faces import Face, file_name, find_faces, picture_paths, warn
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
 from singanimation.flows.options import QuietOption
 from singanimation.flows.sheets.contact_sheet import Block, Tile, write_sheet
@@ -24,6 +24,7 @@ from singanimation.pipeline.expressions import (
 )
 from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.files.pictures import encode_png
+from singanimation.pipeline.files.untrusted import readable
 from singanimation.pipeline.runs import make_folder
 
 if TYPE_CHECKING:
@@ -102,13 +103,15 @@ def _write_edits(face: Face, request: Request, models: FaceModels, output: Path,
     for index, (name, strength, *_) in enumerate(targets):
         pixels = edits.pictures[index]
         shown = pixels if crop else _in_picture(face, edits, index, models)
-        stem = f"{face.name}__{name}@{strength:g}"
+        stem = f"{face.name}__{file_name(name)}@{strength:g}"
         _write(output / f"{stem}.png", shown, face.picture.mode)
         if masks:
             _write(output / f"{stem}__attention.png", np.rint(edits.attention[index] * 255).astype(np.uint8), "L")
             _write(output / f"{stem}__colour.png", edits.colour[index], "RGB")
     columns = _columns(face, targets, edits.pictures)
-    write_sheet(output / f"{face.name}__sheet.png", [Block(f"{face.path.name}: the face, and its edits", columns)])
+    write_sheet(
+        output / f"{face.name}__sheet.png", [Block(f"{readable(face.path.name)}: the face, and its edits", columns)]
+    )
     return len(targets)
 
 

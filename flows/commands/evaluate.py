@@ -211,8 +211,8 @@ def _write(path: Path, text: str) -> None:
 
 def _console() -> Console:
     """The terminal; where there is none (a file, a pipe), wide enough for the widest table."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDE)
+    console = Console(markup=False, emoji=False)
+    return console if console.is_terminal else Console(width=_WIDE, markup=False, emoji=False)
 
 
 def _show_estimator(figures: dict[str, Any]) -> None:

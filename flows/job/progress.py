@@ -115,7 +115,7 @@ class RichReporter(Reporter):
         self._progress.stop()
 
     def say(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False)
+        self._progress.console.print(text, highlight=False, markup=False, emoji=False)
 
     def update(self, totals: Totals) -> None:
         counts = f"[green]{totals.accepted:,} kept[/] {sum(totals.rejected.values()):,} rejected"

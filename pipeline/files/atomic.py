@@ -13,6 +13,9 @@ from typing import BinaryIO
 from singanimation.pipeline.errors import MachineError
 from singanimation.pipeline.system import replace, sync_file, sync_folder
 
+_LONGEST_NAME = 160
+"""Bytes: temporary names are longer than the file's own, and disks hold 255."""
+
 _FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
 
 
@@ -22,7 +25,8 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
 
     On any error the temporary file is removed and the target is as before. Raises MachineError for disk faults.
     """
-    temporary = target.parent / f".{target.name}.{host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}.tmp"
+    name = target.name if len(os.fsencode(target.name)) <= _LONGEST_NAME else target.name[: _LONGEST_NAME // 4]
+    temporary = target.parent / f".{name}.{host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}.tmp"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
