@@ -43,7 +43,7 @@ def read_pin(path: Path) -> dict[str, Any]:
         content = json.loads(record.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{record} cannot be read ({error}); delete it to pin the file anew.") from error
     if not (
         isinstance(content, dict) and isinstance(content.get("sha256"), str) and isinstance(content.get("size"), int)

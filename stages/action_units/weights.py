@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.pipeline.files.atomic import atomic_file
+from singanimation.pipeline.files.untrusted import shown
 from singanimation.stages.action_units.network import AlignerNetwork, AUNetwork
 
 FORMAT = "singanimation-action-units"
@@ -145,6 +146,8 @@ def _fill(network: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: 
             if scale is None or scale.shape != (len(value), 1):
                 raise WeightsError(f"{path} has no scale for its tensor {prefix}.{name}; it is damaged.")
             state[name] *= scale
+        if state[name].is_floating_point() and not state[name].isfinite().all():
+            raise WeightsError(f"{path} has values in {prefix}.{name} that are not finite; it is damaged.")
     network.load_state_dict(state)
     network.eval().requires_grad_(False)
 
@@ -161,8 +164,8 @@ def load_weights(path: Path | None = None, device: str | torch.device = "cpu") -
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} cannot be read as safetensors ({error}).") from error
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path} cannot be read as safetensors ({shown(error)}).") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT or about.get("version") != VERSION:
         raise WeightsError(f"{path} is no weights file of the embedded AU estimator, version {VERSION}.")
     action_units, aligner = AUNetwork(), None

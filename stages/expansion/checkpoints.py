@@ -100,6 +100,9 @@ def _build(path: Path, about: Mapping[str, str], state: Mapping[str, Tensor]) ->
         unfit = sorted(key for key in wanted.keys() | weights.keys() if wanted.get(key) != _shape(weights.get(key)))
         if unfit:
             raise ValueError(f"{shown(unfit[0])} is missing, unknown or of another shape")
+        numbers = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+        if numbers:
+            raise ValueError(f"{shown(numbers[0])} has values that are not finite; the file is damaged")
         network = kind(**options)
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.files.untrusted import shown
 from singanimation.pipeline.weights import find, locate
 
 WEIGHTS = "inception-v3"
@@ -55,6 +56,9 @@ class InceptionStem:
         path = find(WEIGHTS, path)
         state = _read_state(path)
         wanted = {name: state[name] for name in network.state_dict() if name in state}
+        bad = [name for name, value in wanted.items() if value.is_floating_point() and not value.isfinite().all()]
+        if bad:
+            raise WeightsError(f"{path} has values in {bad[0]} that are not finite; it is damaged.")
         try:
             network.load_state_dict(wanted)
         except RuntimeError as error:
@@ -108,7 +112,7 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
-    if not isinstance(state, dict):
+        raise WeightsError(f"{path} cannot be read as weights: {shown(error)}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise WeightsError(f"{path} holds no state dict.")
     return state

@@ -4,7 +4,7 @@ import re
 import string
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,11 @@ from singanimation.pipeline.files.untrusted import shown
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _SHORT = 512
-_WRAPPERS = ("state_dict", "generator", "net_gen", "G")
+_DEEPEST = 4
+_MOST_NAMED = 6
+# What ends the name of a generator's colour head, in all published implementations: whatever stands before it is a
+# wrapper's prefix (`module.`, `_orig_mod.`, `generator.`, `netG.`, ...).
+_HEADS = ("img_reg.0.weight", "im_reg.0.weight", "color_top.0.weight")
 _PRINTABLE = frozenset(string.printable.encode())
 _GLOBAL = re.compile(r"GLOBAL (\S+)")
 
@@ -51,14 +55,20 @@ def check_kind(path: Path) -> None:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Return a checkpoint's tensors by name, without the ``module.`` that data-parallel training puts before them.
+    """Return a checkpoint's tensors by name, without what wrappers put before them (``module.``, ``generator.``).
 
     Takes safetensors and PyTorch files (``weights_only``: a pickle's code is refused, not run), also with the state
-    dict one level down. Raises WeightsError in one sentence for all else.
+    dict some levels down, or with a discriminator beside it. Raises WeightsError in one sentence for all else.
     """
     check_kind(path)
     content = _read_safetensors(path) if is_safetensors(path) or not _is_pytorch(path) else _read_pytorch(path)
     state = _state_dict(path, content)
+    prefixes = _head_prefixes(state)
+    if len(prefixes) > 1:
+        named = shown(", ".join(prefix or "no prefix" for prefix in prefixes))
+        raise WeightsError(f"{path} holds several generators ({named}); save the one that is wanted alone.")
+    if prefixes:
+        return {name[len(prefixes[0]) :]: value for name, value in state.items() if name.startswith(prefixes[0])}
     return {name.removeprefix("module."): value for name, value in state.items()}
 
 
@@ -108,19 +118,49 @@ def _refuse_bombs(path: Path) -> None:
 
 
 def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
-    if isinstance(content, Mapping) and not any(isinstance(value, Tensor) for value in content.values()):
-        inner = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), Mapping)), None)
-        if inner is None and "param_groups" in content:
-            raise WeightsError(f"{path} is an optimiser's state, no generator; take the file beside it.")
-        content = content if inner is None else inner
-    if not isinstance(content, Mapping) or not content:
+    """Return the tensors of the generator in what a file holds, however it is wrapped."""
+    if isinstance(content, Mapping) and "param_groups" in content:
+        raise WeightsError(f"{path} is an optimiser's state, no generator; take the file beside it.")
+    found = list(_tables(content, ""))
+    if not found:
         raise WeightsError(f"{path} holds {_described(content)}, no state dict of a generator.")
-    if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()):
-        raise WeightsError(f"{path} holds more than tensors by name, so it is no state dict of a generator.")
-    if any(value.layout != torch.strided or value.is_quantized or value.is_meta for value in content.values()):
+    generators = [(name, state) for name, state in found if _head_prefixes(state)]
+    chosen = generators or found
+    if len(chosen) > 1:
+        named = shown(", ".join(name or "the top" for name, _ in chosen[:_MOST_NAMED]))
+        kind = "several generators" if generators else "several state dicts, none with a generator's tensors"
+        raise WeightsError(f"{path} holds {kind} (at {named}); save the one that is wanted alone.")
+    state = chosen[0][1]
+    if any(value.layout != torch.strided or value.is_quantized or value.is_meta for value in state.values()):
         raise WeightsError(f"{path} holds tensors without plain values (sparse or quantised); no generator has those.")
-    return dict(content)
+    return state
+
+
+def _tables(content: Any, place: str, depth: int = 0) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Yield (where, tensors by name) of each state dict in nested dicts and lists, the outermost first.
+
+    Counts, settings and optimisers' states beside them are passed over.
+    """
+    if isinstance(content, list | tuple):
+        content = {str(index): value for index, value in enumerate(content)}
+    if not isinstance(content, Mapping) or depth > _DEEPEST or "param_groups" in content:
+        return
+    tensors = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    if tensors:
+        yield place, tensors
+        return
+    for name, value in content.items():
+        yield from _tables(value, f"{place}.{name}".lstrip("."), depth + 1)
+
+
+def _head_prefixes(state: Mapping[str, Tensor]) -> list[str]:
+    """Return what stands before a generator's colour head, once for each generator among the tensors."""
+    found = {name.removesuffix(head) for name in state for head in _HEADS if name.endswith(head)}
+    # vipermu's duplicates (debug1 to debug4) are its trunk's alone, so that no head is among them
+    return sorted(prefix for prefix in found if not prefix or prefix.endswith("."))
 
 
 def _described(content: Any) -> str:
+    if isinstance(content, Mapping) and content:
+        return f"no tensors, only {shown(', '.join(map(str, list(content)[:_MOST_NAMED])))}"
     return "nothing" if content in ({}, None) else f"a {type(content).__name__}"
