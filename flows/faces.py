@@ -93,7 +93,7 @@ def find_faces(
             picture = read_picture(path)
             crop = models.find_face(picture.pixels, source)
             if source.action_units is not None:
-                units, estimator = np.array(source.action_units, np.float32), "openface"
+                units, estimator = np.array(source.action_units, np.float32), source.units_from
             else:
                 units, estimator = models.action_units(crop.pixels[None])[0], models.estimator
             yield Face(path, source.source_id, picture, crop, units, estimator)

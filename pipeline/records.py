@@ -18,7 +18,8 @@ class Source:
     ``source_id`` is unique within the data set and stable between runs (the path relative to the input,
     POSIX, or the index's own id). ``box`` is x0, y0, x1, y1 and ``landmarks`` (K, 2) float32, both in pixels
     of the picture. ``problem`` says why the picture cannot be used, where the reader already knows.
-    ``action_units`` is the set's own (17,) vector, 0..1 in OpenFace order, where it brings one.
+    ``action_units`` is the set's own (17,) vector, 0..1 in OpenFace order, where it brings one, and ``units_from``
+    the tool that measured it.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class Source:
     problem: str | None = None
     label_weights: tuple[float, ...] | None = None
     action_units: tuple[float, ...] | None = None
+    units_from: str = "openface"
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,9 @@ class RowMaker:
         """Return the source's row; ``size`` is height, width; ``image`` its PNG when it is to be embedded."""
         units = as_tuple(au_source)
         row = replace(self._base, width=size[1], height=size[0], au_source=units, au_measured=units)
-        estimator = "openface" if self._identity.own_units else self._identity.fingerprint.estimator
+        estimator = (
+            self._identity.source.units_from if self._identity.own_units else self._identity.fingerprint.estimator
+        )
         row = replace(row, au_estimator=estimator, message=message)
         return self._with_image(row, image, "real") if image is not None else row
 
@@ -98,6 +100,7 @@ class RowMaker:
 
     def _synthetic(self, work: EditWork, au_source: np.ndarray, shipped: "Shipped", suffix: str) -> Row:
         target, estimator = work.target, self._identity.fingerprint.estimator
+        theirs = self._identity.source.units_from
         row = replace(
             self._base,
             label=target.label,
@@ -112,7 +115,7 @@ class RowMaker:
             au_source=as_tuple(au_source),
             au_target=target.action_units,
             au_measured=as_tuple(shipped.action_units),
-            au_estimator=f"au_source openface, au_measured {estimator}" if self._identity.own_units else estimator,
+            au_estimator=f"au_source {theirs}, au_measured {estimator}" if self._identity.own_units else estimator,
             width=shipped.size[1],
             height=shipped.size[0],
         )

@@ -10,8 +10,17 @@ from pathlib import Path
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings
 from singanimation.pipeline.datasets.files import is_picture_name
+from singanimation.pipeline.datasets.tables import header_of
 from singanimation.pipeline.errors import UsageError
-from singanimation.pipeline.openface import OpenFaceRow, OpenFaceTable, common_tail, largest_face, read_openface
+from singanimation.pipeline.files.untrusted import shown
+from singanimation.pipeline.openface import (
+    OpenFaceRow,
+    OpenFaceTable,
+    common_tail,
+    largest_face,
+    looks_like_units,
+    read_openface,
+)
 from singanimation.pipeline.records import Source
 
 NO_ROW = "no row of OpenFace's"
@@ -31,16 +40,33 @@ def with_openface(dataset: Dataset) -> Dataset:
     tables = read_tables(folder) if folder is not None and lacking else []
     sources, sentences = attach(dataset.sources, tables, folder or Path())
     if not any(source.action_units is not None for source in sources):
-        raise UsageError(nothing_found(f"the {len(sources):,} pictures of {dataset.name}", len(tables)))
+        seen = not_understood(folder) if folder is not None and not tables else None
+        raise UsageError(nothing_found(f"the {len(sources):,} pictures of {dataset.name}", len(tables), seen))
     return replace(dataset, sources=sources, warnings=[*dataset.warnings, *sentences])
 
 
-def nothing_found(what: str, files: int) -> str:
-    """Return the sentence for pictures none of which has a row in any of so many files."""
+def nothing_found(what: str, files: int, seen: str | None = None) -> str:
+    """Return the sentence for pictures none of which has a row in any of so many files.
+
+    ``seen`` is what there was instead: a table in a form that is not read.
+    """
+    instead = f"; {seen}" if seen else ""
     return (
         f"--aus openface: none of {what} has action units of OpenFace's ({files} files with AU columns were found "
-        "beside them); `FaceLandmarkImg -fdir PICTURES -out_dir PICTURES/processed -aus` makes them."
+        f"beside them{instead}); `FaceLandmarkImg -fdir PICTURES -out_dir PICTURES/processed -aus` makes them."
     )
+
+
+def not_understood(folder: Path) -> str | None:
+    """Return in words which table below ``folder`` seems to hold action units in a form that is not read."""
+    for path in sorted(folder.rglob("*.csv")):
+        columns = looks_like_units(header_of(path))
+        if columns is not None:
+            return (
+                f"{path.name} has the columns {shown(columns)}, which are not OpenFace 2's (AU01_r, 0..5), py-feat's "
+                "(AU01, 0..1) or LibreFace's (au_1_intensity, 0..5)"
+            )
+    return None
 
 
 def attach(
@@ -57,7 +83,7 @@ def attach(
         if source.action_units is None:
             found, problem = match(picture_path(source, folder))
             if found is not None:
-                source = replace(source, action_units=found)
+                source = replace(source, action_units=found.action_units, units_from=found.tool)
             else:
                 findings.add(
                     f"{{count}} pictures have {problem} and are measured with the embedded estimator", source.source_id
@@ -105,13 +131,13 @@ class Matcher:
             if len({row.frame for row in table.rows}) == 1:
                 self._single[table.path.stem].append(table)
 
-    def __call__(self, picture: Path) -> tuple[tuple[float, ...] | None, str]:
-        """Return the picture's action units, or None and why there are none (to follow "pictures have ...")."""
+    def __call__(self, picture: Path) -> tuple[OpenFaceRow | None, str]:
+        """Return the picture's row, or None and why there is none (to follow "pictures have ...")."""
         rows, problem = self._rows(picture)
         if not rows:
             return None, problem
         chosen = largest_face(rows)
-        return (chosen.action_units, "") if chosen.problem is None else (None, f"no usable row: {chosen.problem}")
+        return (chosen, "") if chosen.problem is None else (None, f"no usable row: {chosen.problem}")
 
     def _rows(self, picture: Path) -> tuple[Sequence[OpenFaceRow], str]:
         named = self._named.get(picture.name, ())
