@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "Measure the models: `augment evaluate models --input FACES`.",
     "verify": "Check a manifest.",
     "compact": "Join a manifest's many parts into few.",
+    "figure": "Draw figures for print: single units, paths, emotions, regenerations.",
     "report": "See a manifest: one page with counts, distributions, warnings and a gallery.",
     "export": "Hand a manifest over in another layout.",
     "weights": "List, fetch, verify and import weights.",

@@ -1,0 +1,64 @@
+"""Grids of edits: single action units, a path between expressions, the seven emotions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from singanimation.flows.faces import Face
+from singanimation.flows.figures.grid import Grid
+from singanimation.flows.models import FaceModels
+from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, single_target
+from singanimation.pipeline.records import ExpressionTarget
+
+UNITS = ("AU01", "AU02", "AU04", "AU05", "AU45", "AU10", "AU12", "AU15", "AU25")
+"""The nine action units that the figure of single ones shows, brows and eyes first."""
+
+STRENGTHS = (0.0, 0.33, 0.66, 1.0)
+
+
+def single_grid(face: Face, models: FaceModels, units: Sequence[str] = UNITS) -> Grid:
+    """Return a face's edits by one action unit a row at four strengths, then attention and colour at the last."""
+    rows = []
+    source = SourceFace(None, face.action_units)
+    for unit in units:
+        drawn = _draw(face, models, [single_target(source, unit, strength) for strength in STRENGTHS])
+        attention = np.rint(255 * drawn.attention[-1]).astype(np.uint8)
+        rows.append([*drawn.pictures, attention, drawn.colour[-1]])
+    return Grid(rows, [*(f"{strength:g}" for strength in STRENGTHS), "attention", "colour"], units)
+
+
+def continuous_grid(faces: Sequence[Face], models: FaceModels, to: str, steps: int) -> Grid:
+    """Return a row a face: from what it shows to emotion ``to`` in ``steps`` pictures."""
+    alphas = np.linspace(0, 1, steps)
+    rows = []
+    for face in faces:
+        source = SourceFace(None, face.action_units)
+        rows.append(list(_draw(face, models, [continuous_target(source, to, float(a)) for a in alphas]).pictures))
+    return Grid(rows, [f"{alpha:.2f}" for alpha in alphas])
+
+
+def discrete_grid(faces: Sequence[Face], models: FaceModels, emotions: Sequence[str] = EMOTIONS) -> Grid:
+    """Return a row a face: the source, then each emotion at its first form and full strength."""
+    rows = []
+    for face in faces:
+        source = SourceFace(None, face.action_units)
+        drawn = _draw(face, models, [discrete_target(source, emotion, 1.0) for emotion in emotions])
+        rows.append([face.crop.pixels, *drawn.pictures])
+    return Grid(rows, ["source", *emotions])
+
+
+class _Drawn:
+    """Pictures (K, 128, 128, 3), attention (K, 128, 128) and colour (K, 128, 128, 3) of some targets."""
+
+    def __init__(self, pictures: np.ndarray, attention: np.ndarray, colour: np.ndarray) -> None:
+        self.pictures, self.attention, self.colour = pictures, attention, colour
+
+
+def _draw(face: Face, models: FaceModels, targets: Sequence[ExpressionTarget]) -> _Drawn:
+    units = np.array([target.action_units for target in targets], np.float32)
+    for index, target in enumerate(targets):
+        if target.strength == 0:
+            units[index] = face.action_units  # the very same picture, not one step of rounding away
+    edits = models.expander.edit(face.crop.pixels, face.action_units, units)
+    return _Drawn(edits.pictures, edits.attention, edits.colour)
