@@ -48,7 +48,8 @@ class Crop:
     ``pixels`` uint8 (128, 128, 3) RGB with eye centres at (42.2, 45.1) and (85.8, 45.1); ``matrix`` float64
     (2, 3) maps pixels of the picture to pixels of the crop; ``landmarks`` float32 (478, 2) in crop pixels;
     ``face_size`` the face's width in pixels of the picture; ``notes`` what a user should know
-    (``several faces: took the largest of 3``, ``small face: 52 px``).
+    (``several faces: took the largest of 3``, ``small face: 52 px``); ``seen`` bool (128, 128) which of its pixels lie
+    in the picture (elsewhere its edge repeats), None where all do.
     """
 
     pixels: np.ndarray
@@ -56,6 +57,7 @@ class Crop:
     landmarks: np.ndarray
     face_size: float
     notes: tuple[str, ...] = ()
+    seen: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

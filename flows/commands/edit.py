@@ -97,7 +97,7 @@ def _write_edits(face: Face, request: Request, models: FaceModels, output: Path,
     targets = request.targets(face.action_units)
     sides = np.stack([np.zeros_like(t.action_units) if t.sides is None else t.sides for t in targets])
     units = np.stack([target.action_units for target in targets])
-    edits = models.expander.edit(face.crop.pixels, face.action_units, units, sides)
+    edits = models.expander.edit(face.crop.pixels, face.action_units, units, sides, face.crop.seen)
     if crop:
         _write(output / f"{face.name}__crop.png", face.crop.pixels, face.picture.mode)
     for index, (name, strength, *_) in enumerate(targets):

@@ -123,7 +123,7 @@ def _augment(
         return rows
     targets = np.array([work.target.action_units for work in works], np.float32)
     sides = np.array([work.target.sides or np.zeros(len(au_source)) for work in works], np.float32)
-    edits = models.faces.expander.edit(crop.pixels, au_source, targets, sides).pictures
+    edits = models.faces.expander.edit(crop.pixels, au_source, targets, sides, crop.seen).pictures
     judge = _Judge(maker, models, ship, au_source, outcome)
     fitted = _fit(identity, models, works, edits)
     for index, (work, edit) in enumerate(zip(works, edits, strict=True)):

@@ -44,6 +44,16 @@ def shrunk(picture: np.ndarray, longest: int) -> tuple[np.ndarray, tuple[float, 
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), (size[0] / width, size[1] / height)
 
 
+def seen_part(shape: tuple[int, ...], matrix: np.ndarray, size: int = CROP_SIZE) -> np.ndarray | None:
+    """Return which pixels bool (size, size) of a crop lie in a picture of ``shape`` (H, W, ...), None where all do."""
+    height, width = shape[:2]
+    inverse = cv2.invertAffineTransform(matrix)
+    x, y = np.meshgrid(np.arange(size) + 0.5, np.arange(size) + 0.5)
+    at_x, at_y = (row[0] * x + row[1] * y + row[2] for row in inverse)
+    seen = (at_x >= 0) & (at_x <= width) & (at_y >= 0) & (at_y <= height)
+    return None if seen.all() else seen
+
+
 def smoothing(scale: float) -> float:
     """The Gaussian that keeps a shrinking by ``scale`` < 1 free of aliasing, in pixels of the larger picture."""
     return max(0.6 * float(np.sqrt(max(1 / scale**2 - 1, 0))), 0.05)

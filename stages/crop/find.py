@@ -13,7 +13,7 @@ from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.face.framing import CROP_SIZE, EYES, chain, scale_of, similarity
 from singanimation.pipeline.files.untrusted import shown
 from singanimation.pipeline.records import Crop
-from singanimation.stages.crop.cut import cut, shrunk
+from singanimation.stages.crop.cut import cut, seen_part, shrunk
 from singanimation.stages.crop.detectors import HAAR, FaceDetector
 from singanimation.stages.crop.known import Box, usable_box, usable_eyes
 
@@ -79,7 +79,8 @@ def find_face(
         raise PictureError("too_small", f"The face is {side:.0f} px wide; at least {SMALLEST_FACE:.0f} px are needed.")
     if side < SMALL_FACE:
         notes.append(f"small face: {side:.0f} px")
-    return Crop(cut(picture, matrix), matrix, points.astype(np.float32), float(side), tuple(notes))
+    seen = seen_part(picture.shape, matrix)
+    return Crop(cut(picture, matrix), matrix, points.astype(np.float32), float(side), tuple(notes), seen)
 
 
 def _search(

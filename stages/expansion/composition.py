@@ -30,10 +30,13 @@ class Generator(nn.Module):
         """Edit ``picture`` (B, 3, 128, 128) in -1..1 under ``condition`` (B, 17)."""
         raise NotImplementedError
 
-    def edits(self, picture: Tensor, conditions: Tensor, sides: Tensor | None = None) -> GeneratorOutput:
+    def edits(
+        self, picture: Tensor, conditions: Tensor, sides: Tensor | None = None, seen: Tensor | None = None
+    ) -> GeneratorOutput:
         """Edit one ``picture`` (1, 3, 128, 128) under each of ``conditions`` (K, 17), each as if it were alone.
 
-        ``sides`` (K, 17) as ``Expander.edit`` takes them; a network that cannot tell sides apart leaves them unused.
+        ``sides`` (K, 17) and ``seen`` (1, 1, 128, 128), 1 or 0, as ``Expander.edit`` takes them; a network that knows
+        no sides, or no edge of the picture, leaves them unused.
         """
         return joined([self(picture, condition[None]) for condition in conditions])
 

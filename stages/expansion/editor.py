@@ -10,6 +10,9 @@ from singanimation.stages.expansion.checkpoints import load_generator
 from singanimation.stages.expansion.composition import Generator
 from singanimation.stages.expansion.expander import Edits
 
+NEARLY_GREY = 5
+"""How far (of 255) the channels of a grey picture may be apart, on 99 of 100 pixels."""
+
 
 class ExpressionEditor:
     """A generator with its digest, as an ``Expander``: each edit is computed alone; its bytes depend on no other."""
@@ -26,7 +29,12 @@ class ExpressionEditor:
         return cls(loaded.network, loaded.digest, device)
 
     def edit(
-        self, crop: np.ndarray, au_source: np.ndarray, au_targets: np.ndarray, sides: np.ndarray | None = None
+        self,
+        crop: np.ndarray,
+        au_source: np.ndarray,
+        au_targets: np.ndarray,
+        sides: np.ndarray | None = None,
+        seen: np.ndarray | None = None,
     ) -> Edits:
         """Edit ``crop`` (128, 128, 3) uint8; see ``Expander``. No network runs for a target equal to the source."""
         targets = np.asarray(au_targets, np.float32)
@@ -36,7 +44,10 @@ class ExpressionEditor:
         if len(moving) == 0:
             return edits
         condition = change if self._network.relative else targets
-        done = self._run(crop, condition[moving], None if sides is None else np.asarray(sides, np.float32)[moving])
+        pulls = None if sides is None else np.asarray(sides, np.float32)[moving]
+        done = self._run(crop, condition[moving], pulls, seen)
+        if is_grey(crop):
+            done = done._replace(pictures=greyed(done.pictures), colour=greyed(done.colour))
         for whole, part in zip(edits[:3], done[:3], strict=True):
             whole[moving] = part
         if done.flow is None or edits.flow is None:
@@ -45,13 +56,29 @@ class ExpressionEditor:
         return edits
 
     @torch.inference_mode()
-    def _run(self, crop: np.ndarray, condition: np.ndarray, sides: np.ndarray | None) -> Edits:
-        picture = torch.from_numpy(crop).permute(2, 0, 1)[None].to(self._device).float() / 127.5 - 1
-        pulls = None if sides is None else torch.from_numpy(sides).to(self._device)
-        output = self._network.edits(picture, torch.from_numpy(condition).to(self._device), pulls)
+    def _run(self, crop: np.ndarray, condition: np.ndarray, sides: np.ndarray | None, seen: np.ndarray | None) -> Edits:
+        picture = self._on_device(crop).permute(2, 0, 1)[None].float() / 127.5 - 1
+        pulls = None if sides is None else self._on_device(sides)
+        there = None if seen is None else self._on_device(seen.astype(np.float32))[None, None]
+        output = self._network.edits(picture, self._on_device(condition), pulls, there)
         flow = None if output.flow is None else output.flow.float().cpu().numpy()
         attention = output.attention[:, 0].float().cpu().numpy()
         return Edits(_to_uint8(output.picture), attention, _to_uint8(output.colour), flow)
+
+    def _on_device(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(self._device)
+
+
+def is_grey(crop: np.ndarray) -> bool:
+    """Return whether uint8 (H, W, 3) is a grey picture, also one that a JPEG has tinted by a few levels."""
+    spread = crop.max(2).astype(np.int16) - crop.min(2)
+    return bool(np.percentile(spread, 99) <= NEARLY_GREY)
+
+
+def greyed(pictures: np.ndarray) -> np.ndarray:
+    """Return the BT.601 luma of uint8 (K, H, W, 3), in three equal channels."""
+    luma = np.rint(pictures.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
+    return np.repeat(np.clip(luma, 0, 255).astype(np.uint8)[..., None], 3, axis=3)
 
 
 def _unedited(crop: np.ndarray, count: int) -> Edits:

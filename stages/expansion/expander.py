@@ -32,13 +32,20 @@ class Expander(Protocol):
     digest: str
 
     def edit(
-        self, crop: np.ndarray, au_source: np.ndarray, au_targets: np.ndarray, sides: np.ndarray | None = None
+        self,
+        crop: np.ndarray,
+        au_source: np.ndarray,
+        au_targets: np.ndarray,
+        sides: np.ndarray | None = None,
+        seen: np.ndarray | None = None,
     ) -> Edits:
         """Edit ``crop`` (128, 128, 3) uint8 from ``au_source`` (17,) to each of ``au_targets`` (K, 17), 0..1.
 
         ``sides`` (K, 17) in -1..1: the face's half at the picture's left changes by 1 + sides of a unit's change, the
-        other by 1 - sides, where the expander can tell sides apart (others edit both alike). A target equal to the
-        source gives back the crop's very bytes; an edit depends on nothing but its own target and sides.
+        other by 1 - sides, where the expander can tell sides apart (others edit both alike). ``seen`` bool
+        (128, 128): which of the crop's pixels its picture has; the others are left alone. A target equal to the source
+        gives back the crop's very bytes; an edit depends on nothing but its own target and sides. A grey crop's edits
+        are grey.
         """
         ...
 

@@ -72,7 +72,12 @@ class Expander:
     digest = "e" * 64
 
     def edit(
-        self, crop: np.ndarray, au_source: np.ndarray, au_targets: np.ndarray, sides: np.ndarray | None = None
+        self,
+        crop: np.ndarray,
+        au_source: np.ndarray,
+        au_targets: np.ndarray,
+        sides: np.ndarray | None = None,
+        seen: np.ndarray | None = None,
     ) -> Edits:
         change = np.rint(40 * (au_targets.mean(1) - au_source.mean()))
         return Edits(np.clip(crop[None] + change[:, None, None, None], 0, 255).astype(np.uint8))

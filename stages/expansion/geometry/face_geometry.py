@@ -12,6 +12,7 @@ from torch import Tensor
 
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.stages.expansion.geometry.mean_face import load_interior, load_lid_relief, load_mean_landmarks
+from singanimation.stages.expansion.geometry.movement.brows import skin_below, whole_brows
 from singanimation.stages.expansion.geometry.movement.displacements import joint_displacements, unit_displacements
 from singanimation.stages.expansion.geometry.movement.face_frame import FaceFrame, face_frame, mirror_on
 from singanimation.stages.expansion.geometry.movement.flow import STEP, DenseFlow, enlarge, warp, within
@@ -21,6 +22,7 @@ from singanimation.stages.expansion.geometry.movement.lips import LipRules
 from singanimation.stages.expansion.geometry.movement.regions import gates, group_members
 from singanimation.stages.expansion.geometry.painting.closed_lids import ClosedLids
 from singanimation.stages.expansion.geometry.painting.eyeballs import still_eyeballs
+from singanimation.stages.expansion.geometry.painting.folds import without_folds
 from singanimation.stages.expansion.geometry.painting.interior import MouthInterior, skin_colour
 from singanimation.stages.expansion.geometry.painting.shading import Shading, warmth
 
@@ -88,12 +90,20 @@ class FaceGeometry:
         self._interior = (load_interior() if interior is None else interior).to(device)
 
     @torch.no_grad()
-    def edit(self, pictures: Tensor, landmarks: Tensor, change: Tensor, sides: Tensor | None = None) -> GeometryEdit:
+    def edit(
+        self,
+        pictures: Tensor,
+        landmarks: Tensor,
+        change: Tensor,
+        sides: Tensor | None = None,
+        seen: Tensor | None = None,
+    ) -> GeometryEdit:
         """Edit ``pictures`` (B, 3, H, W) in 0..1 by ``change`` (B, 17) = target - source AUs, in -1..1.
 
         ``landmarks`` (B, 478, 2) in pixels of the pictures (pixel centres at +0.5). H and W are even. ``sides``
-        (B, 17) in -1..1: the half at the picture's left changes by 1 + sides of it, the other by 1 - sides. A change
-        of 0 gives back the very same picture.
+        (B, 17) in -1..1: the half at the picture's left changes by 1 + sides of it, the other by 1 - sides. ``seen``
+        (B or 1, 1, H, W), 1 or 0: what of the pictures is there; the rest neither moves nor is moved in. A change of 0
+        gives back the very same picture.
         """
         height, width = pictures.shape[-2:]
         frame = face_frame(landmarks)
@@ -102,32 +112,37 @@ class FaceGeometry:
         _, y = frame.coordinates(height, width, STEP)
         gate = gates(y)
         flows = self._flow(landmarks, moves, frame.unit, height, width) * gate[:, :, None]
-        flow = within(close_columns(enlarge(flows.sum(1), height, width), landmarks, after, frame.unit))
+        flow = within(close_columns(enlarge(flows.sum(1), height, width), landmarks, after, frame.unit), seen)
         eyes = still_eyeballs(pictures, landmarks, after, frame.unit, self.mirror)
         flow = flow * (1 - eyes.still)
+        skin, bare = skin_below(pictures, flow, landmarks, after, frame.unit, self.mirror)
         lids = self._lids.close(pictures, after, change, frame.unit)
         flow = lids.flow + warp(flow, lids.flow)
         warped = warp(pictures, flow)
-        shade = (self._shading(after, *on_each_side(change, sides), frame.unit, height, width) * gate).sum(
-            1, keepdim=True
-        )
-        shade = enlarge(shade, height, width) * warmth(skin_colour(pictures, landmarks))[:, :, None, None]
+        halves = on_each_side(change, sides)
+        shade = self._shading(after, *halves, frame.unit, height, width) * gate
+        shade = enlarge(shade.sum(1, keepdim=True), height, width)
+        shade = shade * warmth(skin_colour(pictures, landmarks))[:, :, None, None]
         uncovered = warp(eyes.paint, lids.flow) * (1 - lids.paint)
-        edited = warped * (1 - uncovered) + eyes.colour * uncovered
+        edited = torch.lerp(warped, skin, warp(bare, lids.flow))
+        edited = edited * (1 - uncovered) + eyes.colour * uncovered
         edited = edited * (1 - lids.paint) + lids.colour * lids.paint
         edited = edited * torch.exp(shade + lids.shade)
+        edited = without_folds(edited, after, change, frame.unit, self.mirror)
         edited, fill = self._interior.paint(edited, pictures, landmarks, after, frame.unit)
         fill = torch.maximum(fill, torch.maximum(uncovered, lids.paint))
         edited = edited.clamp(0, 1)
-        unchanged = (change == 0).all(1)[:, None, None, None]
-        edited = torch.where(unchanged, pictures, edited)
-        # where paint and stretched skin happen to agree, it is still paint: a mask with holes is not learnt
-        painted = torch.maximum(((edited - warped).abs().amax(1, keepdim=True) / PAINTED).clamp(0, 1), fill)
-        painted = torch.maximum(F.avg_pool2d(painted, 3, 1, 1), fill)
-        region = lid_mask(after, frame.unit, self.mirror, height, width)
-        region = torch.maximum(region, lid_mask(landmarks, frame.unit, self.mirror, height, width))
+        kept = (change == 0).all(1)[:, None, None, None]
+        kept = kept if seen is None else kept | (seen == 0)
+        edited, fill = torch.where(kept, pictures, edited), fill.masked_fill(kept, 0)
+        painted = _painted(edited, warped, fill).masked_fill(kept, 0)
+        region = self._moving_lids(landmarks, after, frame.unit, flow)
+        return GeometryEdit(edited, flow, fill, region, painted, lids.landmarks)
+
+    def _moving_lids(self, before: Tensor, after: Tensor, unit: Tensor, flow: Tensor) -> Tensor:
+        masks = [lid_mask(points, unit, self.mirror, *flow.shape[-2:]) for points in (after, before)]
         moving = (F.max_pool2d(flow.abs().amax(1, keepdim=True), 3, 1, 1) / 0.25).clamp(0, 1)
-        return GeometryEdit(edited, flow, fill, region * moving, painted, lids.landmarks)
+        return torch.maximum(*masks) * moving
 
     def undoing(self, change: Tensor) -> Tensor:
         """Return the change (B, 17) in -1..1 that takes an edit by ``change`` back, as far as one can."""
@@ -155,9 +170,17 @@ class FaceGeometry:
         relaxed = torch.where(change < 0, self._release * change, change)
         eyes, mouth, free = _summed(relaxed, self._tables) + _summed(both, self._joint_tables)
         mouth = mouth + self._lips.moves(points, change, mouth + free)
-        eyes = keep_lids_apart(points, _limited(eyes + free), change, self.mirror)
+        eyes = whole_brows(_limited(eyes + free), self.mirror)
+        eyes = keep_lids_apart(points, eyes, change, self.mirror)
         eyes = keep_brows_above(points, eyes, self.mirror) - free
         return torch.stack([eyes, mouth, free])
+
+
+def _painted(edited: Tensor, warped: Tensor, fill: Tensor) -> Tensor:
+    """Where an edit is not what its flow gives: (B, 1, H, W) in 0..1."""
+    # where paint and stretched skin happen to agree, it is still paint: a mask with holes is not learnt
+    painted = torch.maximum(((edited - warped).abs().amax(1, keepdim=True) / PAINTED).clamp(0, 1), fill)
+    return torch.maximum(F.avg_pool2d(painted, 3, 1, 1), fill)
 
 
 def on_each_side(change: Tensor, sides: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -70,9 +70,11 @@ class GeometryGenerator(Generator):
         No gradient reaches the landmark network: it learns from landmarks alone.
         """
         picture, change = picture.float(), condition.float()
-        return self._corrected(picture, change, self._drawn(picture, change, self.landmarks(picture), None))
+        return self._corrected(picture, change, self._drawn(picture, change, self.landmarks(picture)))
 
-    def edits(self, picture: Tensor, conditions: Tensor, sides: Tensor | None = None) -> GeneratorOutput:
+    def edits(
+        self, picture: Tensor, conditions: Tensor, sides: Tensor | None = None, seen: Tensor | None = None
+    ) -> GeneratorOutput:
         """Edit one ``picture`` (1, 3, 128, 128) under each of ``conditions`` (K, 17), each as if it were alone.
 
         Landmarks are found once, and the geometry draws all edits as one batch: nothing in it mixes faces. The
@@ -81,7 +83,7 @@ class GeometryGenerator(Generator):
         picture, change = picture.float(), conditions.float()
         points = self.landmarks(picture)
         count = len(change)
-        drawn = self._drawn(picture.expand(count, -1, -1, -1), change, points.expand(count, -1, -1), sides)
+        drawn = self._drawn(picture.expand(count, -1, -1, -1), change, points.expand(count, -1, -1), sides, seen)
         if self.correct is None:
             return self._corrected(picture, change, drawn)
         each = zip(change.split(1), *(part.split(1) for part in drawn), strict=True)
@@ -117,9 +119,16 @@ class GeometryGenerator(Generator):
         return self._teachers[device]
 
     @torch.no_grad()
-    def _drawn(self, picture: Tensor, change: Tensor, points: Tensor, sides: Tensor | None) -> "_Drawn":
+    def _drawn(
+        self,
+        picture: Tensor,
+        change: Tensor,
+        points: Tensor,
+        sides: Tensor | None = None,
+        seen: Tensor | None = None,
+    ) -> "_Drawn":
         with torch.autocast(picture.device.type, enabled=False):
-            done = self._teacher(picture.device).edit((picture + 1) / 2, points, change, sides)
+            done = self._teacher(picture.device).edit((picture + 1) / 2, points, change, sides, seen)
         return _Drawn(done.picture * 2 - 1, done.flow, done.painted)
 
 

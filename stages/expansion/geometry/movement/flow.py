@@ -88,11 +88,26 @@ def enlarge(field: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(field, size=(height, width), mode="bilinear", align_corners=False)
 
 
-def within(flow: Tensor) -> Tensor:
-    """Return ``flow`` (B, 2, H, W) with no pixel from below the picture: the last rows stretch and do not smear."""
+def within(flow: Tensor, seen: Tensor | None = None) -> Tensor:
+    """Return ``flow`` (B, 2, H, W) with no pixel from below the picture: the last rows stretch and do not smear.
+
+    ``seen`` (B or 1, 1, H, W), 1 or 0, says what of the picture is there: then no pixel comes from beyond it on any
+    side, and what is not there stays still.
+    """
     height = flow.shape[-2]
-    left = height - 0.5 - torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
-    return torch.stack([flow[:, 0], torch.minimum(flow[:, 1], NEAREST * left)], 1)
+    rows = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None]
+    if seen is None:
+        return torch.stack([flow[:, 0], torch.minimum(flow[:, 1], NEAREST * (height - 0.5 - rows))], 1)
+    ahead, behind = (torch.cat([_left(seen, 3, back), _left(seen, 2, back)], 1) for back in (False, True))
+    return torch.minimum(torch.maximum(flow, -NEAREST * behind), NEAREST * ahead) * seen
+
+
+def _left(seen: Tensor, axis: int, back: bool) -> Tensor:
+    """How far it is from each pixel's middle to the last seen one along ``axis``, or to the first: (B, 1, H, W)."""
+    run = seen.flip(axis) if not back else seen
+    count = torch.cumsum(run, axis)
+    count = count.flip(axis) if not back else count
+    return (count - 0.5).clamp(min=0)
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:

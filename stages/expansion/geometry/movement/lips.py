@@ -16,8 +16,11 @@ PARTING = 0.30
 CLOSING = 0.375
 """Gap that AU25 at -1 closes."""
 
-JAW_DROP = 0.40
+JAW_DROP = 0.43
 """How far AU26 at 1 lowers the lower lip and the jaw."""
+
+JAW_EASE = 0.25
+"""Share of the drop that goes with the square of AU26: a jaw that is far down drops on."""
 
 SMILE_THINS = 0.22
 """A smile stretches the lips, which thins them as this share of AU23 does."""
@@ -78,7 +81,8 @@ class LipRules:
 
     def _part(self, extra: Tensor, points: Tensor, parting: Tensor, jaw: Tensor, smile: Tensor) -> None:
         gap = (points[:, list(mesh.INNER_LOWER[1:-1]), 1] - points[:, list(mesh.INNER_UPPER[1:-1]), 1]).clamp(min=0)
-        drop, lift = JAW_DROP * jaw.clamp(min=0), JAW_DROP * (-jaw).clamp(min=0)
+        drop = JAW_DROP * jaw.clamp(min=0) * (1 - JAW_EASE + JAW_EASE * jaw.clamp(min=0))
+        lift = JAW_DROP * (-jaw).clamp(min=0)
         # a dropped jaw parts the lips already, and a smile stretches them
         opened = PARTING * parting.clamp(min=0) * (1 - 0.45 * jaw.clamp(0, 1)) * (1 - 0.35 * smile.clamp(0, 1))
         wanted = CLOSING * (-parting).clamp(min=0) + lift

@@ -69,7 +69,7 @@ PUSHES = (
     Push("AU06", "eyes", (0.58, 0.44), (0.24, 0.20), (0.02, -0.14), "not_eyes"),
     Push("AU07", "brow", (0.50, 0), (0.45, 0.20), (0, 0.07), "brow_skin"),
     Push("AU07", "eyes", (0.78, 0), (0.12, 0.10), (0.04, 0)),
-    Push("AU09", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.115)),
+    Push("AU09", "nose", (0.22, -0.12), (0.14, 0.18), (0.01, -0.150)),
     Push("AU09", "nose", (0.0, -0.50), (0.16, 0.16), (0, -0.05), "not_eyes"),
     Push("AU09", "brow", (0.20, 0), (0.16, 0.14), (-0.05, 0.10), "forehead"),
     Push("AU10", "nose", (0.22, -0.12), (0.13, 0.18), (0, -0.045), "not_upper_lip"),
@@ -92,6 +92,8 @@ JOINT_SHIFTS: tuple[tuple[tuple[str, str], Push | LidShift], ...] = (
     (("AU15", "AU17"), Push("AU15", "mouth", (0.46, 0.05), (0.20, 0.18), (-0.15, 0), "not_eyes")),
     # lips stretched by fear open like a box, not like a laugh
     (("AU20", "AU26"), Push("AU20", "mouth", (0.44, 0.02), (0.17, 0.14), (-0.03, 0.20), "not_eyes")),
+    # and where the jaw stays, the lower lip is drawn down evenly: no crescent
+    (("AU20", "AU25"), Push("AU20", "mouth", (0.34, 0.03), (0.13, 0.12), (-0.02, 0.11), "not_eyes")),
     # a brow that is up rises little more, and wide eyes use up the lid's skin
     (("AU01", "AU02"), Push("AU01", "brow", (0.46, -0.02), (0.34, 0.24), (0, 0.14), "forehead")),
     (("AU01", "AU02"), LidShift("AU01", "upper_socket", 0.110)),
@@ -111,7 +113,7 @@ CORNER_PULLS = (
 )
 
 LIP_SHIFTS = (
-    LipShift("AU09", "upper", -0.035, 0.18, 0.20),
+    LipShift("AU09", "upper", -0.060, 0.20, 0.20),
     LipShift("AU09", "lower", -0.020, 0.10, 0.25),
     LipShift("AU15", "upper", -0.03, 0.0, 0.14),
     LipShift("AU17", "lower", -0.20, 0.0, 0.30),

@@ -21,7 +21,7 @@ towards the outer corner; face units."""
 LASHES = 0.035
 """Band above the upper lid's edge, face units, that is lashes and not skin: it is not stretched."""
 
-RELIEF, LASH_LINE = 1.0, 0.5
+RELIEF, LASH_LINE = 0.85, 0.3
 """How strong the relief is, and the line of lashes over it: the median of many lids has blurred lashes."""
 
 LID_PAINT = 0.95
