@@ -36,10 +36,11 @@ class Fingerprint:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     checks: str = "none"
+    drawing: str = ""
 
     def resolved(self) -> dict[str, str]:
-        """Return what stands in the pixel digest for the models."""
-        return {"editor": self.editor, "estimator": self.estimator_digest}
+        """Return what stands in the pixel digest for the models: their weights, and the code that draws edits."""
+        return {"editor": self.editor, "estimator": self.estimator_digest, "drawing": self.drawing}
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ def load_models(settings: Settings) -> Models:
     checks = VariantChecks(judged_units=tuple(AU_NAMES.index(name) for name in WELL_MEASURED) if known else ())
     fingerprint = Fingerprint(
         editor=faces.expander.digest,
+        drawing=faces.expander.drawing,
         estimator=faces.estimator,
         estimator_digest=faces.estimator_digest,
         sifid_name=sifid.name,

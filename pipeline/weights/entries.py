@@ -66,11 +66,11 @@ _ALL = (
         name="generator",
         purpose="expression edits (GANimation; --ganimation takes another)",
         licence="MIT (this project)",
-        size="8.8 MiB",
+        size="3.2 MiB",
         file="generator.safetensors",
         variable="SINGANIMATION_GANIMATION",
         package=("singanimation.stages.expansion", "weights/generator.safetensors"),
-        sha256="d6857700b60c5984dad5bdad15992aa956db4a5421b04ebd98fc0dae02f167ad",
+        sha256="c41eade2f51595a2b3b09852ea77421054413cbac36d2ac0ad97a89c70f78e3c",
     ),
     Entry(
         name="inception-v3",

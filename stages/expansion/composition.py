@@ -22,9 +22,13 @@ class GeneratorOutput(NamedTuple):
 
 
 class Generator(nn.Module):
-    """A network that draws edits. ``relative``: its condition is the change of the AUs, not the target."""
+    """A network that draws edits. ``relative``: its condition is the change of the AUs, not the target.
+
+    ``drawing`` tells apart what else than the weights decides its pixels (code that draws), empty where nothing does.
+    """
 
     relative: bool
+    drawing: str = ""
 
     def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
         """Edit ``picture`` (B, 3, 128, 128) in -1..1 under ``condition`` (B, 17)."""

@@ -21,6 +21,7 @@ class ExpressionEditor:
         self._network = network
         self._device = device
         self.digest = digest
+        self.drawing = network.drawing
 
     @classmethod
     def load(cls, path: Path | None = None, device: str = "cpu") -> Self:

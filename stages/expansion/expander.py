@@ -27,9 +27,13 @@ class Edits(NamedTuple):
 
 
 class Expander(Protocol):
-    """Draws edits of one crop. ``digest`` names its weights: other weights make other rows."""
+    """Draws edits of one crop. ``digest`` names its weights: other weights make other rows.
+
+    So does another ``drawing``: a digest of what else decides the pixels, empty where nothing does.
+    """
 
     digest: str
+    drawing: str
 
     def edit(
         self,

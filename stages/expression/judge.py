@@ -61,7 +61,7 @@ class ExpressionJudge:
         return cls(network, classes, about.get("card", {}), digest, device)
 
     def save(self, path: Path) -> str:
-        """Write the judge as safetensors, half precision, whole or not at all; return its digest. Raises MachineError."""
+        """Write it as safetensors, half precision, whole or not at all; return its digest. Raises MachineError."""
         weights = {name: _half(value) for name, value in self._network.state_dict().items()}
         about = {"format": FORMAT, "classes": list(self.classes), "card": self.card}
         data = save(weights, {_METADATA: json.dumps(about, sort_keys=True)})

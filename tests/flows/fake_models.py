@@ -70,6 +70,7 @@ class Expander:
     """Brightens by the mean of the target."""
 
     digest = "e" * 64
+    drawing = ""
 
     def edit(
         self,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.stages.expansion.composition import Generator, GeneratorOutput, compose, joined
-from singanimation.stages.expansion.geometry import FaceGeometry
+from singanimation.stages.expansion.geometry import FaceGeometry, drawing_digest
 from singanimation.stages.expansion.geometry.conditioned_unet import ConditionedUNet
 from singanimation.stages.expansion.geometry.landmark_network import LandmarkNetwork
 from singanimation.stages.expansion.geometry.movement.face_frame import mirrored
@@ -47,6 +47,7 @@ class GeometryGenerator(Generator):
     """
 
     relative = True
+    drawing = drawing_digest()
 
     def __init__(
         self,

@@ -158,7 +158,11 @@ def initial_weights(network: nn.Module, path: Path | None) -> None:
     if path is None:
         return
     try:
-        network.load_state_dict(load_generator(path).network.state_dict())
+        weights = load_generator(path).network.state_dict()
+        lacking = {name: value for name, value in network.state_dict().items() if name not in weights}
+        if any(not name.startswith("correct.") for name in lacking):
+            lacking = {}  # a generator without its correcting network starts one anew; others have to fit as they are
+        network.load_state_dict(lacking | weights)
     except RuntimeError:
         raise WeightsError(
             f"--init {path} is another generator than --recipe and --width make; give those it was trained with."

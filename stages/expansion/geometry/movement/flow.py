@@ -103,11 +103,11 @@ def within(flow: Tensor, seen: Tensor | None = None) -> Tensor:
 
 
 def _left(seen: Tensor, axis: int, back: bool) -> Tensor:
-    """How far it is from each pixel's middle to the last seen one along ``axis``, or to the first: (B, 1, H, W)."""
+    """How far it is from each pixel to the last seen one along ``axis``, or to the first: (B, 1, H, W)."""
     run = seen.flip(axis) if not back else seen
     count = torch.cumsum(run, axis)
     count = count.flip(axis) if not back else count
-    return (count - 0.5).clamp(min=0)
+    return (count - 1).clamp(min=0)
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:
