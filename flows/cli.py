@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from singanimation.flows import interrupts
 from singanimation.flows.options import QuietOption, check_input, with_settings
 from singanimation.pipeline.errors import ExitCode, SinganimationError
 from singanimation.pipeline.settings import make_settings
@@ -28,8 +29,6 @@ COMMANDS: dict[str, str] = {
 }
 """Command -> its line in the help. Each is a module of ``commands`` with a typer ``app``."""
 
-_INTERRUPTED = "interrupted; what was finished is kept, and the same command goes on from there."
-
 
 class LazyGroup(TyperGroup):
     """A command group that imports a command's module only when that command runs.
@@ -47,6 +46,7 @@ class LazyGroup(TyperGroup):
         if args[0] not in COMMANDS:
             return super().resolve_command(ctx, args)
         module = importlib.import_module(f"singanimation.flows.commands.{args[0]}")
+        interrupts.begin()
         command = typer.main.get_command(module.app)
         command.name = args[0]
         _show_plainly(command)
@@ -99,18 +99,26 @@ def augment(
 
 
 def main() -> None:
-    """Run the command line; what users do wrong becomes one sentence on stderr and an exit code, no traceback."""
+    """Run the command line and end the process."""
+    sys.exit(run())
+
+
+def run() -> int:
+    """Return the command line's exit code; what users do wrong becomes one sentence on stderr and no traceback."""
     try:
         code = app(prog_name="augment", standalone_mode=False)
         if code == ExitCode.INTERRUPTED:  # what the parser makes of Ctrl-C
-            code = complain(_INTERRUPTED, ExitCode.INTERRUPTED)
+            code = complain(interrupts.SENTENCE, ExitCode.INTERRUPTED)
     except SinganimationError as error:
-        code = complain(str(error), error.exit_code)
+        if interrupts.came():  # what it complains of is that
+            code = complain(interrupts.SENTENCE, ExitCode.INTERRUPTED)
+        else:
+            code = complain(str(error), error.exit_code)
     except KeyboardInterrupt:
-        code = complain(_INTERRUPTED, ExitCode.INTERRUPTED)
+        code = complain(interrupts.SENTENCE, ExitCode.INTERRUPTED)
     except Exception as error:
         code = _command_line_error(error)
-    sys.exit(code if isinstance(code, int) else int(ExitCode.DONE))
+    return code if isinstance(code, int) else int(ExitCode.DONE)
 
 
 def _command_line_error(error: Exception) -> int:
@@ -122,7 +130,7 @@ def _command_line_error(error: Exception) -> int:
     if name == "Exit":
         return int(getattr(error, "exit_code", 0))
     if name == "Abort":
-        return complain(_INTERRUPTED, ExitCode.INTERRUPTED)
+        return complain(interrupts.SENTENCE, ExitCode.INTERRUPTED)
     message = getattr(error, "format_message", None)
     if message is None:
         raise error

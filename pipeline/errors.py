@@ -40,6 +40,10 @@ class OutputError(UsageError):
     """The output folder cannot be used (not writable, or held by another run)."""
 
 
+class OutputHeldError(OutputError):
+    """Another run holds the output folder: nothing is wrong with it, and later it will be free."""
+
+
 class ManifestError(UsageError):
     """A manifest cannot be read as one of ours."""
 

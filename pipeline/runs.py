@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from singanimation.pipeline.digests import digest
-from singanimation.pipeline.errors import MachineError, OutputError, SinganimationError
+from singanimation.pipeline.errors import ExitCode, MachineError, OutputError, OutputHeldError, SinganimationError
 from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.settings import Settings
 
@@ -75,6 +75,13 @@ def open_run(settings: Settings) -> Iterator[Run]:
             yield Run(run_id, output, folder, settings, started)
         except Exception as error:
             LOGGER.error("the run ended: %s", error, exc_info=not isinstance(error, SinganimationError))
+            raise
+        except KeyboardInterrupt:
+            LOGGER.warning("interrupted")
+            if not (folder / "summary.json").exists():  # before there was anything to count
+                content = {"exit_code": int(ExitCode.INTERRUPTED), "stopped": "interrupted"}
+                with suppress(MachineError):
+                    _write_json(folder / "summary.json", {"run_id": run_id, "started": started.isoformat(), **content})
             raise
         finally:
             LOGGER.removeHandler(handler)
@@ -136,14 +143,14 @@ def hold_output(output: Path) -> Iterator[None]:
 def hold_lock(path: Path, folder: Path, taken: Callable[[], str]) -> Iterator[None]:
     """Hold the lock file ``path`` of the output ``folder``, without waiting.
 
-    Raises OutputError where another process holds it (in the words of ``taken``), or where the folder cannot be
-    written.
+    Raises OutputHeldError where another process holds it (in the words of ``taken``), OutputError where the folder
+    cannot be written.
     """
     lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise OutputError(taken()) from None
+        raise OutputHeldError(taken()) from None
     except OSError as error:
         raise OutputError(_cannot_write(folder, error)) from None
     try:

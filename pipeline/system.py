@@ -3,13 +3,10 @@
 The rest of the program asks here and nowhere else; the tests fake the platform and look at what is called.
 """
 
-import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,6 +87,16 @@ def process_runs(pid: int) -> bool:
     return pid >= 0 and psutil.pid_exists(pid)
 
 
+def process_began(pid: int) -> float | None:
+    """Return when the process of this number began, in seconds since 1970; None where the system does not say."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
+
+
 def usable_cores() -> int:
     """Return how many CPU cores this process may use; macOS and some others only say how many there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -132,18 +139,3 @@ def process_context() -> "SpawnContext":
     import multiprocessing
 
     return multiprocessing.get_context("spawn")
-
-
-def on_terminate(loop: asyncio.AbstractEventLoop, act: Callable[[], object]) -> None:
-    """Call ``act`` in ``loop`` when this process is asked to end (SIGTERM; on Windows Ctrl-Break too).
-
-    Windows' event loops know no ``add_signal_handler``: there the handler is Python's own, which runs between two
-    steps of the loop and wakes it.
-    """
-    if not is_windows():
-        loop.add_signal_handler(signal.SIGTERM, act)
-        return
-    for name in ("SIGTERM", "SIGBREAK"):
-        number = getattr(signal, name, None)
-        if number is not None:
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))

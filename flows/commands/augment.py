@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from singanimation.flows import interrupts
 from singanimation.flows.cli import print_json
 from singanimation.flows.job.class_counts import class_lines
 from singanimation.flows.job.cost import disk_warning, estimate_cost
@@ -13,16 +14,28 @@ from singanimation.flows.job.plan import plan_run
 from singanimation.flows.job.pool import LOADER
 from singanimation.flows.job.preview import make_preview, print_preview
 from singanimation.flows.job.progress import Reporter, make_reporter, readable_seconds
+from singanimation.flows.job.recording import INTERRUPTED_SECONDS, LAST_SECONDS, Recording
 from singanimation.flows.job.summary import close_job, closing_words, summary_of
-from singanimation.flows.prefect_server.server import connected, prepare_environment
+from singanimation.flows.prefect_server.server import prepare_environment
 from singanimation.pipeline.errors import ExitCode
 from singanimation.pipeline.settings import Settings
 
+_LOOK_SECONDS = 0.5
+
 
 def run_main_job(
-    settings: Settings, *, dry_run: bool = False, quiet: bool = False, as_json: bool = False, loader: str = LOADER
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    quiet: bool = False,
+    as_json: bool = False,
+    loader: str = LOADER,
+    flow_run: str | None = None,
 ) -> ExitCode:
-    """Plan, and unless ``dry_run`` augment; print what came of it. Raises SinganimationError for users' errors."""
+    """Plan, and unless ``dry_run`` augment; print what came of it. Raises SinganimationError for users' errors.
+
+    ``flow_run`` is the id of a flow run that Prefect already has for this run.
+    """
     plan = plan_run(settings)
     if dry_run:
         preview = make_preview(plan)
@@ -32,10 +45,11 @@ def run_main_job(
             print_preview(preview, Console(markup=False, emoji=False))
         return ExitCode.DONE
     prepare_environment()
+    interrupts.begin()
     reporter = make_reporter(quiet)
     with reporter, open_job(plan, reporter, loader) as job:
         try:
-            summary = work_off(job, reporter)
+            summary = work_off(job, reporter, flow_run)
         except KeyboardInterrupt:
             job.interrupt()
             job.run.write_summary(summary_of(job))
@@ -50,10 +64,14 @@ def run_main_job(
     return ExitCode(summary["exit_code"])
 
 
-def work_off(job: Job, reporter: Reporter) -> dict[str, Any]:
-    """Say what is going to be done, run the flow on an open job, and return the summary."""
+def work_off(job: Job, reporter: Reporter, flow_run: str | None = None) -> dict[str, Any]:
+    """Say what is going to be done, have an open job worked off, and return the summary."""
+    recording = Recording(job, flow_run)
     if not job.todo:
         reporter.say(f"Nothing to do: all {len(job.plan.sources):,} sources are complete in {job.run.output}.")
+        if flow_run is not None:
+            recording.start()
+            _finish(recording)
         return close_job(job)
     edits = min(job.settings.edits, job.settings.per_image) * len(job.todo)
     cost = estimate_cost(len(job.todo), edits, job.settings.per_image * len(job.todo), job.settings, job.workers)
@@ -69,9 +87,23 @@ def work_off(job: Job, reporter: Reporter) -> dict[str, Any]:
     for line in class_lines(job.todo.planned, "Planned by --balance") if job.todo.planned else []:
         reporter.say(line)
     reporter.update(job.totals)
-    if job.server is not None:
-        job.server.start()
-    with connected(job.server):
-        from singanimation.flows.augment import run_job
+    job.queue.start()
+    recording.start()
+    try:
+        while not job.queue.wait(_LOOK_SECONDS):
+            pass
+    except KeyboardInterrupt:
+        job.interrupt()
+        _finish(recording, INTERRUPTED_SECONDS)
+        raise
+    if job.queue.fault is not None:
+        raise job.queue.fault
+    summary = close_job(job)
+    _finish(recording)
+    return summary
 
-        return run_job(job)
+
+def _finish(recording: Recording, seconds: float = LAST_SECONDS) -> None:
+    """Let Prefect come to its end; threads of its own that do not must not hold up the process' end."""
+    if not recording.finish(seconds):
+        interrupts.leave_at_the_end()

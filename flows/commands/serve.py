@@ -1,18 +1,30 @@
-"""`augment serve`: the same flow on a schedule, until SIGTERM or Ctrl-C."""
+"""`augment serve`: the main job on a schedule, until SIGTERM or Ctrl-C."""
 
-import asyncio
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from singanimation.flows.job.pool import LOADER
+from singanimation.flows.job.plan import plan_run
 from singanimation.flows.options import check_input, with_settings
-from singanimation.flows.prefect_server.server import Server, connected, prepare_environment, user_has_server
+from singanimation.flows.prefect_server.server import prepare_environment, user_has_server
+from singanimation.flows.serving.process import RunProcess, ServedJob
+from singanimation.flows.serving.report import Teller
+from singanimation.flows.serving.schedule import Every, Schedule, read_cron, read_zone
+from singanimation.flows.serving.service import Clock, Requests, Service
+from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.runs import hold_lock, make_folder
 from singanimation.pipeline.settings import Settings, make_settings
-from singanimation.pipeline.system import on_terminate
+
+LOG = "serve.log"
+_MEMORY, _LOCK = "serve.json", ".serve.lock"
 
 app = typer.Typer(add_completion=False)
 
@@ -23,70 +35,84 @@ def serve(
     options: dict[str, Any],
     cron: Annotated[str | None, typer.Option(help='When, such as "0 2 * * *" (nightly at two).')] = None,
     every: Annotated[float | None, typer.Option(min=1, help="Instead of --cron: every so many seconds.")] = None,
-    name: Annotated[str, typer.Option(help="The deployment's name in Prefect.")] = "augment",
+    timezone: Annotated[
+        str | None, typer.Option(help="The zone of --cron, such as Europe/Berlin (default: the machine's own).")
+    ] = None,
+    on_failure: Annotated[
+        str | None, typer.Option(help="A command line to run after a failed run, its JSON on stdin.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The deployment's name in a Prefect server of yours; default: the input's.")
+    ] = None,
 ) -> None:
-    """Augment on a schedule: each run does what is still to do, so that new pictures are taken up."""
+    """Augment on a schedule: each run does what is still to do, so that new pictures are taken up.
+
+    One dated line a run goes to the terminal and to runs/serve.log of the output. SIGTERM ends it with exit code 0,
+    Ctrl-C with 130; the run in hand is stopped in order. 2: wrong usage or input, nothing started.
+    """
     if (cron is None) == (every is None):
         raise UsageError('Say when: --cron "0 2 * * *", or --every SECONDS.')
     check_input(options)
-    settings = make_settings(**options)
-    if cron is not None:
-        _check_cron(cron)
-    serve_flow(settings, cron=cron, every=every, name=name)
+    zone = read_zone(timezone)
+    schedule = read_cron(cron, zone) if cron is not None else Every(every or 1.0, datetime.now(UTC), zone)
+    job = ServedJob(make_settings(**options))
+    serve_job(job, schedule, on_failure=on_failure, name=name)
 
 
-def serve_flow(settings: Settings, *, cron: str | None, every: float | None, name: str, loader: str = LOADER) -> None:
-    """Serve the flow until SIGTERM or Ctrl-C; a Prefect server of the user's own (PREFECT_API_URL) comes first."""
-    prepare_environment()
-    server = None if user_has_server() else Server(scheduling=True)
-    options = settings.model_dump(mode="json", exclude_none=True) | {"output": str(settings.output_folder.absolute())}
+def serve_job(job: ServedJob, schedule: Schedule, *, on_failure: str | None = None, name: str | None = None) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises UsageError and its kin before anything is started."""
+    plan_run(job.settings)  # the input, looked at as every run will
+    output = job.settings.output_folder.absolute()
+    make_folder(output / "runs")
+    process, clock = RunProcess(job), Clock()
+    teller = Teller(output / "runs" / LOG, schedule.zone)
+    with ExitStack() as stack:
+        taken = f"{output} is already served by another process; end that one, or choose another --output."
+        stack.enter_context(hold_lock(output / "runs" / _LOCK, output, lambda: taken))
+        prepare_environment()
+        requests = _requests(job.settings, schedule, name, teller, clock) if user_has_server() else None
+        stack.enter_context(_stopped_by_signals(process, clock))
+        print(f"Serving {job.settings.input} -> {output}; log: {output / 'runs' / LOG}", file=sys.stderr, flush=True)
+        Service(schedule, process, teller, output / "runs" / _MEMORY, clock, on_failure, requests).serve()
+
+
+def service_name(settings: Settings) -> str:
+    """Return the default name: the input's, and a digest of where input and output lie."""
+    source = Path(os.path.abspath(Path(settings.input).expanduser()))  # noqa: PTH100 - of links, the link's
+    return f"{source.name or 'input'}-{_place(settings)}"
+
+
+def _place(settings: Settings) -> str:
+    source = os.path.abspath(Path(settings.input).expanduser())  # noqa: PTH100
+    return digest(source, settings.output_folder.absolute(), length=8)
+
+
+def _requests(settings: Settings, schedule: Schedule, name: str | None, teller: Teller, clock: Clock) -> Requests:
+    from singanimation.flows.serving.deployment import Deployment
+
+    options = settings.model_dump(mode="json", exclude_none=True)
+
+    def say(text: str) -> None:
+        teller.say(text, now=clock.now())
+
+    return Deployment(name or service_name(settings), _place(settings), options, schedule.describe(), say)
+
+
+@contextmanager
+def _stopped_by_signals(process: RunProcess, clock: Clock) -> Iterator[None]:
+    """End the waiting and the run in hand on SIGTERM and Ctrl-C; the latter is a KeyboardInterrupt afterwards."""
+    came: list[int] = []
+
+    def stop(number: int, frame: Any) -> None:
+        came.append(number)
+        clock.stop()
+        process.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        if server is not None:
-            server.start()
-        with connected(server):
-            if server is not None:  # scheduled runs are processes of their own: they find the server by this
-                os.environ["PREFECT_API_URL"] = server.api_url
-            from prefect.types.entrypoint import EntrypointType
-
-            from singanimation.flows.augment import augment
-
-            deployment = augment.to_deployment(
-                name,
-                cron=cron,
-                interval=every,
-                parameters={"options": options, "loader": loader},
-                entrypoint_type=EntrypointType.MODULE_PATH,
-            )
-            when = f"cron {cron!r}" if cron is not None else f"every {every:g} s"
-            print(f"Serving {settings.input} -> {options['output']}, {when}.", file=sys.stderr, flush=True)
-            asyncio.run(_serve(deployment))
+        yield
     finally:
-        if server is not None:
-            os.environ.pop("PREFECT_API_URL", None)
-            server.stop()
-
-
-async def _serve(deployment: Any) -> None:
-    """Run what becomes due, until SIGTERM: then end what runs, pause the schedule, and return.
-
-    Prefect's own handler for the signal calls a coroutine without awaiting it (3.8.8): nothing is paused then.
-    """
-    from prefect.runner import Runner
-
-    runner = Runner(name=deployment.name, pause_on_shutdown=True, limit=1)
-    await runner.aadd_deployment(deployment)
-    serving = asyncio.ensure_future(runner.start())
-    await asyncio.sleep(0)  # it sets its own handler first
-    stopping: list[asyncio.Future[None]] = []
-    on_terminate(asyncio.get_running_loop(), lambda: stopping.append(asyncio.ensure_future(runner.astop())))
-    await serving
-
-
-def _check_cron(cron: str) -> None:
-    prepare_environment()
-    from prefect.client.schemas.schedules import CronSchedule
-
-    try:
-        CronSchedule(cron=cron)
-    except ValueError:
-        raise UsageError(f'--cron {cron!r} is no cron line: give five fields, such as "0 2 * * *".') from None
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if signal.SIGINT in came:
+        raise KeyboardInterrupt

@@ -9,16 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from singanimation.flows.job.cost import estimate_cost
+from singanimation.flows.job.faults import Faults
 from singanimation.flows.job.plan import RunPlan
 from singanimation.flows.job.pool import LOADER, WorkerPool
 from singanimation.flows.job.progress import Reporter, Totals
+from singanimation.flows.job.remembered import RememberedModels
 from singanimation.flows.job.resume import open_manifest
 from singanimation.flows.job.todo import Todo, find_todo
+from singanimation.flows.job.work_queue import WorkQueue
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.prefect_server.server import Server, user_has_server
-from singanimation.flows.source.work import SourceJob
+from singanimation.flows.source.row_ids import Identity
+from singanimation.flows.source.work import Outcome, SourceJob, give_up
 from singanimation.manifests.scan import ManifestScan
-from singanimation.pipeline.errors import ExitCode, UsageError
+from singanimation.pipeline.errors import ExitCode, MachineError, UsageError
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.runs import Run, free_bytes, open_run
 from singanimation.pipeline.settings import Settings
@@ -38,7 +42,7 @@ _SMALLEST_FREE = 32 * 1024 * 1024
 class Job:
     """What the tasks of one run share. ``unusable`` names the sources that failed, and why; ``parts`` are this run's
 
-    for the first few sources; ``stopped`` says why no more work is begun.
+    for the first few sources; ``stopped`` says why no more work is begun, ``notes`` what was said besides.
     """
 
     plan: RunPlan
@@ -49,10 +53,16 @@ class Job:
     models: Fingerprint
     todo: Todo
     totals: Totals
+    faults: Faults
     parts: dict[str, Path] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
     stopped: str | None = None
+    notes: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Make the queue that hands the sources out."""
+        self.queue = WorkQueue(len(self.todo), self.workers, self.work)
 
     @property
     def settings(self) -> Settings:
@@ -91,34 +101,44 @@ class Job:
         if self.stopped is not None:
             return
         known = self.todo.disk.known(source.dataset, source.source_id)
-        outcome = self.pool.augment(SourceJob(identity, known, self.run.run_id, self.run.manifest))
+        job = SourceJob(identity, known, self.run.run_id, self.run.manifest)
+        outcome = self.pool.augment(job)
         if outcome.lost is not None and self.stopped is not None:
             return  # ended with the run, by no fault of its own
-        if outcome.lost is not None:
-            LOGGER.error("%s: not done: %s\n%s", source.source_id, outcome.lost, outcome.message or "")
-        elif outcome.failed is not None:
-            LOGGER.warning("%s: %s: %s", source.source_id, outcome.failed, outcome.message)
-        else:
-            notes = "; ".join(outcome.notes)
-            LOGGER.info(
-                "%s: %d accepted, %d rejected %s",
-                source.source_id,
-                outcome.accepted,
-                sum(outcome.rejected.values()),
-                notes,
-            )
+        outcome = self._judged(job, outcome)
+        _log(source, outcome)
         with self._lock:
-            self.totals.add(outcome)
-            if outcome.failed is not None:
-                self.unusable[source.source_id] = outcome.failed
-            if outcome.part is not None and source in self.first:
-                self.parts[source.source_id] = outcome.part
-            if outcome.part is not None and not known:
-                # worked out now, not at the next start
-                self.todo.finished.state_of(identity, ManifestScan(outcome.part))
-            if outcome.lost is not None and free_bytes(self.run.manifest) < _SMALLEST_FREE:
-                self.stopped = f"The disk of {self.run.output} is full; free some space and run the same command again."
-            self.reporter.update(self.totals)
+            self._count(identity, outcome, new=not known)
+
+    def _judged(self, job: SourceJob, outcome: Outcome) -> Outcome:
+        """Return the outcome; of a source that is lost to the same fault as in an earlier run, that it has failed."""
+        row_id = job.identity.real()
+        if outcome.lost is None:
+            self.faults.gone(row_id)
+        elif outcome.fault is not None and self.faults.again(row_id, outcome.fault):
+            try:
+                return give_up(job, outcome.fault, f"{outcome.lost}; the same as in an earlier run.")
+            except MachineError as error:
+                return Outcome(outcome.source_id, lost=str(error))
+        return outcome
+
+    def _count(self, identity: Identity, outcome: Outcome, *, new: bool) -> None:
+        source = identity.source
+        self.totals.add(outcome)
+        if outcome.failed is not None:
+            self.unusable[source.source_id] = outcome.failed
+        if outcome.part is not None and source in self.first:
+            self.parts[source.source_id] = outcome.part
+        if outcome.part is not None and new:  # worked out now, not at the next start
+            self.todo.finished.state_of(identity, ManifestScan(outcome.part))
+        if outcome.lost is not None and free_bytes(self.run.manifest) < _SMALLEST_FREE:
+            self.stopped = f"The disk of {self.run.output} is full; free some space and run the same command again."
+        self.reporter.update(self.totals)
+
+    def note(self, text: str) -> None:
+        """Keep what was said for the log and the summary."""
+        LOGGER.warning("%s", text)
+        self.notes.append(text)
 
     def parts_of(self, source: Source) -> list[Path]:
         """Return the parts with a source's rows, this run's included (for the first few sources)."""
@@ -129,6 +149,7 @@ class Job:
     def interrupt(self) -> None:
         """Stop at once; finished sources stay."""
         self.stopped = self.stopped or INTERRUPTED
+        self.queue.stop()
         self.pool.close(now=True)
 
     def not_started(self) -> int:
@@ -164,22 +185,41 @@ def open_job(plan: RunPlan, reporter: Reporter, loader: str = LOADER) -> Iterato
             LOGGER.warning("%s", warning)
         pool = WorkerPool(settings, plan.workers, loader)
         stack.callback(pool.close, now=True)
-        fingerprint = pool.fingerprint()
         server = None if user_has_server() else Server()
         if server is not None:
             stack.callback(server.stop)
-            if not any(run.manifest.glob("*.parquet")):  # surely needed: let it start while the models load
-                server.start()
-        disk = _on_disk(run, settings, reporter)
-        models = fingerprint.result()
-        _tell_models(models, reporter)
-        todo = find_todo(run, plan.sources, models, disk)
+        models, todo = _find_work(plan, run, reporter, pool, RememberedModels(run.output, settings, loader))
         stack.callback(todo.finished.save)
+        faults = Faults(run.output)
+        stack.callback(faults.save)
         totals = Totals(len(todo), lost=dict(todo.lost), short=dict(todo.short))
-        job = Job(plan, run, reporter, pool, server, models, todo, totals)
+        job = Job(plan, run, reporter, pool, server, models, todo, totals, faults)
         JOBS[job.key] = job
         stack.callback(JOBS.pop, job.key)
         yield job
+
+
+def _find_work(
+    plan: RunPlan, run: Run, reporter: Reporter, pool: WorkerPool, memory: RememberedModels
+) -> tuple[Fingerprint, Todo]:
+    """Return what the models are and what is left to do; the models are loaded where there is something, or may be."""
+    remembered = memory.read()
+    if remembered is None:
+        pool.load()  # in its own processes, while the manifest is read
+    disk = _on_disk(run, plan.settings, reporter)
+    todo = None
+    if remembered is not None:
+        todo = find_todo(run, plan.sources, remembered, disk)
+        if not len(todo):
+            _tell_models(remembered, reporter)
+            return remembered, todo
+        pool.at_most(len(todo))
+    models = pool.fingerprint()
+    _tell_models(models, reporter)
+    if todo is None or models != remembered:
+        memory.save(models)
+        todo = find_todo(run, plan.sources, models, disk)
+    return models, todo
 
 
 def _on_disk(run: Run, settings: Settings, reporter: Reporter) -> ManifestScan:
@@ -201,3 +241,13 @@ def _tell_models(models: Fingerprint, reporter: Reporter) -> None:
     for warning in models.warnings:
         reporter.say(f"warning: {warning}")
         LOGGER.warning("%s", warning)
+
+
+def _log(source: Source, outcome: Outcome) -> None:
+    if outcome.lost is not None:
+        LOGGER.error("%s: not done: %s\n%s", source.source_id, outcome.lost, outcome.message or "")
+    elif outcome.failed is not None:
+        LOGGER.warning("%s: %s: %s", source.source_id, outcome.failed, outcome.message)
+    else:
+        rejected, notes = sum(outcome.rejected.values()), "; ".join(outcome.notes)
+        LOGGER.info("%s: %d accepted, %d rejected %s", source.source_id, outcome.accepted, rejected, notes)

@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 
+from singanimation.flows import interrupts
 from singanimation.flows.models import Fingerprint, Models
 from singanimation.flows.source.work import Outcome, SourceJob, augment_source
 from singanimation.pipeline.errors import MachineError
@@ -21,6 +22,8 @@ from singanimation.pipeline.system import process_context
 
 LOADER = "singanimation.flows.models:load_models"
 """``module:function`` that builds the models from the settings, in the worker."""
+
+_LOADING_TRIES = 2
 
 _models: Models | None = None
 
@@ -32,12 +35,37 @@ class WorkerPool:
         self._settings, self._workers, self._loader = settings, workers, loader
         self._lock, self._retrying = threading.Lock(), threading.Lock()
         self._closed = False
+        self._loading: list[Future[Fingerprint]] = []
         self._executor = self._start()
 
-    def fingerprint(self) -> "Future[Fingerprint]":
-        """Load the models in every worker and say what they are. WeightsError and the like come out of it."""
-        started = [self._executor.submit(_fingerprint, self._settings, self._loader) for _ in range(self._workers)]
-        return started[0]
+    def at_most(self, workers: int) -> None:
+        """Have no more workers than that; only before any is at work."""
+        if workers < self._workers:
+            self._workers = workers
+            self._executor = self._start()
+
+    def load(self) -> None:
+        """Let every worker load the models, and return at once."""
+        executor = self._executor
+        self._loading = [_submit(executor, _fingerprint, self._settings, self._loader) for _ in range(self._workers)]
+
+    def fingerprint(self) -> Fingerprint:
+        """Wait for the models and say what they are. Raises WeightsError and its kin; MachineError for dead workers."""
+        for _ in range(_LOADING_TRIES):
+            executor = self._executor
+            try:
+                if not self._loading:
+                    self.load()
+                return self._loading[0].result()
+            except (BrokenProcessPool, CancelledError):
+                self._loading = []
+                self._replace(executor)
+            except MemoryError:
+                break
+        raise MachineError(
+            "A worker process died while it loaded the models (killed, or out of memory?); use fewer --workers, "
+            "or run the same command again."
+        )
 
     def augment(self, job: SourceJob) -> Outcome:
         """Work on one source in some worker. A worker that dies is replaced, and the source tried once more."""
@@ -47,13 +75,13 @@ class WorkerPool:
                 outcome = self._try(job)
         if outcome is None:
             why = "interrupted" if self._closed else "its worker process died twice (killed, or out of memory?)"
-            outcome = Outcome(job.identity.source.source_id, lost=why)
+            outcome = Outcome(job.identity.source.source_id, lost=why, fault=None if self._closed else "worker_died")
         return outcome
 
     def _try(self, job: SourceJob) -> Outcome | None:
         executor = self._executor
         try:
-            return executor.submit(_augment, job, self._settings, self._loader).result()
+            return _submit(executor, _augment, job, self._settings, self._loader).result()
         except (BrokenProcessPool, CancelledError):
             self._replace(executor)
         except RuntimeError:  # submitted after the shutdown
@@ -62,13 +90,13 @@ class WorkerPool:
         return None
 
     def close(self, *, now: bool = False) -> None:
-        """End the workers; ``now`` does not wait for what they are at."""
+        """End the workers; ``now`` does not wait for what they are at (a part is whole, or absent)."""
         with self._lock:
             self._closed = True
             processes = list((self._executor._processes or {}).values()) if now else []
             self._executor.shutdown(wait=not now, cancel_futures=True)
         for process in processes:
-            process.terminate()
+            process.kill()
 
     def _replace(self, broken: ProcessPoolExecutor) -> None:
         with self._lock:
@@ -80,11 +108,18 @@ class WorkerPool:
         return ProcessPoolExecutor(self._workers, mp_context=process_context(), initializer=prepare_worker)
 
 
+def _submit(executor: ProcessPoolExecutor, *call: Any) -> "Future[Any]":
+    """Submit a call. Workers start with it: Ctrl-C must not find one before it ignores that."""
+    with interrupts.blocked():
+        return executor.submit(*call)
+
+
 def prepare_worker() -> None:
     """One thread each (the same bytes whatever the number of workers), no Ctrl-C, and an end with the parent."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    interrupts.unblock()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -121,4 +156,4 @@ def _augment(job: SourceJob, settings: Settings, loader: str) -> Outcome:
         return Outcome(job.identity.source.source_id, lost=str(error))
     except Exception as error:  # a fault of ours or of the machine: the source is not done, and the log says all
         text = f"{type(error).__name__}: {error}"
-        return Outcome(job.identity.source.source_id, lost=text, message=traceback.format_exc())
+        return Outcome(job.identity.source.source_id, lost=text, message=traceback.format_exc(), fault="internal_error")

@@ -51,6 +51,7 @@ def summary_of(job: Job) -> dict[str, Any]:
         "variants": {"accepted": totals.accepted, "rejected": dict(sorted(totals.rejected.items()))},
         "accepted_again": job.todo.accepted_again,
         "models": _models_of(job.models),
+        "notes": list(job.notes),
         "working_seconds": round(totals.seconds_working, 1),
     }
 

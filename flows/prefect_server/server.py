@@ -1,11 +1,14 @@
-"""The Prefect server of a run: started beside it, ended with it, whatever ends it.
+"""The Prefect server of a run: started beside it, ended with it, whatever ends it, and open to nobody else.
 
 Prefect can start a server of its own, but only when the flow begins, importing it in both processes one after
-the other (8 s of 10 measured), and leaves it behind when the run is killed. Ours starts while the models load
-(4.7 s, in parallel; the flow itself then takes 1.8 s) and goes when the pipe from its parent closes.
+the other (8 s of 10 measured), leaves it behind when the run is killed, and asks no password of those who find it.
+Ours starts while the work begins, goes when the pipe from its parent closes, listens on loopback alone, asks a
+random password, answers no page of another origin, and keeps its files from other users.
 """
 
 import os
+import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from singanimation.pipeline.errors import SinganimationError
 from singanimation.pipeline.system import own_group_flags, user_cache
@@ -37,14 +41,19 @@ def prepare_environment() -> None:
     """Set Prefect's settings for this process and its children; call it before Prefect is imported."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("PREFECT_HOME", str(_home()))
+    if "PREFECT_HOME" in os.environ:  # the user's: made where it is not there yet, else left as it is
+        with suppress(OSError):
+            Path(os.environ["PREFECT_HOME"]).expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
+    else:
+        os.environ["PREFECT_HOME"] = str(_home())
 
 
 def _home() -> Path:
     """Return the kept PREFECT_HOME: a migrated data base saves 10 s a run; a temporary one where it cannot be."""
     cache = user_cache() / "singanimation" / "prefect"
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cache.chmod(0o700)  # made by an earlier version, or under another umask
         if os.access(cache, os.W_OK):
             return cache
     except OSError:
@@ -55,43 +64,56 @@ def _home() -> Path:
 class Server:
     """A Prefect server process. ``start`` returns at once, ``wait`` when it answers."""
 
-    def __init__(self, *, scheduling: bool = False) -> None:
-        self._scheduling = scheduling
+    def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
+        self._auth = f"singanimation:{secrets.token_urlsafe(32)}"
 
     @property
     def api_url(self) -> str:
-        """Return the address for PREFECT_API_URL."""
+        """Return the address for PREFECT_API_URL; known once ``wait`` has returned."""
         return f"http://127.0.0.1:{self._port}/api"
 
+    @property
+    def auth_string(self) -> str:
+        """Return the name and password for PREFECT_API_AUTH_STRING."""
+        return self._auth
+
     def start(self) -> None:
-        """Start the process, once; a port that is taken meanwhile shows in ``wait``."""
+        """Start the process, once."""
         if self._process is not None:
             return
         prepare_environment()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-        environment |= {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_FINAL": "1"}
-        if not self._scheduling:  # only what a flow's own records need
-            environment["PREFECT__SERVER_EPHEMERAL"] = "1"
-        command = [sys.executable, "-m", "singanimation.flows.prefect_server.server", str(self._port)]
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "singanimation.flows.prefect_server.server"],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=self._environment(),
             start_new_session=True,
             creationflags=own_group_flags(),
         )
 
-    def wait(self) -> str:
+    def _environment(self) -> dict[str, str]:
+        """Return what the process is given: by its environment, which other users cannot read."""
+        others = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
+        kept = {name: value for name, value in os.environ.items() if name not in others}
+        return kept | {
+            "PREFECT_SERVER_API_AUTH_STRING": self._auth,
+            "PREFECT_UI_ENABLED": "0",
+            "PREFECT__SERVER_FINAL": "1",
+            "PREFECT__SERVER_EPHEMERAL": "1",  # only what a flow's own records need
+        }
+
+    def wait(self, seconds: float = STARTUP_SECONDS) -> str:
         """Wait until the server answers and return its address. Raises SinganimationError when it does not."""
-        deadline = time.monotonic() + STARTUP_SECONDS
-        while self._process is not None and self._process.poll() is None and time.monotonic() < deadline:
+        deadline = time.monotonic() + seconds
+        if not self._port and self._process is not None and self._process.stdout is not None:
+            # the process says where it listens: a port chosen here could be another's by then, and get the password
+            self._port = int(self._process.stdout.readline() or 0)
+        while self._port and (process := self._process) is not None and process.poll() is None:
+            if time.monotonic() > deadline:
+                break
             with suppress(OSError), urllib.request.urlopen(f"{self.api_url}/health", timeout=5) as answer:
                 if answer.status == 200:
                     return self.api_url
@@ -101,16 +123,18 @@ class Server:
         )
 
     def stop(self) -> None:
-        """End the process."""
-        if self._process is None:
+        """End the process: it goes when its pipe closes."""
+        process, self._process = self._process, None
+        if process is None:
             return
-        self._process.terminate()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
         try:
-            self._process.wait(5)
+            process.wait(5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+            process.kill()
+            process.wait()
 
 
 @contextmanager
@@ -119,10 +143,15 @@ def connected(server: Server | None) -> Iterator[None]:
     if server is None:
         yield
         return
-    from prefect.settings import PREFECT_API_URL, temporary_settings  # while the server starts
+    # while the server starts
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
 
-    url = server.wait()
-    with temporary_settings(updates={PREFECT_API_URL: url}):
+    own: dict[Any, Any] = {
+        PREFECT_API_URL: server.wait(),
+        PREFECT_API_AUTH_STRING: server.auth_string,
+        PREFECT_API_KEY: None,
+    }
+    with temporary_settings(updates=own):
         yield
 
 
@@ -131,24 +160,33 @@ def user_has_server() -> bool:
     return bool(os.environ.get("PREFECT_API_URL"))
 
 
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)
+def _serve(door: socket.socket) -> None:
+    try:
+        import uvicorn
+
+        app = "prefect.server.api.server:create_app"
+        uvicorn.Server(uvicorn.Config(app, factory=True, log_level="error", lifespan="on")).run([door])
+    finally:
+        os._exit(1)
 
 
 def main() -> None:
-    """Serve until the pipe from the parent closes: ``python -m singanimation.flows.prefect_server.server PORT``."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    import uvicorn
+    """Listen on a free port of loopback, print it, and serve until the pipe from the parent closes.
 
-    uvicorn.run(
-        "prefect.server.api.server:create_app",
-        factory=True,
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        log_level="error",
-        lifespan="on",
-    )
+    Not in the main thread, where uvicorn would heed signals: those that are sent to all processes of a service at once
+    are for the run to answer, which needs its server until its end.
+    """
+    os.umask(0o077)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    door = socket.socket()
+    door.bind(("127.0.0.1", 0))
+    port = door.getsockname()[1]
+    os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = f"http://127.0.0.1:{port}"  # its own, and no other
+    print(port, flush=True)
+    threading.Thread(target=_serve, args=(door,), daemon=True).start()
+    sys.stdin.buffer.read()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,10 @@ class SourceJob:
 
 @dataclass
 class Outcome:
-    """What became of one source; ``lost`` says why it could not be worked on (its part is then absent)."""
+    """What became of one source; ``lost`` says why it could not be worked on (its part is then absent).
+
+    ``fault`` is the manifest's reason for a loss that may well come again: a row, if it does in a later run.
+    """
 
     source_id: str
     accepted: int = 0
@@ -47,6 +50,7 @@ class Outcome:
     message: str | None = None
     missing: int = 0
     lost: str | None = None
+    fault: str | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     part: Path | None = None
@@ -70,6 +74,18 @@ def augment_source(job: SourceJob, models: Models) -> Outcome:
     if rows:
         outcome.part = write_part(job.manifest, _name(job, rows), rows)
     outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def give_up(job: SourceJob, reason: str, message: str) -> Outcome:
+    """Write the row of a source that cannot be done, where it has none yet, and return the outcome: failed.
+
+    Raises MachineError for the disk.
+    """
+    outcome = Outcome(job.identity.source.source_id, failed=reason, message=message)
+    if job.known.get(job.identity.real()) is None:
+        rows = [RowMaker(job.identity, job.run_id).failed(reason, message)]
+        outcome.part = write_part(job.manifest, _name(job, rows), rows)
     return outcome
 
 

@@ -22,10 +22,11 @@ def prefect_home(tmp_path_factory):
 
 
 @pytest.fixture
-def environment(prefect_home):
+def environment(prefect_home, tmp_path):
     """The environment for processes that tests start."""
     return os.environ | {
         "PREFECT_HOME": str(prefect_home),
+        "FAKE_HOLD": str(tmp_path / "hold"),
         "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1] / "src")]),
     }
 

@@ -11,8 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
-from singanimation.pipeline.digests import digest
+from fake_models import add_picture
 
 HERE = Path(__file__).parent
 PATIENCE = 400  # seconds; on a busy machine a new Prefect data base alone took two minutes
@@ -71,8 +70,11 @@ def alive(pid: int) -> bool:
 
 def flow_states(home: str, output: Path) -> dict[str, int]:
     """Return how many flow runs that wrote to ``output`` Prefect has in which state."""
-    with sqlite3.connect(f"file:{home}/prefect.db?mode=ro", uri=True) as database:
-        rows = database.execute("select state_type, parameters from flow_run").fetchall()
+    try:
+        with sqlite3.connect(f"file:{home}/prefect.db?mode=ro", uri=True) as database:
+            rows = database.execute("select state_type, parameters from flow_run").fetchall()
+    except sqlite3.OperationalError:  # not made yet
+        return {}
     return dict(Counter(state for state, parameters in rows if str(output) in parameters))
 
 
@@ -93,7 +95,12 @@ def test_a_run_prints_one_json_summary_and_a_second_one_does_nothing(start, tmp_
 def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_rows(
     start, augmented, environment, faces, tmp_path, rows_of
 ):
+    hold = Path(environment["FAKE_HOLD"])
+    hold.touch()
     first = start("--workers", "2", *SLOW_FIT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    home = environment["PREFECT_HOME"]
+    wait_for(lambda: flow_states(home, tmp_path) == {"RUNNING": 1}, PATIENCE, "Prefect to have the run")
+    hold.unlink()
     wait_for(lambda: len(parts(tmp_path / "out")) >= 1, PATIENCE, "the first part")
     below = descendants(first.pid)
     first.kill()
@@ -105,7 +112,7 @@ def test_a_killed_run_leaves_no_process_and_goes_on_to_the_same_rows(
     out, err = again.communicate(timeout=PATIENCE)
     assert again.returncode == 0, err
     assert json.loads(out)["sources"]["complete_before"] == done
-    assert flow_states(environment["PREFECT_HOME"], tmp_path) == {"CRASHED": 1, "COMPLETED": 1}
+    assert flow_states(home, tmp_path) == {"CRASHED": 1, "COMPLETED": 1}
     augmented(input=str(faces), output=tmp_path / "undisturbed", singan_iterations=60)
     assert rows_of(tmp_path / "out") == rows_of(tmp_path / "undisturbed")
 
@@ -159,25 +166,22 @@ def test_a_full_disk_is_exit_code_3_and_a_later_run_goes_on(start, tmp_path, row
 
 @pytest.mark.slow
 def test_a_scheduled_run_really_starts_and_sigterm_ends_the_serving(environment, faces, tmp_path):
-    script = tmp_path / "serve.py"
-    script.write_text(
-        "import sys\n"
-        "if __name__ == '__main__':\n"
-        "    from singanimation.flows.commands.serve import serve_flow\n"
-        "    from singanimation.pipeline.settings import make_settings\n"
-        f"    where = dict(input={str(faces)!r}, output={str(tmp_path / 'out')!r})\n"
-        "    settings = make_settings(**where, per_image=2, workers=1)\n"
-        f"    name = {digest(tmp_path, length=8)!r}\n"
-        "    serve_flow(settings, cron=None, every=5, name=name, loader='fake_models:load')\n"
-    )
-    process = subprocess.Popen([sys.executable, str(script)], env=environment, stderr=subprocess.PIPE, text=True)
+    out = tmp_path / "out"
+    settings = {"input": str(faces), "output": str(out), "per_image": 2, "workers": 1}
+    command = [sys.executable, str(HERE / "fake_serve.py"), json.dumps(settings), "5"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: len(parts(tmp_path / "out")) == 4, PATIENCE, "the scheduled run's parts")
+        wait_for(lambda: len(parts(out)) == 4 or process.poll() is not None, PATIENCE, "the scheduled run's parts")
+        assert process.poll() is None, process.communicate()[1]
+        add_picture(faces, "train/fear/new.png", 99)
+        wait_for(lambda: len(parts(out)) == 5, PATIENCE, "the new picture's part")
+        wait_for(lambda: (out / "runs" / "serve.log").read_text().count(" new sources") >= 2, PATIENCE, "its line")
         below = descendants(process.pid)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=90)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == 0 and err.startswith("Serving ") and "Traceback" not in err
+    assert "4 new sources" in err and "1 new sources" in err and "every 5 s" in err
     wait_for(lambda: not any(map(alive, below)), 15, "everything that was started to end")

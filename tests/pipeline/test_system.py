@@ -1,10 +1,9 @@
 """What differs between operating systems, with the platform faked: what is called there, and what is not."""
 
-import asyncio
 import os
-import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -127,23 +126,10 @@ def test_worker_processes_are_spawned_everywhere():
     assert system.process_context().get_start_method() == "spawn"
 
 
-@pytest.mark.parametrize("windows", [False, True])
-def test_sigterm_is_acted_on_in_the_loop(monkeypatch, windows):
-    async def told() -> bool:
-        loop, came = asyncio.get_running_loop(), asyncio.Event()
-        if windows:
-            monkeypatch.setattr(sys, "platform", "win32")
-            monkeypatch.setattr(loop, "add_signal_handler", lambda *_: pytest.fail("not on Windows"))
-        system.on_terminate(loop, came.set)
-        signal.raise_signal(signal.SIGTERM)
-        await asyncio.wait_for(came.wait(), 5)
-        return True
-
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        assert asyncio.run(told())
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def test_a_process_is_known_by_when_it_began():
+    began = system.process_began(os.getpid())
+    assert began is not None and 0 <= time.time() - began < 24 * 3600
+    assert system.process_began(2**22 + 1) is None
 
 
 def test_ctrl_c_does_not_reach_the_server(monkeypatch):
