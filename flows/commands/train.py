@@ -1,7 +1,7 @@
 """`augment train au|ganimation|mean-face`: train the models that ship, or your own."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,14 @@ from singanimation.flows.training.run import LOG_EVERY, run_training
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.runs import make_folder
 from singanimation.pipeline.system import usable_cores
-from singanimation.stages.expansion.training.settings import PAPER_RATE, Recipe, TrainSettings
+from singanimation.stages.expansion.training.settings import (
+    PAPER_RATE,
+    PaperTerms,
+    Recipe,
+    Schedule,
+    TrainSettings,
+    paper_steps,
+)
 
 if TYPE_CHECKING:
     from singanimation.flows.training.faces import PreparedFaces
@@ -33,7 +40,24 @@ RegressionOption = Annotated[
     typer.Option(min=0, help=f"Weight of geometry's AU regression (default: {TrainSettings.regression:g})."),
 ]
 MixedOption = Annotated[
-    bool | None, typer.Option(help="bfloat16. Default: where the device gains from it (GPUs, CPUs with AMX).")
+    bool | None,
+    typer.Option(help="bfloat16. Default: geometry where the device gains from it (GPUs, CPUs with AMX)."),
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(min=1, help=f"Generator steps. Default: {TrainSettings.steps} (geometry), 30 epochs (paper)."),
+]
+BatchOption = Annotated[
+    int | None, typer.Option(min=1, help=f"Default: {TrainSettings.batch_size} (geometry), 25 (paper).")
+]
+ScheduleOption = Annotated[
+    Schedule | None, typer.Option(help="Of the learning rate. Default: cosine (geometry), paper (paper).")
+]
+JointOption = Annotated[bool, typer.Option("--joint-critic", help="paper: one Adam step on penalty and rest.")]
+ClampOption = Annotated[bool, typer.Option("--clamp-targets", help="paper: noisy targets stay in 0..1.")]
+AverageOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=0.99999, help=f"Of weights. Default: {TrainSettings.average} (geometry), 0 (paper)."),
 ]
 
 
@@ -44,11 +68,22 @@ def train_ganimation(
     recipe: Annotated[
         Recipe, typer.Option(help="geometry is what ships, paper the published losses.")
     ] = TrainSettings.recipe,
-    steps: Annotated[int, typer.Option(min=1, help="Generator steps.")] = TrainSettings.steps,
-    batch_size: Annotated[int, typer.Option(min=1)] = TrainSettings.batch_size,
+    steps: StepsOption = None,
+    batch_size: BatchOption = None,
     learning_rate: RateOption = None,
     adversarial: AdversarialOption = TrainSettings.adversarial,
     regression: RegressionOption = None,
+    schedule: ScheduleOption = None,
+    average: AverageOption = None,
+    unit_weight: Annotated[float, typer.Option(min=0, help="paper: of the AUs, over the batch.")] = PaperTerms.units,
+    cycle_weight: Annotated[float, typer.Option(min=0, help="paper: of the cycle.")] = PaperTerms.cycle,
+    attention_weight: Annotated[float, typer.Option(min=0, help="paper: of A's mean.")] = PaperTerms.attention,
+    variation_weight: Annotated[float, typer.Option(min=0, help="paper: of A's steps.")] = PaperTerms.variation,
+    critic_steps: Annotated[int, typer.Option(min=1, help="paper: batches a step.")] = PaperTerms.critic_steps,
+    joint_critic: Annotated[
+        bool, typer.Option("--joint-critic", help="paper: one Adam step on penalty and rest.")
+    ] = False,
+    clamp_targets: Annotated[bool, typer.Option("--clamp-targets", help="paper: noisy targets stay in 0..1.")] = False,
     width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = TrainSettings.width,
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -71,21 +106,36 @@ def train_ganimation(
     _check_init(init)
     _use_threads(threads)
     device = choose_device(device)
-    rate, asked = (TrainSettings.learning_rate, TrainSettings.regression) if recipe == "geometry" else (PAPER_RATE, 0.0)
-    settings = TrainSettings(
-        recipe=recipe,
+    terms = PaperTerms(
+        units=unit_weight,
+        cycle=cycle_weight,
+        attention=attention_weight,
+        variation=variation_weight,
+        critic_steps=critic_steps,
+        joint_critic=joint_critic,
+        clamp_targets=clamp_targets,
+    )
+    _check_terms(recipe, terms)
+    mixed = _gains_from_bfloat16(device) and recipe != "paper" if mixed_precision is None else mixed_precision
+    settings = TrainSettings.for_recipe(
+        recipe,
         steps=steps,
         batch_size=batch_size,
         width=width,
         adversarial=adversarial,
         seed=seed,
-        learning_rate=rate if learning_rate is None else learning_rate,
-        regression=asked if regression is None else regression,
+        learning_rate=learning_rate,
+        regression=regression,
+        schedule=schedule,
+        average=average,
         device=device,
         init=init,
-        mixed_precision=_gains_from_bfloat16(device) if mixed_precision is None else mixed_precision,
+        mixed_precision=mixed,
+        paper=terms,
     )
     prepared = _prepare(faces, output, workers)
+    if steps is None and recipe == "paper":
+        settings = replace(settings, steps=paper_steps(len(prepared.train.pictures), settings.batch_size, terms))
     number = "bfloat16" if settings.mixed_precision else "float32"
     typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {device}, {number}.")
     with hold_training(output):
@@ -95,10 +145,14 @@ def train_ganimation(
 
 
 def _check_recipe(recipe: str, adversarial: float, regression: float | None) -> None:
-    if recipe not in ("geometry", "paper"):
-        raise UsageError(f"--recipe must be geometry or paper (got {recipe!r}).")
     if recipe == "paper" and (adversarial or regression):
         raise UsageError("--adversarial and --regression are geometry's; the paper's recipe has both terms already.")
+
+
+def _check_terms(recipe: str, terms: PaperTerms) -> None:
+    if recipe != "paper" and terms != PaperTerms():
+        changed = [name for name, value in asdict(terms).items() if value != getattr(PaperTerms(), name)]
+        raise UsageError(f"Weights and habits of the paper's terms ({', '.join(changed)}) go with --recipe paper.")
 
 
 def _check_output(output: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from singanimation.flows.training.faces import PreparedFaces
     from singanimation.stages.expansion.training.settings import TrainSettings
 
-_SAME = ("recipe", "width", "batch_size", "seed", "steps", "adversarial", "regression")
+_SAME = ("recipe", "width", "batch_size", "seed", "steps", "adversarial", "regression", "schedule", "average")
 
 
 @contextmanager
@@ -37,6 +38,8 @@ def training_terms(settings: "TrainSettings", faces: "PreparedFaces", name: str)
     The learning rate is not of it: a training that went wrong goes on with a lower one. Nor are device and precision.
     """
     same = {field: str(getattr(settings, field)) for field in _SAME}
+    if settings.recipe == "paper":
+        same |= {f"paper_{field}": str(value) for field, value in asdict(settings.paper).items()}
     same["init"] = settings.init.name if settings.init else "none"
     return same | {"faces": f"{len(faces.train.pictures)} of {Path(name).name}"}
 

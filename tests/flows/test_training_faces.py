@@ -176,12 +176,12 @@ def test_the_log_is_not_written_over_another_table_and_drops_a_half_written_row(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--recipe", "magic"], "geometry or paper"),
         (["--output", "g.pt"], ".safetensors"),
         (["--input", "nowhere"], "no such file or folder"),
         (["--output", f"{__file__}/g.safetensors"], "Cannot write"),
         (["--init", "nowhere.safetensors"], "nowhere.safetensors does not exist"),
         (["--recipe", "paper", "--regression", "2"], "are geometry's"),
+        (["--attention-weight", "0.5"], "(attention) go with --recipe paper"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_written(options: list[str], words: str, tmp_path: Path) -> None:

@@ -14,7 +14,12 @@ from torch import nn
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
 from singanimation.stages.expansion.checkpoints import load_generator
-from singanimation.stages.expansion.training.settings import TrainSettings
+from singanimation.stages.expansion.training.settings import (
+    PAPER_EPOCHS,
+    PAPER_EPOCHS_AT_FULL_RATE,
+    Schedule,
+    TrainSettings,
+)
 
 ATTENTION_BOUNDS = (0.05, 0.995)
 """Outside these, for SATURATION_STEPS steps on end, A has saturated: all is repainted, or nothing is edited."""
@@ -79,9 +84,17 @@ class Progress:
         return self.snapshot()
 
 
-def learning_rate_at(done: float, step: int, peak: float) -> float:
-    """100 steps of warm-up, then a cosine from ``peak`` to 0 over the training."""
-    return peak * min(1.0, (step + 1) / 100) * half_cosine(done)
+def learning_rate_at(done: float, step: int, peak: float, schedule: Schedule = "cosine") -> float:
+    """Return the learning rate when the share ``done`` of a training is behind us.
+
+    ``cosine``: 100 steps of warm-up, then a cosine from ``peak`` to 0. ``paper``: ``peak`` for 20 of 30 epochs, then
+    less by a tenth of it with every epoch, as the authors' code does.
+    """
+    if schedule == "cosine":
+        return peak * min(1.0, (step + 1) / 100) * half_cosine(done)
+    epoch = math.floor(done * PAPER_EPOCHS + 1e-9)
+    fallen = max(epoch - PAPER_EPOCHS_AT_FULL_RATE, 0) / (PAPER_EPOCHS - PAPER_EPOCHS_AT_FULL_RATE)
+    return peak * (1 - fallen)
 
 
 def half_cosine(done: float) -> float:
@@ -108,7 +121,7 @@ def train(settings: TrainSettings, objective: Objective, resume: Mapping[str, An
     began = time.monotonic()
     for step in range(first, settings.steps):
         done = step / settings.steps
-        new = objective.step(random, learning_rate_at(done, step, settings.learning_rate), done)
+        new = objective.step(random, learning_rate_at(done, step, settings.learning_rate, settings.schedule), done)
         _update_average(average, objective.generator, min(settings.average, (step + 1) / (step + 20)))
         losses = {name: 0.98 * losses.get(name, value) + 0.02 * value for name, value in new.items()}
         saturated = _watch(new, step, saturated)

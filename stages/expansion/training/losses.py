@@ -28,9 +28,12 @@ def r1_penalty(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
     return gradient.flatten(1).pow(2).sum(1).mean()
 
 
-def total_variation(mask: Tensor) -> Tensor:
-    """Mean absolute step between neighbouring pixels of ``mask`` (B, C, H, W), both directions added."""
-    return (mask[:, :, 1:] - mask[:, :, :-1]).abs().mean() + (mask[:, :, :, 1:] - mask[:, :, :, :-1]).abs().mean()
+def total_variation(mask: Tensor, reduce: Callable[[Tensor], Tensor] = torch.mean) -> Tensor:
+    """Absolute steps between neighbouring pixels of ``mask`` (B, C, H, W), both directions added.
+
+    ``reduce`` is taken over the steps of each direction: the mean, or the sum (over pixels and batch).
+    """
+    return reduce((mask[:, :, 1:] - mask[:, :, :-1]).abs()) + reduce((mask[:, :, :, 1:] - mask[:, :, :, :-1]).abs())
 
 
 def laplacian_l1(picture: Tensor, target: Tensor, levels: int = 3) -> Tensor:

@@ -1,21 +1,55 @@
 """What a training of a generator can be told. No torch here: the command line reads its defaults from it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Recipe = Literal["geometry", "paper"]
+Schedule = Literal["cosine", "paper"]
 
 PAPER_RATE = 1e-4
 """Adam's learning rate in the paper (Pumarola et al., ECCV 2018)."""
 
+PAPER_EPOCHS = 30
+PAPER_EPOCHS_AT_FULL_RATE = 20
+
+
+@dataclass(frozen=True)
+class PaperTerms:
+    """Weights and habits of ``--recipe paper``; the defaults are those of the paper and of its authors' code.
+
+    ``units`` is divided by the batch's size (160 at the paper's 25); ``variation`` weighs a sum over the batch;
+    ``joint_critic`` takes one Adam step on losses and penalty together in place of two; ``clamp_targets`` keeps the
+    noisy target AUs in 0..1.
+    """
+
+    units: float = 4000.0
+    cycle: float = 10.0
+    penalty: float = 10.0
+    attention: float = 0.1
+    variation: float = 1e-5
+    critic_steps: int = 5
+    noise: float = 0.1
+    joint_critic: bool = False
+    clamp_targets: bool = False
+
+
+_PAPER: dict[str, Any] = {
+    "batch_size": 25,
+    "learning_rate": PAPER_RATE,
+    "average": 0.0,
+    "schedule": "paper",
+    "regression": 0.0,
+}
+
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a generator is trained; the defaults are the recipe of the shipped one.
+    """How a generator is trained; the defaults are the recipe of the shipped one, ``for_recipe`` gives each its own.
 
-    ``steps`` are generator steps; the learning rate falls to 0 over them. ``regression`` (geometry recipe) weighs the
-    AU network's reading of what was asked, beyond the teacher's picture.
+    ``steps`` are generator steps; the learning rate falls to 0 over them by ``schedule``. ``average`` is how much of
+    the averaged weights, which are what is saved, each step keeps (0: the last step's alone). ``regression`` (geometry
+    recipe) weighs the AU network's reading of what was asked, beyond the teacher's picture.
     """
 
     recipe: Recipe = "geometry"
@@ -24,16 +58,32 @@ class TrainSettings:
     learning_rate: float = 1e-3
     width: float = 1.0
     average: float = 0.998
+    schedule: Schedule = "cosine"
     adversarial: float = 0.0
     regression: float = 6.0
     seed: int = 0
     device: str = "cpu"
     mixed_precision: bool = False
     init: Path | None = None
+    paper: PaperTerms = field(default_factory=PaperTerms)
+
+    @staticmethod
+    def for_recipe(recipe: Recipe, **given: Any) -> "TrainSettings":
+        """Return a recipe's own settings with those that are ``given`` (None: not given) in their place."""
+        own = _PAPER if recipe == "paper" else {}
+        asked = {name: value for name, value in given.items() if value is not None}
+        return TrainSettings(recipe=recipe, **(own | asked))
 
     def card(self) -> dict[str, str]:
         """Return the settings as text, for the checkpoint's metadata; of a file its name alone, not where it lay."""
-        fields = {name: value for name, value in asdict(self).items() if name != "device"}
+        fields = {name: value for name, value in asdict(self).items() if name not in ("device", "paper")}
+        if self.recipe == "paper":
+            fields |= {f"paper_{name}": value for name, value in asdict(self.paper).items()}
         return {
             f"train_{name}": value.name if isinstance(value, Path) else str(value) for name, value in fields.items()
         }
+
+
+def paper_steps(faces: int, batch_size: int, terms: PaperTerms) -> int:
+    """Return the generator steps of the paper's 30 epochs over so many faces: one after every fifth critic batch."""
+    return max(PAPER_EPOCHS * max(faces // batch_size, 1) // terms.critic_steps, 1)
