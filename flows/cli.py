@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "compact": "Join a manifest's many parts into few.",
     "figure": "Draw figures for print: single units, paths, emotions, regenerations.",
     "report": "See a manifest: one page with counts, distributions, warnings and a gallery.",
+    "study": "Ask people: real or fake, and which emotion.",
     "export": "Hand a manifest over in another layout.",
     "weights": "List, fetch, verify and import weights.",
     "doctor": "Check this machine and installation.",

@@ -92,7 +92,7 @@ def read_content(output: Path, most: int) -> Content:
 
     Raises ManifestError where there is no manifest or a part is damaged.
     """
-    content = Content(output.absolute().name, summarize(output), list(_runs(output)))
+    content = Content(output.absolute().name, summarize(output), list(read_runs(output)))
     licences: Counter[str] = Counter()
     figures: dict[str, dict[str, list[float]]] = {"SIFID": {}, "AU error of edits": {}, "AU error of variants": {}}
     number: dict[str, int] = {}
@@ -211,7 +211,7 @@ def _au_error(row: Mapping[str, Any]) -> float | None:
     return float(np.abs(target - measured)[asked].mean())
 
 
-def _runs(output: Path) -> Iterator[dict[str, Any]]:
+def read_runs(output: Path) -> Iterator[dict[str, Any]]:
     """Yield what each run was asked and said, in the order of their ids; files that cannot be read are left out."""
     folder = output if (output / "runs").is_dir() else output.absolute().parent
     for settings in sorted((folder / "runs").glob("*/settings.json")):
