@@ -84,7 +84,7 @@ def make_study(
 ) -> Study:
     """Choose a study's trials from real pictures and variants (for ``emotion``: edits). No picture appears twice.
 
-    ``count`` trials (of ``paired``; of the others so many of real and of synthetic pictures each) and ``tutorial`` more.
+    ``count`` trials (of others than ``paired`` so many of real and synthetic pictures each), ``tutorial`` more.
     Start scales and, for ``emotion``, labels are drawn evenly. Raises UsageError where there are too few pictures.
     """
     study = Study(kind, seed)
