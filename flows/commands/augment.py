@@ -10,7 +10,7 @@ from singanimation.flows.cli import print_json
 from singanimation.flows.job.class_counts import class_lines
 from singanimation.flows.job.cost import disk_warning, estimate_cost
 from singanimation.flows.job.job import Job, open_job
-from singanimation.flows.job.plan import plan_run
+from singanimation.flows.job.plan import RunPlan, plan_run
 from singanimation.flows.job.pool import LOADER
 from singanimation.flows.job.preview import make_preview, print_preview
 from singanimation.flows.job.progress import Reporter, make_reporter, readable_seconds
@@ -44,16 +44,8 @@ def run_main_job(
         elif not quiet:
             print_preview(preview, Console(markup=False, emoji=False))
         return ExitCode.DONE
-    prepare_environment()
     interrupts.begin()
-    reporter = make_reporter(quiet)
-    with reporter, open_job(plan, reporter, loader) as job:
-        try:
-            summary = work_off(job, reporter, flow_run)
-        except KeyboardInterrupt:
-            job.interrupt()
-            job.run.write_summary(summary_of(job))
-            raise
+    summary = run_plan(plan, quiet=quiet, loader=loader, flow_run=flow_run)
     if as_json:
         print_json(summary)
     elif not quiet:
@@ -62,6 +54,21 @@ def run_main_job(
     if summary["stopped"] and not quiet:
         print(f"augment: {summary['stopped']}", file=sys.stderr)
     return ExitCode(summary["exit_code"])
+
+
+def run_plan(
+    plan: RunPlan, *, quiet: bool = False, loader: str = LOADER, flow_run: str | None = None
+) -> dict[str, Any]:
+    """Do what was planned, with progress on stderr unless ``quiet``, and return the run's summary."""
+    prepare_environment()
+    reporter = make_reporter(quiet)
+    with reporter, open_job(plan, reporter, loader) as job:
+        try:
+            return work_off(job, reporter, flow_run)
+        except KeyboardInterrupt:
+            job.interrupt()
+            job.run.write_summary(summary_of(job))
+            raise
 
 
 def work_off(job: Job, reporter: Reporter, flow_run: str | None = None) -> dict[str, Any]:

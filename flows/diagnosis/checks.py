@@ -4,6 +4,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -28,9 +29,11 @@ WORKER_BYTES = 950_000_000
 
 _LEAST_DISK = 32_000_000
 _SMALL_DISK = 1_000_000_000
-_NEEDED = ("torch", "opencv-python", "prefect", "pyarrow", "safetensors")
+_NEEDED = ("torch", "opencv-python-headless", "prefect", "pyarrow", "safetensors")
 # With these releases no flow runs under prefect 3.8.8: docs/architecture.md.
-_TOO_NEW = {"fastapi": (0, 151), "sqlalchemy": (2, 1), "opencv-python": (5,)}
+_TOO_NEW = {"fastapi": (0, 151), "sqlalchemy": (2, 1), "opencv-python-headless": (5,)}
+_SAME = {"opencv-python-headless": ("opencv-python", "opencv-contrib-python")}
+"""Distributions that bring the same module."""
 
 
 @dataclass(frozen=True)
@@ -173,10 +176,10 @@ def _opened(settings: Settings) -> Dataset:
 
 
 def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    for each in (name, *_SAME.get(name, ())):
+        with suppress(PackageNotFoundError):
+            return version(each)
+    return None
 
 
 def _numbers(text: str) -> tuple[int, ...]:
