@@ -41,9 +41,10 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
         default=Path("data"), validation_alias="SINGANIMATION_DATA", description="where named sets lie"
     )
     output: Path | None = Field(default=None, description="the growing data set's folder; default ./augmented/<input>")
-    per_image: int = Field(default=50, ge=1, description="accepted variants wanted per source image")
+    # a source's attempts are held in memory until its part is written: 3 x 10,000 pictures are a gigabyte
+    per_image: int = Field(default=50, ge=1, le=10_000, description="accepted variants wanted per source image")
     edits: int = Field(default=8, ge=1, description="expression edits per source (never more than --per-image)")
-    limit: int | None = Field(default=None, ge=1, description="only the first N sources")
+    limit: int | None = Field(default=None, ge=1, description="only the first N sources, in the order of their names")
     frame: Frame = Field(default="auto", description="put variants back into the source's frame, or keep the crop")
     balance: bool = Field(default=False, description="spread the total so that target classes become equal")
     include_real: bool = Field(default=False, description="embed the sources' pictures too")
@@ -91,7 +92,9 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+            value = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        if not value:
+            raise ValueError("it names nothing; name at least one, or leave the option out")
         return value
 
     @property

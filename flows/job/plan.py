@@ -1,9 +1,11 @@
 """What a run is going to work on, found out before anything is started: the same for a run and its dry run."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from singanimation.flows.models import choose_device
+from singanimation.flows.source.remaining import canonical_label
 from singanimation.pipeline.datasets import Dataset, open_dataset
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.pyfeat import check_estimator
@@ -49,7 +51,21 @@ def open_sources(settings: Settings) -> tuple[Dataset, list[Source]]:
     output = settings.output_folder.resolve()
     if dataset.root is not None and dataset.root.resolve() in (output, output / "manifest"):
         raise UsageError(f"--output {settings.output_folder} is the input itself; name another folder.")
-    return dataset, choose_sources(dataset.sources, settings)
+    chosen = choose_sources(dataset.sources, settings)
+    if len(chosen) == settings.limit:
+        allowed = choose_sources(dataset.sources, settings.model_copy(update={"limit": None}))
+        dataset.warnings.extend(_limit_said(chosen, allowed))
+    return dataset, chosen
+
+
+def _limit_said(chosen: Sequence[Source], allowed: Sequence[Source]) -> list[str]:
+    """Return the sentence that says which classes ``--limit`` took, none where it took everything or there is one."""
+    taken = Counter(canonical_label(source) or "unlabelled" for source in chosen)
+    every = Counter(canonical_label(source) or "unlabelled" for source in allowed)
+    if len(chosen) == len(allowed) or len(every) < 2:
+        return []
+    listed = ", ".join(f"{name} {taken[name]:,} of {count:,}" for name, count in sorted(every.items()))
+    return [f"--limit takes the first {len(chosen):,} of {len(allowed):,} sources by name: {listed}."]
 
 
 def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source]:
@@ -65,9 +81,9 @@ def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source
 
 
 def worker_count(settings: Settings, sources: int) -> int:
-    """Return how many worker processes to use: as asked, else one a core, one on a GPU."""
+    """Return how many worker processes to use: as asked, else one a core, one on a GPU; no more than sources."""
     if settings.workers is not None:
-        return most_processes(settings.workers)
+        return most_processes(min(settings.workers, max(sources, 1)))
     if settings.device.startswith("cuda"):
         return 1
     return most_processes(max(min(usable_cores(), sources), 1))

@@ -175,6 +175,16 @@ def load_deadly(settings: Settings) -> Models:
     return _with_faces(settings, find_face=die)
 
 
+def load_dying(settings: Settings) -> Models:
+    """Each worker that loads the models takes a letter from the file in FAKE_DEATHS, and dies of it."""
+    file = Path(os.environ.get("FAKE_DEATHS", "none"))
+    letters = file.read_text() if file.exists() else ""
+    if letters:
+        file.write_text(letters[1:])
+        os._exit(9)
+    return load(settings)
+
+
 def load_blind(settings: Settings) -> Models:
     """No face is found in the picture 01.png."""
 

@@ -75,6 +75,12 @@ def test_inputs_without_pictures_are_exit_code_2_and_one_sentence(augment, tmp_p
         (["--per-image", "many"], ["--per-image"]),
         (["--expressions", "smirk"], ["--expressions", "smirk", "happiness"]),
         (["--start-scale", "N-9"], ["--start-scale", "N-9"]),
+        (["--start-scale", ","], ["--start-scale", "nothing"]),
+        (["--splits", ","], ["--splits", "nothing"]),
+        (["--expressions", ","], ["--expressions", "empty"]),
+        (["--per-image", "100000000"], ["--per-image", "10000"]),
+        (["--device", "cuda:99"], ["--device", "cuda:99"]),
+        (["--ganimation", "absent.safetensors"], ["absent.safetensors"]),
         (["--engine", "slow"], ["--engine", "slow"]),
         (["--splits", "dev"], ["--splits", "dev", "train"]),
         (["--seed", "-1"], ["--seed", "-1"]),
@@ -84,10 +90,12 @@ def test_inputs_without_pictures_are_exit_code_2_and_one_sentence(augment, tmp_p
         (["bogus"], ["bogus"]),
     ],
 )
-def test_wrong_options_are_exit_code_2_and_name_the_option(augment, faces, tmp_path, arguments, words):
-    code, _, err = augment("--input", faces, "--output", tmp_path / "out", *arguments)
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["run", "dry run"])
+def test_wrong_options_are_exit_code_2_and_name_the_option(augment, faces, tmp_path, arguments, words, dry):
+    code, _, err = augment("--input", faces, "--output", tmp_path / "out", *arguments, *dry)
     assert code == 2 and len(err.splitlines()) == 1
     assert all(word in err for word in words)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_input_is_said(augment):

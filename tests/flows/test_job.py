@@ -5,13 +5,14 @@ import os
 from collections import Counter
 
 import pytest
+from fake_models import add_picture
 
 from singanimation.flows.job.plan import choose_sources, worker_count
 from singanimation.flows.job.resume import open_manifest
 from singanimation.flows.job.summary import closing_words
 from singanimation.flows.sheets.contact_sheet import write_contact_sheet
 from singanimation.pipeline.datasets import open_dataset
-from singanimation.pipeline.errors import OutputError, UsageError
+from singanimation.pipeline.errors import MachineError, OutputError, UsageError
 from singanimation.pipeline.runs import open_run
 from singanimation.pipeline.settings import make_settings
 
@@ -85,6 +86,7 @@ def test_a_worker_that_dies_loses_its_source_alone(augmented, faces, tmp_path, r
     summary = augmented("fake_models:load_deadly", input=str(faces), output=tmp_path / "out", workers=2)
     assert list(summary["sources"]["lost"]) == ["train/fear/01.png"]
     assert "worker process died" in summary["sources"]["lost"]["train/fear/01.png"]
+    assert summary["sources"]["failed"] == {}
     assert summary["exit_code"] == 3 and summary["sources"]["worked_on"] == 4
     assert {row["source_id"] for row in rows_of(tmp_path / "out")} == {
         "train/happiness/00.png",
@@ -100,6 +102,48 @@ def test_an_unexpected_fault_is_lost_with_its_traceback_in_the_log(augmented, fa
     assert list(summary["sources"]["lost"].values()) == ["ZeroDivisionError: integer division or modulo by zero"]
     log = (tmp_path / "out" / "runs" / summary["run_id"] / "log").read_text()
     assert "Traceback" in log and "fake_models.py" in log
+
+
+@pytest.mark.parametrize(
+    ("loader", "reason"), [("fake_models:load_deadly", "worker_died"), ("fake_models:load_faulty", "internal_error")]
+)
+def test_a_fault_that_comes_again_in_a_later_run_is_a_row_with_its_reason(
+    augmented, faces, tmp_path, rows_of, loader, reason
+):
+    options = {"input": str(faces), "output": tmp_path / "out", "limit": 2}
+    first = augmented(loader, **options)
+    assert "train/fear/01.png" in first["sources"]["lost"] and first["exit_code"] == 3
+    again = augmented(loader, **options)
+    assert again["sources"]["lost"] == {} and again["sources"]["failed"][reason] >= 1 and again["exit_code"] != 3
+    row = next(row for row in rows_of(tmp_path / "out") if row["source_id"] == "train/fear/01.png")
+    assert (row["status"], row["reason"]) == ("failed", reason) and "in an earlier run" in row["message"]
+    assert augmented(loader, **options)["sources"]["worked_on"] == 0
+    assert augmented(retry_failed=True, **options)["sources"]["failed"] == {}
+
+
+def test_a_worker_that_dies_while_models_load_is_replaced_once_and_then_said(augmented, faces, tmp_path, monkeypatch):
+    monkeypatch.setenv("FAKE_DEATHS", str(tmp_path / "deaths"))
+    (tmp_path / "deaths").write_text("x")
+    options = {"input": str(faces), "limit": 1}
+    assert augmented("fake_models:load_dying", output=tmp_path / "out", **options)["exit_code"] == 0
+    (tmp_path / "deaths").write_text("xxxx")
+    with pytest.raises(MachineError, match="died while it loaded the models.*--workers"):
+        augmented("fake_models:load_dying", output=tmp_path / "other", **options)
+
+
+def test_a_run_without_work_loads_no_models(augmented, faces, tmp_path):
+    options = {"input": str(faces), "output": tmp_path / "out", "limit": 1}
+    augmented("fake_models:load_dying", **options)
+    once = augmented("fake_models:load_dying", **options)
+    (tmp_path / "out" / "runs" / "models.json").write_text("[]")
+    anew = augmented("fake_models:load_dying", **options)
+    assert once["models"] == anew["models"] and once["sources"]["complete_before"] == 1
+    with pytest.MonkeyPatch.context() as patched:  # no worker is begun at all
+        patched.setattr("singanimation.flows.job.pool._submit", lambda *call: pytest.fail("a worker was begun"))
+        assert augmented("fake_models:load_dying", **options)["sources"]["worked_on"] == 0
+        add_picture(faces, "train/fear/00.png", 9)
+        with pytest.raises(pytest.fail.Exception):
+            augmented("fake_models:load_dying", **options)
 
 
 def test_weights_that_cannot_be_loaded_stop_the_run_before_it_starts(augmented, faces, tmp_path):
@@ -122,6 +166,17 @@ def test_limit_counts_within_the_splits_in_sorted_order(faces):
     assert [source.split for source in only] == ["test"]
 
 
+def test_a_limit_says_which_classes_it_takes(faces):
+    from singanimation.flows.job.plan import plan_run
+
+    said = plan_run(make_settings(input=str(faces), limit=2)).dataset.warnings
+    assert said[-1] == "--limit takes the first 2 of 4 sources by name: fear 1 of 1, happiness 1 of 2, neutral 0 of 1."
+    for limit in (None, 4, 9):
+        assert not any(
+            "--limit" in each for each in plan_run(make_settings(input=str(faces), limit=limit)).dataset.warnings
+        )
+
+
 def test_an_unknown_split_is_refused_with_those_that_there_are(faces):
     settings = make_settings(input=str(faces), splits="dev")
     with pytest.raises(UsageError, match="test, train"):
@@ -129,7 +184,8 @@ def test_an_unknown_split_is_refused_with_those_that_there_are(faces):
 
 
 def test_workers_default_to_one_a_core_and_one_on_a_gpu():
-    assert worker_count(make_settings(input="x", workers=7), 2) == 7
+    assert worker_count(make_settings(input="x", workers=7), 9) == 7
+    assert worker_count(make_settings(input="x", workers=7), 2) == 2
     assert worker_count(make_settings(input="x", device="cuda"), 100) == 1
     assert 1 <= worker_count(make_settings(input="x"), 100) <= (os.cpu_count() or 1)
 
