@@ -1,4 +1,4 @@
-"""`augment evaluate models`: the figures of the shipped (or other) models on labelled faces."""
+"""`augment evaluate OUT`: the figures of a manifest; `augment evaluate models`: of the models on labelled faces."""
 
 import csv
 import io
@@ -12,6 +12,7 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.files.atomic import atomic_file
@@ -22,7 +23,18 @@ if TYPE_CHECKING:
     from singanimation.stages.expansion.editor import ExpressionEditor
     from singanimation.stages.expansion.evaluation.figures import Edit, EditedFaces, UnitFigures
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure the models.")
+
+class _ManifestFirst(TyperGroup):
+    """`augment evaluate OUT` is `augment evaluate manifest OUT`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = self.list_commands(ctx)
+        return super().resolve_command(ctx, args if args[0] in known else ["manifest", *args])
+
+
+app = typer.Typer(
+    cls=_ManifestFirst, no_args_is_help=True, add_completion=False, help="Measure a manifest, or the models."
+)
 
 _SHEET_FACES, _SMALL_SHEET_FACES = 12, 6
 _WIDE = 170
@@ -30,7 +42,28 @@ _WIDE = 170
 
 @app.callback()
 def _group() -> None:
-    """Measure the models."""
+    """Measure a manifest (`augment evaluate OUT`), or the models."""
+
+
+@app.command("manifest")
+def evaluate_manifest(
+    output: Annotated[Path, typer.Argument(help="An output folder of `augment`.")],
+    to: Annotated[Path | None, typer.Option("--output", help="Folder of the tables; default: OUT/evaluation.")] = None,
+    most: Annotated[int, typer.Option(min=0, help="Edits of each engine and start whose pictures are measured.")] = 50,
+    expression_judge: Annotated[
+        Path | None, typer.Option(help="An expression classifier of `augment train expression`.")
+    ] = None,
+) -> None:
+    """Measure a manifest: SIFID by start scale, action units asked and measured, how variants differ, what people say.
+
+    Prints Markdown; writes JSON, CSV, Markdown, LaTeX and plots.
+    """
+    _check_files({"--expression-judge": expression_judge})
+    from singanimation.flows.evaluation.run import evaluate_output
+
+    folder = to or output / "evaluation"
+    make_folder(folder)
+    print(evaluate_output(output, folder, most, expression_judge))
 
 
 @app.command("models")
