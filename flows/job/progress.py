@@ -18,12 +18,13 @@ PLAIN_SECONDS = 60.0
 
 @dataclass
 class Totals:
-    """Counts of one run. ``rejected`` and ``failed`` are by reason; ``lost`` maps a source to why."""
+    """Counts of one run. ``rejected`` and ``failed`` are by reason; ``lost`` maps a source to why; ``rows`` are new."""
 
     sources: int = 0
     done: int = 0
     accepted: int = 0
     edits: int = 0
+    rows: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     lost: dict[str, str] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Totals:
         self.done += 1
         self.accepted += outcome.accepted
         self.edits += outcome.edits
+        self.rows += outcome.rows
         self.rejected.update(outcome.rejected)
         self.seconds_working += outcome.seconds
         if outcome.lost is not None:

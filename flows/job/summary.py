@@ -31,6 +31,7 @@ def close_job(job: Job) -> dict[str, Any]:
 def summary_of(job: Job) -> dict[str, Any]:
     """Return a run's summary as plain values: what ``summary.json`` and ``--json`` hold."""
     totals = job.totals
+    before = job.todo.disk.rows
     return {
         "run_id": job.run.run_id,
         "output": str(job.run.output),
@@ -48,6 +49,7 @@ def summary_of(job: Job) -> dict[str, Any]:
             "short": dict(sorted(totals.short.items())),
         },
         "edits": totals.edits,
+        "rows": {"before": before, "after": before + totals.rows},
         "variants": {"accepted": totals.accepted, "rejected": dict(sorted(totals.rejected.items()))},
         "accepted_again": job.todo.accepted_again,
         "models": _models_of(job.models),

@@ -16,7 +16,7 @@ from singanimation.flows.source.reframing import Reframer, resized
 from singanimation.flows.source.remaining import Attempt, EditWork, plan_work
 from singanimation.flows.source.row_ids import Identity, Known
 from singanimation.flows.source.rows import RowMaker
-from singanimation.manifests.write import part_name, write_part
+from singanimation.manifests.write import existing_part_ids, part_name, write_part
 from singanimation.pipeline.errors import MachineError, PictureError, SinganimationError
 from singanimation.pipeline.files.pictures import Picture, encode_png, read_source
 from singanimation.pipeline.records import Crop, Fault, Row, Source
@@ -40,6 +40,7 @@ class Outcome:
     """What became of one source; ``lost`` says why it could not be worked on (its part is then absent).
 
     ``fault`` is the manifest's reason for a loss that may well come again: a row, if it does in a later run.
+    ``rows`` is how many more the manifest has: those of its part, less the ones that the part took the place of.
     """
 
     source_id: str
@@ -54,6 +55,7 @@ class Outcome:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     part: Path | None = None
+    rows: int = 0
 
 
 def augment_source(job: SourceJob, models: Models) -> Outcome:
@@ -72,7 +74,10 @@ def augment_source(job: SourceJob, models: Models) -> Outcome:
             raise MachineError(f"{job.identity.source.source_id}: {str(error).splitlines()[0]}") from None
         raise
     if rows:
-        outcome.part = write_part(job.manifest, _name(job, rows), rows)
+        name = _name(job, rows)
+        replaced = len(existing_part_ids(job.manifest / name))
+        outcome.part = write_part(job.manifest, name, rows)
+        outcome.rows = len(rows) - replaced
     outcome.seconds = time.monotonic() - began
     return outcome
 
