@@ -20,6 +20,8 @@ COMMANDS: dict[str, str] = {
     "train": "Train the models: `augment train au|ganimation --input FACES`.",
     "evaluate": "Measure the models: `augment evaluate models --input FACES`.",
     "verify": "Check a manifest.",
+    "prune": "Take out rows of pictures that changed or left the data set.",
+    "forget": "Take out a person's rows, for good.",
     "compact": "Join a manifest's many parts into few.",
     "figure": "Draw figures for print: single units, paths, emotions, regenerations.",
     "report": "See a manifest: one page with counts, distributions, warnings and a gallery.",

@@ -30,12 +30,17 @@ _RECORDED = ("variant_id", "run_id", "kind", "status")
 
 @dataclass
 class Removal:
-    """What is to go: ids by part, counts by kind and status, and how many parts go altogether."""
+    """What is to go: ids by part, the rows as they are recorded, and how many parts go altogether.
+
+    ``notes`` say why, one sentence each; ``people`` are the (data set, group_id) that are to be forgotten.
+    """
 
     what: str
     ids: dict[Path, list[str]] = field(default_factory=dict)
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
     whole_parts: int = 0
+    notes: list[str] = field(default_factory=list)
+    people: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[str, int]:

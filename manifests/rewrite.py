@@ -24,7 +24,7 @@ def rewrite_part(part: Path, change: Callable[[pa.Table], pa.Table] | None = Non
     rows = 0
     with atomic_file(part) as file, part_writer(file) as writer:
         for _, table in iter_tables([part]):
-            changed = change(table) if change else table
+            changed = _without_leftovers(change(table)) if change else table
             if changed.num_rows:
                 writer.write_table(changed, row_group_size=changed.num_rows)
                 rows += changed.num_rows
@@ -44,3 +44,12 @@ def refuse_strange_columns(parts: Sequence[Path]) -> None:
             raise ManifestError(
                 f"{part} has columns that are not the manifest's ({columns}), which would be lost; take them out first."
             )
+
+
+def _without_leftovers(table: pa.Table) -> pa.Table:
+    """Return a table whose dictionaries hold no value that was in rows that are gone."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            fresh = table.column(place).cast(pa.string()).combine_chunks().dictionary_encode()
+            table = table.set_column(place, field, fresh.cast(field.type))
+    return table

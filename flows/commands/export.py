@@ -19,6 +19,7 @@ def export(
     real: Annotated[str, typer.Option(help=_REAL, metavar="all|train|none")] = "all",
     input: Annotated[str | None, typer.Option(help=_INPUT, metavar="DATA")] = None,
     data_root: Annotated[Path, typer.Option(help="Where named sets lie.", envvar="SINGANIMATION_DATA")] = Path("data"),
+    splits_from: Annotated[str | None, typer.Option(help="The job's option of that name, where it had one.")] = None,
     edits: Annotated[bool, typer.Option("--edits", help="Include the edits themselves.")] = False,
     all_rows: Annotated[bool, typer.Option("--all", help="Rejected rows too, not only accepted ones.")] = False,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Rows without a label too.")] = False,
@@ -40,12 +41,13 @@ def export(
         unlabelled=unlabelled,
         input=input,
         data_root=data_root,
+        splits_from=splits_from,
     )
     report = write(source, to, output, options)
     for warning in report.warnings:
         typer.echo(f"warning: {warning}", err=True)
     for (split, label, kind), count in sorted(report.counts.items(), key=str):
         print(f"{split:>10} {label or 'no label':>10} {kind:>8} {count:,}")
-    for kind, count in report.kinds().items():
-        print(f"{kind:>30} {count:,}")
-    print(f"{report.total:,} pictures in {report.output}; mind the licences in {report.output / 'LICENCES.txt'}.")
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in report.kinds().items())
+    licences = report.output / "LICENCES.txt"
+    print(f"{report.total:,} pictures ({kinds}) in {report.output}; mind the licences in {licences}.")

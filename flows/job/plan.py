@@ -8,6 +8,7 @@ from singanimation.flows.models import choose_device
 from singanimation.flows.source.remaining import canonical_label
 from singanimation.pipeline.datasets import Dataset, open_dataset
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.forgotten import without_forgotten
 from singanimation.pipeline.pyfeat import check_estimator
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import Settings
@@ -47,7 +48,7 @@ def _check_generator(settings: Settings) -> None:
 
 def open_sources(settings: Settings) -> tuple[Dataset, list[Source]]:
     """Open the data set and choose its sources. Raises DatasetError, UsageError."""
-    dataset = open_dataset(settings)
+    dataset = without_forgotten(open_dataset(settings), settings.output_folder)
     output = settings.output_folder.resolve()
     if dataset.root is not None and dataset.root.resolve() in (output, output / "manifest"):
         raise UsageError(f"--output {settings.output_folder} is the input itself; name another folder.")

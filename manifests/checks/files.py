@@ -58,9 +58,9 @@ def _tells(schema: pa.Schema) -> bool:
 
 
 def _statistics_hold(group: pq.RowGroupMetaData, table: pa.Table) -> bool:
-    """Return whether the smallest and largest values that a footer tells are those of the rows.
+    """Return whether the rows lie within the smallest and largest values that a footer tells.
 
-    Readers that look for some rows skip whole groups by them.
+    Readers that look for some rows skip whole groups by them. Wider ones only cost time.
     """
     for number in range(group.num_columns):
         chunk = group.column(number)
@@ -75,6 +75,6 @@ def _statistics_hold(group: pq.RowGroupMetaData, table: pa.Table) -> bool:
         if told.has_null_count and told.null_count != column.null_count:
             return False
         found = pc.min_max(column).as_py()
-        if told.has_min_max and (told.min, told.max) != (found["min"], found["max"]):
+        if told.has_min_max and found["min"] is not None and not told.min <= found["min"] <= found["max"] <= told.max:
             return False
     return True

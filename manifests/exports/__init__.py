@@ -14,8 +14,9 @@ from singanimation.manifests.exports.image_folder import export_image_folder
 from singanimation.manifests.exports.raf_db import export_raf_db
 from singanimation.manifests.exports.records import Exporter, ExportOptions, ExportReport, plain_line
 from singanimation.manifests.exports.records import make_options as make_options
-from singanimation.manifests.exports.selection import records, run_settings
+from singanimation.manifests.exports.selection import records
 from singanimation.manifests.exports.webdataset import export_webdataset
+from singanimation.manifests.run_settings import run_settings
 from singanimation.pipeline.errors import ManifestError, OutputError, UsageError
 from singanimation.pipeline.files.atomic import disk_fault
 

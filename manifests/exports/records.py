@@ -24,8 +24,8 @@ class ExportOptions:
     """Which rows go out: accepted, labelled variants and the real pictures.
 
     ``input`` is the data set that was augmented, as ``--input`` names it: with it every real picture of it goes out,
-    whatever became of it in the runs; without it only those that the manifest embeds. ``real`` says of which splits.
-    ``splits`` None means all.
+    whatever became of it in the runs; without it only those that the manifest embeds. ``data_root`` and
+    ``splits_from`` are the options of these names. ``real`` says of which splits; ``splits`` None means all.
     """
 
     real: RealChoice = "all"
@@ -36,6 +36,7 @@ class ExportOptions:
     splits: tuple[str, ...] | None = None
     input: str | None = None
     data_root: Path = Path("data")
+    splits_from: str | None = None
 
     def wants(self, split: str) -> bool:
         """Return whether pictures of this split go out."""

@@ -1,18 +1,17 @@
 """Which pictures an export holds: the real ones of a data set or a manifest, then what was made of them."""
 
 import hashlib
-import json
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from singanimation.manifests.exports.portable import portable
 from singanimation.manifests.exports.real_pictures import DataSetPictures
 from singanimation.manifests.exports.records import ExportOptions, ExportReport, Record
-from singanimation.manifests.reading import iter_tables, part_paths
-from singanimation.pipeline.datasets import open_input
+from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, part_paths
+from singanimation.manifests.run_settings import Input, last_input
 from singanimation.pipeline.errors import ManifestError, PictureError
+from singanimation.pipeline.forgotten import without_forgotten
 
 _SHOWN = 3
 _PNG = b"\x89PNG"
@@ -28,18 +27,6 @@ def records(path: Path | str, options: ExportOptions, report: ExportReport) -> I
     yield from _Selection(path, options, report)
 
 
-def run_settings(path: Path | str) -> dict[str, dict[str, Any]]:
-    """Return run id -> the settings that each run of an output folder saved; a manifest alone knows of none."""
-    path = Path(path)
-    found = {}
-    for file in [*path.glob("runs/*/settings.json"), *path.parent.glob("runs/*/settings.json")]:
-        with suppress(OSError, ValueError):
-            content = json.loads(file.read_text(encoding="utf-8"))
-            if isinstance(content, dict):
-                found[file.parent.name] = content
-    return found
-
-
 class _Selection:
     """One export's choice; what is left out is counted by its sentence."""
 
@@ -51,7 +38,10 @@ class _Selection:
         self._splits: set[str] = set()
         self._data: DataSetPictures | None = None
         if options.input is not None and options.real != "none":
-            self._data = DataSetPictures(open_input(options.input, options.data_root), self._parts)
+            dataset = Input(options.input, options.data_root, options.splits_from).open()
+            dataset = without_forgotten(dataset, _output_folder(path))
+            report.warnings += dataset.warnings
+            self._data = DataSetPictures(dataset, self._parts)
 
     def __iter__(self) -> Iterator[Record]:
         if self._options.real != "none":
@@ -128,7 +118,7 @@ class _Selection:
         self._left_out.setdefault(sentence, []).append(name)
 
     def _tell(self) -> None:
-        words = {"out": str(self._path), "input": self._options.input or self._last_input() or "DATA"}
+        words = {"out": str(self._path), "input": _input_name(self._path, self._options)}
         for sentence, names in self._left_out.items():
             first = ", ".join(dict.fromkeys(names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
             self._report.warnings.append(sentence.format(count=f"{len(names):,}", names=first, **words))
@@ -140,12 +130,6 @@ class _Selection:
             if split not in self._splits:
                 there = ", ".join(sorted(self._splits)) or "none"
                 self._report.warnings.append(f"There is no split {split}; those there are: {there}.")
-
-    def _last_input(self) -> str | None:
-        """Return what the last run was given as its input, where a run told."""
-        settings = run_settings(self._path)
-        told = settings[max(settings)].get("input") if settings else None
-        return told if isinstance(told, str) else None
 
 
 _UNLABELLED = "{count} pictures without a label were left out; --unlabelled takes them along."
@@ -161,6 +145,16 @@ _STALE = (
     "{count} synthetic pictures were made from pictures that {input} no longer holds as they were ({names}): "
     "`augment prune {out} --input {input}` removes them."
 )
+
+
+def _input_name(path: Path | str, options: ExportOptions) -> str:
+    last = last_input(path)
+    return options.input or (last.text if last is not None else "DATA")
+
+
+def _output_folder(path: Path | str) -> Path:
+    path = Path(path)
+    return path if (path / MANIFEST_FOLDER).is_dir() else path.parent
 
 
 def _sent(data: bytes, row: dict[str, Any]) -> tuple[bytes, str, tuple[int, int]]:

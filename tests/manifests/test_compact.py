@@ -169,3 +169,10 @@ def test_columns_that_are_not_ours_are_not_thrown_away(output: Path) -> None:
     with pytest.raises(ManifestError, match="columns that are not the manifest's \\(mine\\)"):
         compact(output)
     assert pq.read_table(part).column("mine").to_pylist() == list(range(11))
+
+
+def test_row_groups_of_many_parts_are_whole(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("singanimation.manifests.compact.GROUP_BYTES", 3000)
+    done = compact(output)
+    assert pq.read_metadata(done.written[0]).num_row_groups > 5
+    assert verify(output).clean
