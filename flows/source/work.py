@@ -74,10 +74,7 @@ def augment_source(job: SourceJob, models: Models) -> Outcome:
             raise MachineError(f"{job.identity.source.source_id}: {str(error).splitlines()[0]}") from None
         raise
     if rows:
-        name = _name(job, rows)
-        replaced = len(existing_part_ids(job.manifest / name))
-        outcome.part = write_part(job.manifest, name, rows)
-        outcome.rows = len(rows) - replaced
+        _write(job, rows, outcome)
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -89,9 +86,15 @@ def give_up(job: SourceJob, reason: str, message: str) -> Outcome:
     """
     outcome = Outcome(job.identity.source.source_id, failed=reason, message=message)
     if job.known.get(job.identity.real()) is None:
-        rows = [RowMaker(job.identity, job.run_id).failed(reason, message)]
-        outcome.part = write_part(job.manifest, _name(job, rows), rows)
+        _write(job, [RowMaker(job.identity, job.run_id).failed(reason, message)], outcome)
     return outcome
+
+
+def _write(job: SourceJob, rows: Sequence[Row], outcome: Outcome) -> None:
+    name = _name(job, rows)
+    replaced = len(existing_part_ids(job.manifest / name))
+    outcome.part = write_part(job.manifest, name, rows)
+    outcome.rows = len(rows) - replaced
 
 
 def file_sha256(source: Source) -> str | None:
