@@ -12,6 +12,7 @@ from singanimation.flows.commands.edit_request import Aim, Request
 from singanimation.flows.faces import Face, file_name, find_faces, picture_paths, warn
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
 from singanimation.flows.options import QuietOption
+from singanimation.flows.sheets.animation import write_gif, write_mp4
 from singanimation.flows.sheets.contact_sheet import Block, Tile, write_sheet
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
 from singanimation.pipeline.expressions import (
@@ -54,9 +55,12 @@ def edit(
         int | None, typer.Option(min=0, help="Vary the forms' amounts and sides as a run does; default: as they are.")
     ] = None,
     to: Annotated[str | None, typer.Option(help="An emotion to go to step by step.")] = None,
+    origin: Annotated[str | None, typer.Option("--from", help="Where --to begins; default: the source.")] = None,
     steps: Annotated[int, typer.Option(min=2, max=_MOST_STEPS, help="Steps of --to, the first being the source.")] = 7,
     crop: Annotated[bool, typer.Option("--crop", help="Write the 128 px crops alone.")] = False,
     masks: Annotated[bool, typer.Option("--masks", help="Write the attention and colour masks too.")] = False,
+    gif: Annotated[bool, typer.Option("--gif", help="Write the path of --to as a GIF too.")] = False,
+    mp4: Annotated[bool, typer.Option("--mp4", help="Write the path of --to as an MP4 too.")] = False,
     ganimation: Annotated[Path | None, typer.Option(help="Another generator checkpoint; default: shipped.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     quiet: QuietOption = False,
@@ -71,7 +75,10 @@ def edit(
         _numbers(strengths),
         _words(forms),
         seed,
+        _emotion("--from", origin) if origin else None,
     )
+    if (gif or mp4) and not to:
+        raise UsageError("--gif and --mp4 show the path of --to; name its emotion.")
     paths = picture_paths(pictures, output)
     make_folder(output)
 
@@ -84,7 +91,9 @@ def edit(
         if isinstance(face, PictureError):
             warn(str(face), quiet=False)
             continue
-        made += _write_edits(face, request, models, output, crop, masks)
+        frames = _write_edits(face, request, models, output, crop, masks, kept=steps if gif or mp4 else 0)
+        made += request.count
+        _write_path(output, face, frames, gif, mp4)
         for note in face.crop.notes:
             warn(f"{face.path}: {note}", quiet)
     if not made:
@@ -93,16 +102,30 @@ def edit(
         print(f"{made} edits in {output}")
 
 
-def _write_edits(face: Face, request: Request, models: FaceModels, output: Path, crop: bool, masks: bool) -> int:
+def _write_path(output: Path, face: Face, frames: Sequence[np.ndarray], gif: bool, mp4: bool) -> None:
+    """Write the frames of --to's path, which are an edit request's last, as moving pictures."""
+    if gif:
+        write_gif(output / f"{face.name}__path.gif", frames)
+    if mp4:
+        write_mp4(output / f"{face.name}__path.mp4", frames)
+
+
+def _write_edits(
+    face: Face, request: Request, models: FaceModels, output: Path, crop: bool, masks: bool, kept: int
+) -> list[np.ndarray]:
+    """Write a face's edits, and return the last ``kept`` of them as they were written."""
     targets = request.targets(face.action_units)
     sides = np.stack([np.zeros_like(t.action_units) if t.sides is None else t.sides for t in targets])
     units = np.stack([target.action_units for target in targets])
     edits = models.expander.edit(face.crop.pixels, face.action_units, units, sides, face.crop.seen)
     if crop:
         _write(output / f"{face.name}__crop.png", face.crop.pixels, face.picture.mode)
+    frames = []
     for index, (name, strength, *_) in enumerate(targets):
         pixels = edits.pictures[index]
         shown = pixels if crop else _in_picture(face, edits, index, models)
+        if index >= len(targets) - kept:
+            frames.append(shown)
         stem = f"{face.name}__{file_name(name)}@{strength:g}"
         _write(output / f"{stem}.png", shown, face.picture.mode)
         if masks:
@@ -112,7 +135,7 @@ def _write_edits(face: Face, request: Request, models: FaceModels, output: Path,
     write_sheet(
         output / f"{face.name}__sheet.png", [Block(f"{readable(face.path.name)}: the face, and its edits", columns)]
     )
-    return len(targets)
+    return frames
 
 
 def _in_picture(face: Face, edits: "Edits", index: int, models: FaceModels) -> np.ndarray:

@@ -36,8 +36,10 @@ class Request:
         strengths: Sequence[float] | None,
         forms: Sequence[str] = (),
         seed: int | None = None,
+        origin: str | None = None,
     ) -> None:
         self._units, self._fixed, self._emotions, self._to = units, fixed, emotions, to
+        self._origin = origin
         self._forms, self._seed = _forms_of(emotions, forms), seed
         self._path = [round(float(alpha), 2) for alpha in np.linspace(0, 1, steps)]
         self._strengths = strengths
@@ -47,6 +49,15 @@ class Request:
             raise UsageError(f"--emotions and --to both name {to}, and their pictures would have one name; ask twice.")
         if strengths and not (units or fixed or emotions):
             raise UsageError("--strengths are those of --aus, --set and --emotions; --to goes by --steps.")
+        if origin and not to:
+            raise UsageError(f"--from {origin} begins a path; say where it goes with --to.")
+        if origin and origin == to:
+            raise UsageError(f"--from and --to are both {to}.")
+
+    @property
+    def count(self) -> int:
+        """Return how many edits each face gets."""
+        return len(self.targets(np.zeros(len(AU_INDEX), np.float32)))
 
     def said(self) -> str | None:
         """Return which forms the emotions are shown in, where there is a choice."""
@@ -66,9 +77,17 @@ class Request:
                 name = emotion if len(forms) == 1 else f"{emotion}-{form.name}"
                 drawn = plain_form(form) if self._seed is None else draw_form(form, self._seed)
                 aims += [_aim(name, discrete_target(face, emotion, s, drawn)) for s in one]
-        if self._to:
-            aims += [_aim(self._to, continuous_target(face, self._to, s)) for s in self._path]
-        return [aim if aim.strength else aim._replace(action_units=action_units) for aim in aims]
+        path = self._path_targets(face) if self._to else []
+        return [*(aim if aim.strength else aim._replace(action_units=action_units) for aim in aims), *path]
+
+    def _path_targets(self, face: SourceFace) -> list[Aim]:
+        """Return the aims of the path: from the source itself, or from an emotion that it is first given."""
+        name = f"{self._origin}-to-{self._to}" if self._origin else str(self._to)
+        own = np.array(face.action_units, np.float32)
+        first = discrete_target(face, self._origin, 1.0).action_units if self._origin else own
+        begin = SourceFace(None, np.array(first, np.float32))
+        aims = [_aim(name, continuous_target(begin, str(self._to), s)) for s in self._path]
+        return [aim if aim.strength else aim._replace(action_units=begin.action_units) for aim in aims]
 
     def _set(self, action_units: np.ndarray, strength: float) -> np.ndarray:
         vector = np.array(action_units, np.float32)

@@ -82,4 +82,4 @@ def _correlation(output: Path, taken: dict[str, list[bool]]) -> tuple[float, int
     values = np.array(pairs)
     if len(pairs) < _FEWEST or (values.std(0) == 0).any():
         return None
-    return float(spearmanr(values[:, 0], values[:, 1]).statistic), len(pairs)
+    return float(spearmanr(values[:, 0], values[:, 1])[0]), len(pairs)

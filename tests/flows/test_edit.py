@@ -2,6 +2,7 @@
 
 import csv
 
+import cv2
 import numpy as np
 import pytest
 from command import augment
@@ -10,6 +11,7 @@ from skimage.data import astronaut
 
 from singanimation.flows.commands.edit_request import Request
 from singanimation.flows.faces import picture_paths, unique_names
+from singanimation.flows.sheets.animation import there_and_back, write_mp4
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
 
@@ -132,3 +134,29 @@ def test_a_seed_varies_the_forms_by_side():
 
     assert aims(None).sides is None and aims(3).sides is not None
     assert not np.array_equal(aims(3).action_units, aims(4).action_units)
+
+
+def test_a_path_between_two_emotions_moves_as_gif_and_mp4_at_the_pictures_size(photograph, tmp_path):
+    asked = ["--to", "happiness", "--from", "sadness", "--steps", "3", "--gif", "--mp4"]
+    assert augment("edit", photograph, "--output", tmp_path, *asked) == 0
+    names = sorted(path.name for path in tmp_path.iterdir())
+    frames = [f"eileen__sadness-to-happiness@{s}.png" for s in ("0", "0.5", "1")]
+    assert names == sorted([*frames, "eileen__sheet.png", "eileen__path.gif", "eileen__path.mp4"])
+    assert (pixels(tmp_path / frames[0]) != astronaut()).any()  # it begins sad, not as the picture is
+    with Image.open(tmp_path / "eileen__path.gif") as moving:
+        assert moving.size == (512, 512) and moving.n_frames == 4  # there and back
+    film = cv2.VideoCapture(str(tmp_path / "eileen__path.mp4"))
+    assert (film.get(cv2.CAP_PROP_FRAME_WIDTH), film.get(cv2.CAP_PROP_FRAME_COUNT)) == (512, 4)
+
+
+def test_a_film_of_odd_edges_grows_by_a_pixel(tmp_path):
+    frames = [np.full((33, 47, 3), shade, np.uint8) for shade in (0, 120, 240)]
+    film = cv2.VideoCapture(str(write_mp4(tmp_path / "odd.mp4", frames)))
+    assert (film.get(cv2.CAP_PROP_FRAME_WIDTH), film.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (48, 34)
+    assert [int(frame[0, 0, 0]) for frame in there_and_back(frames)] == [0, 120, 240, 120]
+
+
+@pytest.mark.parametrize("wrong", [["--from", "fear"], ["--gif"], ["--to", "fear", "--from", "fear"], ["--to", "x"]])
+def test_a_path_without_an_end_is_refused(photograph, tmp_path, wrong):
+    assert augment("edit", photograph, "--output", tmp_path / "out", *wrong) == 2
+    assert not (tmp_path / "out").exists()
