@@ -31,10 +31,10 @@ class Editor:
 
     >>> from skimage.data import astronaut
     >>> editor = Editor(device="cpu", seed=0)
-    >>> smile, anger = editor.edit([astronaut(), astronaut()], ["happiness", "anger"], strength=0.9)
+    >>> smile, grief = editor.edit([astronaut(), astronaut()], ["happiness", "sadness"], strength=0.9)
     >>> smile.shape, smile.dtype
     ((512, 512, 3), dtype('uint8'))
-    >>> bool(editor.action_units(smile)[8] > editor.action_units(anger)[8])  # AU12, the lip corner puller
+    >>> bool(editor.action_units(smile)[8] > editor.action_units(grief)[8])  # AU12, the lip corner puller
     True
     """
 

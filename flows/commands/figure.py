@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from singanimation.flows.faces import Face
     from singanimation.flows.models import FaceModels
 
-app = typer.Typer(no_args_is_help=True, help="Figures for print: edits and regenerations of given faces.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Figures for print: edits and regenerations of given faces."
+)
 
 Pictures = Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.", show_default=False)]
 Output = Annotated[Path, typer.Option("--output", help="The figure: .png or .pdf.")]

@@ -8,7 +8,7 @@ Names are loaded when they are first used: importing this package loads neither 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from singanimation.flows.api import albumentations_style as albumentations
+    from singanimation.flows.api import albumentations_style as albumentations  # noqa: F401 - by name
     from singanimation.flows.api.editor import Editor as Editor
     from singanimation.flows.api.editor import action_units as action_units
     from singanimation.flows.api.editor import edit as edit
@@ -39,7 +39,20 @@ _WHERE = {
     "EMOTIONS": "pipeline.expressions",
 }
 
-__all__ = [*_WHERE, "albumentations", "__version__"]
+# without what needs an extra: ExpressionEdit, RegeneratedVariant, albumentations
+__all__ = [
+    "AU_NAMES",
+    "EMOTIONS",
+    "Editor",
+    "PictureError",
+    "Regenerator",
+    "SinganimationError",
+    "__version__",
+    "action_units",
+    "augment",
+    "edit",
+    "read",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -55,4 +68,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_WHERE, *__all__, "albumentations"})
