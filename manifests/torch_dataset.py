@@ -3,8 +3,13 @@
 data = ManifestDataset("out", split="train", transform=my_transform)
 loader = torch.utils.data.DataLoader(data, batch_size=64, shuffle=True)
 for pictures, labels in loader: ...
+
+How real and synthetic rows share a training's batches: ``torch_mixing``.
 """
 
+import functools
+import inspect
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,12 +29,14 @@ _COLUMNS = ("kind", "status", "split", "group_id", "label", "label_weights")
 _CACHED_GROUPS = 32
 
 
-class ManifestDataset(Dataset):
+class ManifestDataset(Dataset[tuple[Any, Any]]):
     """Pictures and labels of a manifest's rows that have both.
 
     ``labels="hard"`` gives an int 0..6, ``"soft"`` a float32 (7,) that sums to 1 (the row's weights, else one-hot).
-    ``transform`` gets the picture as uint8 (H, W, 3) RGB numpy array; without one, items are float32 (3, H, W) in 0..1.
-    ``targets`` lists the hard labels, ``groups`` the people (``group_id``), both in the items' order: split by people.
+    ``transform`` gets the picture as uint8 (H, W, 3) RGB numpy array, or, where it is made of torchvision's v2
+    transforms, as ``tv_tensors.Image`` uint8 (3, H, W): those pass arrays on as they are. Without a transform, items
+    are float32 (3, H, W) in 0..1.
+    ``targets`` lists the hard labels, ``groups`` the people, both in the items' order; ``group_id`` keeps only these.
     Pictures are read when asked for; only labels stay in memory. Raises ManifestError where no row matches.
     """
 
@@ -40,13 +47,17 @@ class ManifestDataset(Dataset):
         kind: Choice = ("real", "variant"),
         status: Choice = "accepted",
         labels: Literal["hard", "soft"] = "hard",
-        transform: Callable[[np.ndarray], Any] | None = None,
+        transform: Callable[[Any], Any] | None = None,
+        group_id: Choice = None,
     ) -> None:
         if labels not in ("hard", "soft"):
             raise ManifestError(f"labels={labels!r} does not exist; use 'hard' or 'soft'.")
         self.labels, self.transform = labels, transform
+        self._as_image = transform is not None and _is_v2(transform)
+        self._warned = False
         self.parts = part_paths(path)
-        wanted = {"split": _names(split), "kind": _names(kind), "status": _names(status)}
+        chosen = {"split": split, "kind": kind, "status": status, "group_id": group_id}
+        wanted = {column: _names(choice) for column, choice in chosen.items()}
         self.rows: list[tuple[int, int, int]] = []
         self.targets: list[int] = []
         self.groups: list[str] = []
@@ -54,7 +65,10 @@ class ManifestDataset(Dataset):
         for index, part in enumerate(self.parts):
             self._gather(index, open_part(part), wanted)
         if not self.rows:
-            raise ManifestError(f"{path} has no labelled picture with split={split}, kind={kind}, status={status}.")
+            people = "" if group_id is None else ", of the people asked for"
+            raise ManifestError(
+                f"{path} has no labelled picture with split={split}, kind={kind}, status={status}{people}."
+            )
         self._cache: OrderedDict[tuple[int, int], list[bytes | None]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -68,13 +82,29 @@ class ManifestDataset(Dataset):
         if data is None:
             raise ManifestError(f"{self.parts[part]} has lost a picture; run `augment verify`.")
         pixels = read_picture(data, name=f"{self.parts[part].name}, row {row}").pixels
-        picture = self.transform(pixels) if self.transform else _tensor(pixels)
+        picture = self._transformed(pixels) if self.transform else _tensor(pixels)
         label = self.targets[index] if self.labels == "hard" else torch.from_numpy(self._weights[index].copy())
         return picture, label
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the cached pictures behind when a DataLoader's worker gets its copy."""
         return self.__dict__ | {"_cache": OrderedDict()}
+
+    def _transformed(self, pixels: np.ndarray) -> Any:
+        assert self.transform is not None
+        if self._as_image:
+            from torchvision.tv_tensors import Image
+
+            return self.transform(Image(torch.from_numpy(pixels.transpose(2, 0, 1).copy())))
+        picture = self.transform(pixels)
+        if picture is pixels and not self._warned:
+            self._warned = True
+            warnings.warn(
+                "The transform gave a picture back as it was: torchvision's v2 transforms do so with numpy arrays. "
+                "Inside a function of your own, begin with v2.ToImage().",
+                stacklevel=3,
+            )
+        return picture
 
     def _gather(self, index: int, part: pq.ParquetFile, wanted: dict[str, set[str] | None]) -> None:
         for group in range(part.num_row_groups):
@@ -109,6 +139,18 @@ def _soft(label: int, weights: Sequence[float] | None) -> np.ndarray:
     if weights is None:
         return np.eye(len(EMOTIONS), dtype=np.float32)[label]
     return np.asarray(weights, np.float32)
+
+
+def _is_v2(transform: Callable[..., Any]) -> bool:
+    """Whether ``transform`` is torchvision's v2, or a module, a Compose or a partial with any of it inside."""
+    if isinstance(transform, functools.partial):
+        return _is_v2(transform.func) or any(_is_v2(value) for value in transform.args if callable(value))
+    parts = [*transform.modules()] if isinstance(transform, torch.nn.Module) else [transform]
+    classes = [cls for part in parts for cls in inspect.getmro(type(part))]
+    if any(cls.__module__.startswith("torchvision.transforms.v2") for cls in classes):
+        return True
+    inside = getattr(transform, "transforms", ())  # Compose, of torchvision's first version too
+    return isinstance(inside, list | tuple) and any(_is_v2(part) for part in inside)
 
 
 def _tensor(pixels: np.ndarray) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """The torch Dataset gives pictures with hard or soft labels, also through a DataLoader's workers."""
 
+import functools
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -71,3 +73,25 @@ def test_choices_without_a_row_and_unknown_labels_say_so(output: Path) -> None:
     with pytest.raises(ManifestError, match="labels='firm'"):
         ManifestDataset(output, labels="firm")  # pyright: ignore[reportArgumentType] - that is the point
     assert len(ManifestDataset(output, status=("accepted", "rejected"), kind="variant")) == 8
+
+
+def test_v2_transforms_get_what_they_transform(output: Path) -> None:
+    """Numpy arrays pass through torchvision's v2 without a word; a training would go unaugmented."""
+    v2 = pytest.importorskip("torchvision.transforms.v2")
+    dark = v2.Lambda(lambda picture: picture // 2)
+    made = [dark, v2.Compose([dark]), torch.nn.Sequential(dark), functools.partial(v2.Compose([dark]))]
+    for transform in (*made, v2.Compose([v2.ToImage(), dark])):
+        picture, _ = ManifestDataset(output, split="train", transform=transform)[0]
+        assert picture.shape == (3, 32, 32) and picture.dtype == torch.uint8
+        assert int(picture.max()) == 25, transform
+
+
+def test_a_transform_that_changes_nothing_is_told_of_once(output: Path) -> None:
+    v2 = pytest.importorskip("torchvision.transforms.v2")
+    inner = v2.RandomHorizontalFlip(1.0)
+    data = ManifestDataset(output, split="train", transform=lambda pixels: inner(pixels))
+    with pytest.warns(UserWarning, match=r"v2\.ToImage\(\)"):
+        data[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data[1]

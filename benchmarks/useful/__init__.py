@@ -1,0 +1,1 @@
+"""The parts of ``benchmarks/usefulness.py``: pictures, synthetic pools, arms, the network, figures."""

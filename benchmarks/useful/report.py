@@ -1,0 +1,147 @@
+"""Runs into tables: means, paired differences with intervals, as Markdown, JSON and a plot."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from singanimation.pipeline.expressions import EMOTION_INDEX
+from useful.figures import Interval, confusion, macro_f1, over_seeds, over_seeds_and_people, recalls
+
+BASE = "real + classic"
+RARE = ("surprise", "disgust", "sadness", "anger")
+COMMON = ("happiness", "neutral")
+Runs = Mapping[tuple[str, str], Mapping[int, Mapping[str, np.ndarray]]]
+"""(setting, arm) -> seed -> test set -> the classes seen, int (N,)."""
+
+
+def gathered(lines: Iterable[Mapping[str, Any]]) -> Runs:
+    """Order the lines of ``runs.jsonl`` by setting and arm, in the order in which they were first run."""
+    runs: dict[tuple[str, str], dict[int, dict[str, np.ndarray]]] = defaultdict(dict)
+    for line in lines:
+        answers = {name: np.array(list(map(int, text))) for name, text in line["answers"].items()}
+        runs[line["setting"], line["arm"]][line["seed"]] = answers
+    return runs
+
+
+def rows_of(runs: Runs, tests: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row a setting, arm and test set: its mean, and its paired differences to real + classic.
+
+    ``tests`` gives each set's ``truth`` (a digit a picture) and ``people``. Seeds that real + classic lacks are left
+    out of the differences.
+    """
+    rows = []
+    for (setting, arm), by_seed in runs.items():
+        base = runs.get((setting, BASE), {})
+        for name, test in tests.items():
+            seeds = sorted(seed for seed in by_seed if name in by_seed[seed])
+            shared = [seed for seed in seeds if name in base.get(seed, {})]
+            if seeds:
+                mine = np.stack([by_seed[seed][name] for seed in seeds])
+                row = {"setting": setting, "arm": arm, "test": name, "seeds": len(seeds), **_means(mine, test)}
+                if arm != BASE and shared:
+                    pair = [np.stack([source[seed][name] for seed in shared]) for source in (by_seed, base)]
+                    row |= {"paired": len(shared)} | _differences(pair[0], pair[1], test)
+                rows.append(row)
+    return rows
+
+
+def _truth(test: Mapping[str, Any]) -> np.ndarray:
+    return np.array(list(map(int, test["truth"])))
+
+
+def _means(answers: np.ndarray, test: Mapping[str, Any]) -> dict[str, Any]:
+    counts = confusion(_truth(test), answers)
+    found = recalls(counts).mean(0)
+    return {
+        "macro_f1": float(macro_f1(counts).mean()),
+        "macro_f1_seven": float(macro_f1(counts, ()).mean()),
+        "accuracy": float((answers == _truth(test)).mean()),
+        "recall": {name: None if np.isnan(found[at]) else float(found[at]) for name, at in EMOTION_INDEX.items()},
+    }
+
+
+def _differences(answers: np.ndarray, others: np.ndarray, test: Mapping[str, Any]) -> dict[str, Any]:
+    truth, people = _truth(test), np.array(test["people"])
+    mine, base = confusion(truth, answers), confusion(truth, others)
+    seen = recalls(mine) - recalls(base)
+    return {
+        "gain": over_seeds(macro_f1(mine) - macro_f1(base)),
+        "gain_people": over_seeds_and_people(truth, people, answers, others),
+        "rare_recall_gain": over_seeds(_mean_of(seen, RARE)),
+        "common_recall_gain": {name: over_seeds(seen[:, EMOTION_INDEX[name]]) for name in COMMON},
+    }
+
+
+def _mean_of(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    return np.nanmean(values[:, [EMOTION_INDEX[name] for name in names]], 1)
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return one table a setting: the arms, and a column of macro-F1 and gain for every test set."""
+    lines: list[str] = []
+    tests = list(dict.fromkeys(row["test"] for row in rows))
+    for setting in dict.fromkeys(row["setting"] for row in rows):
+        lines += [f"### {_heading(setting)}", "", "| trained on | seeds | " + " | ".join(tests) + " | rare recall |"]
+        lines.append("|---|---:|" + "---|" * len(tests) + "---|")
+        for arm in dict.fromkeys(row["arm"] for row in rows if row["setting"] == setting):
+            here = {row["test"]: row for row in rows if (row["setting"], row["arm"]) == (setting, arm)}
+            cells = [_cell(here[test]) if test in here else "" for test in tests]
+            first = here[tests[0]]
+            rare = _signed(first["rare_recall_gain"]) if "rare_recall_gain" in first else ""
+            lines.append(f"| {arm} | {first['seeds']} | " + " | ".join(cells) + f" | {rare} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _heading(setting: str) -> str:
+    return f"{setting} pictures a class" if setting.isdigit() else setting
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    return f"{row['macro_f1']:.3f}" + (f" ({_signed(row['gain'])})" if "gain" in row else "")
+
+
+def _signed(interval: Interval) -> str:
+    return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
+def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw the gains with their intervals, a panel a setting and test set. Needs matplotlib."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    compared = [row for row in rows if "gain" in row]
+    settings, tests = (list(dict.fromkeys(row[key] for row in compared)) for key in ("setting", "test"))
+    arms = list(dict.fromkeys(row["arm"] for row in compared))[::-1]
+    size = (2.2 + 2.6 * len(tests), 0.5 + len(settings) * (0.5 + 0.17 * len(arms)))
+    figure, axes = plt.subplots(len(settings), len(tests), figsize=size, sharey=True, sharex="col", squeeze=False)
+    for row in compared:
+        panel = axes[settings.index(row["setting"])][tests.index(row["test"])]
+        mean, low, high = row["gain"]
+        panel.errorbar(mean, arms.index(row["arm"]), xerr=[[mean - low], [high - mean]], fmt="o", ms=3, color="C0")
+    for place, panel in enumerate(axes.flat):
+        panel.axvline(0, color="0.6", lw=0.8)
+        panel.set_yticks(range(len(arms)), arms, fontsize=6)
+        panel.tick_params(axis="x", labelsize=6)
+        panel.set_title(f"{_heading(settings[place // len(tests)])}, {tests[place % len(tests)]}", fontsize=7)
+    figure.supxlabel(f"macro-F1 (six classes) less that of {BASE}", fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def write_report(output: Path, lines: Iterable[Mapping[str, Any]], tests: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write ``report.md``, ``report.json`` and ``report.png`` into ``output``; return the Markdown."""
+    rows = rows_of(gathered(lines), tests)
+    text = markdown(rows)
+    (output / "report.md").write_text(text, encoding="utf-8")
+    (output / "report.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    if any("gain" in row for row in rows):
+        plot(rows, output / "report.png")
+    return text

@@ -1,0 +1,155 @@
+"""Real and synthetic rows in one batch, at a share that may change while a training goes on.
+
+real = ManifestDataset("out", split="train", kind="real", labels="soft")
+synthetic = ManifestDataset("out", split="train", kind="edit", labels="soft")
+for pictures, labels in mixed_loader(real, synthetic, batch_size=64, steps=2000, share=two_steps()): ...
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from torch.utils.data import ConcatDataset, DataLoader, Sampler
+
+from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.expressions import EMOTIONS
+
+_CLASSES = len(EMOTIONS)
+
+Part = float | Sequence[float]
+"""Which part of what is drawn is synthetic, 0..1: one number, or one for each of the seven classes."""
+
+Share = Part | Callable[[float], Part]
+"""A part that stays, or a function of the training's progress 0..1."""
+
+
+def two_steps(until: float = 0.5, first: Part = 1.0, then: Part = 0.0) -> Callable[[float], Part]:
+    """Return a share of ``first`` until that part of the training is over, and of ``then`` after it."""
+    return lambda progress: first if progress < until else then
+
+
+def falling(first: float = 1.0, last: float = 0.0) -> Callable[[float], float]:
+    """Return a share that goes from ``first`` to ``last`` in a straight line."""
+    return lambda progress: first + (last - first) * progress
+
+
+class Labelled(Protocol):
+    """A data set that knows its items' classes 0..6 before any is read; ``ManifestDataset`` is one."""
+
+    labels: str
+    targets: list[int]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Any: ...
+
+
+class MixedBatches(Sampler[list[int]]):
+    """Batches of indices into ``real + synthetic`` (a ``ConcatDataset`` of the two); going through it is a training.
+
+    Every class is drawn equally often, ``share`` of its pictures from the synthetic ones, and every picture of a class
+    before any comes again. A class that lacks one sort of pictures is drawn from the other, and is left out where the
+    share is of the lacking sort alone (0 or 1). ``real`` and ``synthetic`` are the items' classes 0..6. The same seed
+    gives the same batches.
+    """
+
+    def __init__(
+        self,
+        real: Sequence[int],
+        synthetic: Sequence[int],
+        batch_size: int,
+        steps: int,
+        share: Share = 0.5,
+        seed: int = 0,
+    ) -> None:
+        if batch_size < 1 or steps < 1:
+            raise ManifestError(f"batch_size={batch_size}, steps={steps}: both have to be at least 1.")
+        self.real, self.synthetic = np.asarray(real, int), np.asarray(synthetic, int)
+        self.batch_size, self.steps, self.seed = batch_size, steps, seed
+        self.share = share if callable(share) else lambda _progress: share
+
+    def __len__(self) -> int:
+        """Return how many batches there are."""
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield ``steps`` lists of ``batch_size`` indices. Raises ManifestError for a share outside 0..1."""
+        random = np.random.default_rng(self.seed)
+        real, synthetic = _Decks(self.real, 0, random), _Decks(self.synthetic, len(self.real), random)
+        owed = random.random(_CLASSES)  # a synthetic picture comes of a class whenever its shares have summed up to one
+        classes: list[int] = []
+        for step in range(self.steps):
+            shares = _shares(self.share(step / self.steps))
+            batch: list[int] = []
+            while len(batch) < self.batch_size:
+                classes = classes or random.permutation(_drawable(shares, real, synthetic)).tolist()
+                label = classes.pop()
+                owed[label] += shares[label]
+                wanted = owed[label] >= 1
+                owed[label] -= wanted
+                batch.append((synthetic if wanted and label in synthetic or label not in real else real).draw(label))
+            yield batch
+
+
+def _shares(part: Part) -> np.ndarray:
+    shares = np.asarray(part, float)
+    if shares.shape not in ((), (_CLASSES,)):
+        raise ManifestError(f"shares have to be one number or {_CLASSES}, one a class; these are {shares.size}.")
+    shares = np.broadcast_to(shares, _CLASSES)
+    if not ((shares >= 0) & (shares <= 1)).all():
+        raise ManifestError(f"a share of {part} synthetic pictures does not exist; it lies between 0 and 1.")
+    return shares
+
+
+def _drawable(shares: np.ndarray, real: "_Decks", synthetic: "_Decks") -> list[int]:
+    """Return the classes to draw in turn: those that have pictures where their share wants some."""
+    found = [
+        label
+        for label in range(_CLASSES)
+        if (shares[label] < 1 and label in real) or (shares[label] > 0 and label in synthetic)
+    ]
+    if not found:
+        raise ManifestError("there are no pictures to draw from at this share of synthetic ones.")
+    return found
+
+
+def mixed_loader(
+    real: Labelled,
+    synthetic: Labelled,
+    batch_size: int,
+    steps: int,
+    share: Share = 0.5,
+    seed: int = 0,
+    **options: Any,
+) -> DataLoader[Any]:
+    """Return a loader of ``steps`` batches, balanced by class, ``share`` of each synthetic; see ``MixedBatches``.
+
+    ``options`` are the DataLoader's own (``num_workers``, ``pin_memory``). Both data sets need the same ``labels`` and
+    a ``transform`` that brings their pictures to one size. Raises ManifestError.
+    """
+    if real.labels != synthetic.labels:
+        raise ManifestError(f"labels={real.labels!r} beside labels={synthetic.labels!r}: give both data sets the same.")
+    batches = MixedBatches(real.targets, synthetic.targets, batch_size, steps, share, seed)
+    return DataLoader(_both(real, synthetic), batch_sampler=batches, **options)
+
+
+def _both(real: Labelled, synthetic: Labelled) -> ConcatDataset[Any]:
+    return ConcatDataset([real, synthetic])  # pyright: ignore[reportArgumentType] - both are map-style data sets
+
+
+class _Decks:
+    """A shuffled deck of items for each class; a deck that is used up is shuffled again."""
+
+    def __init__(self, classes: np.ndarray, offset: int, random: np.random.Generator) -> None:
+        self._random = random
+        self._items = {int(label): offset + np.flatnonzero(classes == label) for label in np.unique(classes)}
+        self._decks: dict[int, list[int]] = {label: [] for label in self._items}
+
+    def __contains__(self, label: int) -> bool:
+        return label in self._items
+
+    def draw(self, label: int) -> int:
+        """Return the next item of a class."""
+        if not self._decks[label]:
+            self._decks[label] = self._random.permutation(self._items[label]).tolist()
+        return self._decks[label].pop()
