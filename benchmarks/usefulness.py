@@ -60,7 +60,7 @@ def run(
     faces = load_faces(input, output, models)
     tests = [faces, *(load_faces(path, output, models) for path in test or [])]
     _write_tests(output / "tests.json", tests)
-    maker, runs = Maker(faces, models, output, edits), output / "runs.jsonl"
+    maker, runs = Maker(faces, models.expander, output, edits), output / "runs.jsonl"
     for seed in _range(seeds):
         for setting in settings.split(","):
             for arm in arms_named(arms.split(";")):

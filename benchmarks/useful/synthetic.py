@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from singanimation.flows.models import FaceModels
 from singanimation.pipeline.choices import CONTINUOUS_ALPHAS
 from singanimation.pipeline.expressions import AU_INDEX, EMOTION_INDEX, EMOTIONS, NOT_EXPRESSIVE, PROTOTYPES
 from singanimation.pipeline.forms import FORMS, PLAN, DrawnForm, Form, FormMix, choose_form, draw_form, plain_form
 from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, one_hot
 from singanimation.pipeline.records import ExpressionTarget
+from singanimation.stages.expansion.expander import Expander
 from useful.pictures import Faces, small_grey
 
 _KEPT = [AU_INDEX[name] for name in NOT_EXPRESSIVE]
@@ -122,7 +122,7 @@ class Maker:
     """
 
     faces: Faces
-    models: FaceModels
+    expander: Expander
     cache: Path
     edits: int = 6
 
@@ -147,13 +147,13 @@ class Maker:
         lacking = [place for place, file in enumerate(files) if not file.exists()]
         if lacking:
             targets, sides = (np.array([part[place] for place in lacking], np.float32) for part in _columns(aims))
-            edits = small_grey(self.models.expander.edit(crop, units, targets, sides).pictures)
+            edits = small_grey(self.expander.edit(crop, units, targets, sides).pictures)
             for place, edit in zip(lacking, edits, strict=True):
                 _save(files[place], edit)
         return [np.load(file) for file in files]
 
     def _file(self, crop: np.ndarray, units: np.ndarray, aim: Aim) -> Path:
-        whole = hashlib.sha256(_code() + self.models.expander.digest.encode())
+        whole = hashlib.sha256(_code() + self.expander.digest.encode())
         for part in (crop, units, aim.units, aim.sides):
             whole.update(part.tobytes())
         return self.cache / "edits" / whole.hexdigest()[:2] / f"{whole.hexdigest()[2:32]}.npy"

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from singanimation.manifests.torch_mixing import MixedBatches  # noqa: E402
 from singanimation.pipeline.expressions import EMOTIONS  # noqa: E402
 
 
-class Expander:
+class Painter:
     """Paints the first action unit that an edit aims at into the picture, and counts."""
 
     digest = "fake"
@@ -49,8 +50,13 @@ def faces() -> Faces:
 
 
 @pytest.fixture
-def maker(faces: Faces, tmp_path: Path) -> Maker:
-    return Maker(faces, SimpleNamespace(expander=Expander()), tmp_path)
+def painter() -> Painter:
+    return Painter()
+
+
+@pytest.fixture
+def maker(faces: Faces, painter: Painter, tmp_path: Path) -> Maker:
+    return Maker(faces, cast(Any, painter), tmp_path)
 
 
 def test_settings_draw_so_many_a_class_and_no_tested_person(faces: Faces) -> None:
@@ -63,16 +69,16 @@ def test_settings_draw_so_many_a_class_and_no_tested_person(faces: Faces) -> Non
     assert rare.tolist() == [30, 30, 30, 250, 30, 30, 250]
 
 
-def test_edits_go_to_every_other_emotion_and_are_made_once(faces: Faces, maker: Maker) -> None:
+def test_edits_go_to_every_other_emotion_and_are_made_once(painter: Painter, maker: Maker) -> None:
     pool = maker.pool("table", [0, 1], 0)
     assert pool.pictures.shape == (12, 64, 64) and pool.weights.shape == (12, 7)
     assert sorted(pool.classes.tolist()) == sorted([*range(1, 7), 0, *range(2, 7)])
     assert np.array_equal(pool.weights.argmax(1), pool.classes)
     again = maker.pool("table", [0, 1], 1)
-    assert np.array_equal(again.pictures, pool.pictures) and maker.models.expander.made == 12
+    assert np.array_equal(again.pictures, pool.pictures) and painter.made == 12
 
 
-def test_donors_are_real_pictures_of_this_training_alone(faces: Faces, maker: Maker) -> None:
+def test_donors_are_real_pictures_of_this_training_alone(maker: Maker) -> None:
     assert sorted(maker.pool("donors", [0, 1, 2], 0).classes.tolist()) == [0, 0, 1, 1, 2, 2]
 
 
