@@ -33,6 +33,21 @@ def falling(first: float = 1.0, last: float = 0.0) -> Callable[[float], float]:
     return lambda progress: first + (last - first) * progress
 
 
+FEW = 50
+"""Real pictures a class up to which synthetic ones may be half of the first step."""
+
+
+def recommended_share(real: Sequence[int]) -> Callable[[float], Part]:
+    """Return the share that docs/usefulness.md's measurements favour; ``real`` are the real pictures' classes 0..6.
+
+    Synthetic pictures are half of the first three fifths of the training and a quarter of the rest, where the median
+    class has no more than 50 real pictures; a quarter and a tenth where it has more.
+    """
+    counts = np.unique(np.asarray(real, int), return_counts=True)[1]
+    few = len(counts) == 0 or float(np.median(counts)) <= FEW
+    return two_steps(0.6, 0.5, 0.25) if few else two_steps(0.6, 0.25, 0.1)
+
+
 class Labelled(Protocol):
     """A data set that knows its items' classes 0..6 before any is read; ``ManifestDataset`` is one."""
 

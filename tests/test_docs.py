@@ -93,16 +93,18 @@ def test_every_block_of_the_page_on_classifiers_runs(beside_a_manifest: Path, mo
         found.append(names)
     grown = beside_a_manifest / "grown"
     assert len(list(grown.glob("train/*/*.png"))) == 10 and len(list(grown.glob("test/*/*.png"))) == 4
-    torch_, sized, soft, datasets_, folders, web, pandas_, people = found
+    torch_, sized, mixed, soft, datasets_, folders, web, pandas_, people = found
     assert len(torch_["data"]) == 9 and len(next(iter(torch_["loader"]))[1]) == 9
     assert sized["pictures"].shape == (4, 3, 112, 112) and set(sized["data"].targets) == {1, 6}
+    assert len(mixed["loader"]) == 20 and mixed["labels"].shape == (8, 7)
+    assert (len(mixed["real"]), len(mixed["synthetic"])) == (3, 6)
     assert soft["weights"].shape == (4, 7) and soft["loss"].item() == pytest.approx(np.log(7))
     assert datasets_["rows"].num_rows == 9 and datasets_["label"] == "neutral"
     assert datasets_["picture"].size == (32, 32)
     assert folders["names"] == ["fear", "neutral"] and len(folders["data"]) == 9
     assert web["picture"].shape == (32, 32, 3) and web["label"] in (1, 6)
     assert len(pandas_["rows"]) == 9 and len(pandas_["classifier_rows"]) == 6 and pandas_["licences"] == {"CC0-1.0"}
-    assert len(people["train"]) == 6 and len(people["validation"]) == 3
+    assert len(people["train"]) == 6 and people["validation"].targets == [6]
 
 
 def test_the_three_lines_for_torch_are_three_lines() -> None:

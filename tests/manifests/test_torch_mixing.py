@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from singanimation.manifests.torch_dataset import ManifestDataset
-from singanimation.manifests.torch_mixing import MixedBatches, falling, mixed_loader, two_steps
+from singanimation.manifests.torch_mixing import MixedBatches, falling, mixed_loader, recommended_share, two_steps
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.records import Row
@@ -71,6 +71,11 @@ def test_the_same_seed_gives_the_same_batches() -> None:
     assert made[0] == made[1] != made[2]
 
 
+def test_shares_of_another_number_of_classes_are_refused() -> None:
+    with pytest.raises(ManifestError, match="one a class"):
+        list(MixedBatches(REAL, SYNTHETIC, 8, 5, [0.5, 0.5]))
+
+
 @pytest.mark.parametrize("share", [1.5, -0.1, float("nan"), lambda progress: progress + 2])
 def test_a_share_outside_0_to_1_is_refused(share: float | Callable[[float], float]) -> None:
     with pytest.raises(ManifestError, match="between 0 and 1"):
@@ -83,6 +88,15 @@ def test_nothing_to_draw_from_is_refused() -> None:
     assert len(list(MixedBatches(REAL, [], 8, 5, 0.5))) == 5
     with pytest.raises(ManifestError, match="at least 1"):
         MixedBatches(REAL, SYNTHETIC, 0, 5)
+
+
+def test_the_recipe_asks_for_less_where_there_are_more_real_pictures_and_late_in_a_training() -> None:
+    few, many, rare = (
+        [np.mean(recommended_share(classes)(progress)) for progress in (0.0, 0.3, 0.9)]
+        for classes in ([*range(7)] * 20, [*range(7)] * 200, [0] * 30 + [3] * 250 + [1] * 30)
+    )
+    assert all(0 <= less < more <= 1 for less, more in zip(many, few, strict=True))
+    assert few[2] < few[0] and many[2] < many[0] and rare == few
 
 
 def test_a_loader_mixes_two_parts_of_a_manifest(tmp_path: Path, source_rows: Callable[..., list[Row]]) -> None:
