@@ -74,7 +74,7 @@ class Findings:
 
 
 def _sentence(text: str, names: list[str]) -> str:
-    text = text.replace("{count}", f"{len(names):,}")
+    text = "".join(letter if letter.isprintable() else "?" for letter in text.replace("{count}", f"{len(names):,}"))
     if not names:
         return f"{text}."
     more = f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""

@@ -50,7 +50,7 @@ def read_folders(root: Path, kind: Kind, findings: Findings) -> tuple[list[Sourc
     sources = []
     for picture in pictures:
         told = tells.get(picture, Told(""))
-        if in_tables and told.raw is None and kind.label_of(picture)[1] is None:
+        if in_tables and picture not in tells and kind.label_of(picture)[1] is None:
             findings.add("{count} pictures are labelled by no table and were left out", str(picture))
             continue
         label, raw = kind.label_of(picture)

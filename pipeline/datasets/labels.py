@@ -91,7 +91,8 @@ def label_meaning(
         numbers = RAF_NUMBERS
 
     def read(raw: str | None) -> tuple[str | None, str | None]:
-        name = names.get(whole_number(raw or "") or raw or "") if names and raw not in names.values() else raw
+        number = whole_number(raw or "") if names else None
+        name = raw if number is None else names.get(number)
         label = map_label(name, numbers, user_map)
         return label, raw if label is not None else name
 

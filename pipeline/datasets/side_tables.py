@@ -63,7 +63,7 @@ def read_side_tables(
         try:
             told = _told(file, root, find, user_map, findings)
         except DatasetError as error:
-            findings.add("{count} files beside the pictures could not be read and are not used", str(error).rstrip("."))
+            findings.add(f"{str(error).replace(str(file), name).rstrip('.')}; it is not used")
             continue
         if told:
             read[name] = told
