@@ -79,29 +79,50 @@ READ = [
     _columns("photo", "gt"),
     _columns("whatever", "nobody knows"),  # told by what they hold
     _same("repeated column names", "file,label,label\npics/a.png,happy,x\npics/b.png,sad,x\npics/c.png,fear,x\n"),
-    _same("json lines", '{"file": "pics/a.png", "label": "joy"}\n{"file": "pics/b.png", "label": "sad"}\n'
-          '{"file": "pics/c.png", "label": "fear"}\n', "labels.jsonl"),
-    _same("ndjson", '{"image": "a.png", "emotion": "joy"}\n\n{"image": "b.png", "emotion": "sad"}\n'
-          '{"image": "c.png", "emotion": "fear"}\n', "labels.ndjson"),
+    _same(
+        "json lines",
+        '{"file": "pics/a.png", "label": "joy"}\n{"file": "pics/b.png", "label": "sad"}\n'
+        '{"file": "pics/c.png", "label": "fear"}\n',
+        "labels.jsonl",
+    ),
+    _same(
+        "ndjson",
+        '{"image": "a.png", "emotion": "joy"}\n\n{"image": "b.png", "emotion": "sad"}\n'
+        '{"image": "c.png", "emotion": "fear"}\n',
+        "labels.ndjson",
+    ),
     _same("a list with blanks", "pics/a.png happy\npics/b.png sad\npics/c.png fear\n", "labels.txt"),
     _same("a list with commas", "a.png,happy\nb.png,sad\nc.png,fear\n", "list.txt"),
-    _same("one column an emotion", "file,anger,disgust,fear,happiness,sadness\npics/a.png,0,0,0,1,0\n"
-          "pics/b.png,0,0,0,0,1\npics/c.png,0,0,1,0,0\n"),
-    _same("votes", "file,angry,disgust,fear,happy,sad,neutral\na.png,1,0,2,7,0,0\nb.png,0,0,0,1,8,1\n"
-          "c.png,0,2,5,1,0,2\n"),
+    _same(
+        "one column an emotion",
+        "file,anger,disgust,fear,happiness,sadness\npics/a.png,0,0,0,1,0\npics/b.png,0,0,0,0,1\npics/c.png,0,0,1,0,0\n",
+    ),
+    _same(
+        "votes", "file,angry,disgust,fear,happy,sad,neutral\na.png,1,0,2,7,0,0\nb.png,0,0,0,1,8,1\nc.png,0,2,5,1,0,2\n"
+    ),
     _same("a name twice", PLAIN + "pics/a.png,fear\n", says="1 names occur twice in labels.csv"),
     _same("a picture that is missing", PLAIN + "pics/gone.png,fear\n", says="1 pictures that labels.csv names are"),
     _same("a name that leads out", PLAIN + "../../etc/passwd,fear\n", says="lead out of the folder"),
     Case("an empty label", "labels.csv", PLAIN.replace("sad", ""), NO_B, "have no label in labels.csv"),
     Case("a label beyond the seven", "labels.csv", PLAIN.replace("sad", "contempt"), NO_B, "contempt"),
-    Case("numbers 1 to 7", "labels.csv", "file,label\na.png,4\nb.png,5\nc.png,7\n",
-         {"a.png": "happiness", "b.png": "sadness", "c.png": "neutral"}, "taken as RAF-DB's order"),
-    Case("numbers that nobody names", "labels.csv", "file,label\na.png,0\nb.png,1\nc.png,2\n",
-         dict.fromkeys(RIGHT), "label_map.csv"),
+    Case(
+        "numbers 1 to 7",
+        "labels.csv",
+        "file,label\na.png,4\nb.png,5\nc.png,7\n",
+        {"a.png": "happiness", "b.png": "sadness", "c.png": "neutral"},
+        "taken as RAF-DB's order",
+    ),
+    Case(
+        "numbers that nobody names",
+        "labels.csv",
+        "file,label\na.png,0\nb.png,1\nc.png,2\n",
+        dict.fromkeys(RIGHT),
+        "label_map.csv",
+    ),
     Case("markup", "labels.csv", PLAIN.replace("sad", "[/x]"), NO_B, "[/x]"),
     Case("what steers a terminal", "labels.csv", PLAIN.replace("sad", "\x1b[31mred"), NO_B, "?[31mred"),
     Case("a label of 9,000 letters", "labels.csv", PLAIN.replace("sad", "x" * 9000), NO_B, "xxx..."),
-]  # fmt: skip
+]
 
 NAMED = [
     _wrong(
