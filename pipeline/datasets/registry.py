@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
+from singanimation.pipeline.datasets import hub
 from singanimation.pipeline.datasets.dataset import Dataset, Reader
 from singanimation.pipeline.datasets.files import any_picture, child, exists
 from singanimation.pipeline.datasets.openface import with_openface
@@ -13,6 +14,7 @@ from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.settings import Settings
 
 SAMPLE = "sample"
+_HOLDERS = (*TABLE_SUFFIXES, ".tar", ".tgz", ".gz")
 
 # In the order in which a folder is tried: the surest marks first, the image folder takes what is left.
 _READERS = (
@@ -29,6 +31,7 @@ _READERS = (
     ("fer2013", "READER"),
     ("ck_plus", "READER"),
     ("file_names", "READER"),
+    ("webdataset", "READER"),
     ("index", "READER"),
     ("image_folder", "READER"),
 )
@@ -51,7 +54,7 @@ def open_dataset(settings: Settings) -> Dataset:
 
 
 def open_input(text: str, data_root: Path = Path("data"), splits_from: str | None = None) -> Dataset:
-    """Read an input: ``sample``, a set's name, a folder, a picture or an index.
+    """Read an input: ``sample``, a set's name, a folder, a picture, an index, or ``hf://datasets/OWNER/NAME``.
 
     A name is looked for under ``data_root`` first, then as a path; ``splits_from`` is the option of that name.
     Raises DatasetError where nothing is there or no layout fits, with the layouts tried and what each lacked.
@@ -64,6 +67,9 @@ def _open(text: str, data_root: Path) -> Dataset:
         return read_sample()
     if not text.strip():
         raise DatasetError(f"--input is empty; name a data set, a folder, a picture, an index, or `{SAMPLE}`.")
+    if text.startswith(hub.PREFIX):
+        place = hub.fetch(text)
+        return hub.named(_read_by_content(place), text, place)
     path = Path(text).expanduser()
     named = {reader.name: reader for reader in readers() if reader.named}
     if text.lower() in named:
@@ -115,5 +121,5 @@ def _check_folder(path: Path) -> None:
         raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
     if empty:
         raise DatasetError(f"{path} is an empty folder; put pictures into it or name another --input.")
-    if not any_picture(path) and not any(entry.suffix.lower() in TABLE_SUFFIXES for entry in path.rglob("*")):
+    if not any_picture(path) and not any(entry.suffix.lower() in _HOLDERS for entry in path.rglob("*")):
         raise DatasetError(f"{path} holds no picture, and no table that could hold or name any.")

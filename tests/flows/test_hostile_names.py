@@ -50,7 +50,7 @@ def test_names_that_are_no_utf_8_become_rows(augmented, tmp_path: Path, monkeypa
     from fake_models import write_faces
 
     faces = write_faces(tmp_path / "faces", 1)
-    picture = next(faces.rglob("*.png"))
+    picture = next((faces / "train").rglob("*.png"))
     picture.rename(picture.with_name(os.fsdecode(b"a\xff\xe9.png")))
     summary = augmented(input=str(faces), output=str(tmp_path / "out"))
     assert summary["variants"]["accepted"] > 0
