@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,6 +66,35 @@ def evaluate_manifest(
     print(evaluate_output(output, folder, most, expression_judge))
 
 
+@app.command("edits")
+def evaluate_edits(
+    faces: Annotated[str, typer.Option("--input", help="Faces: anything that `augment --input` takes.")],
+    to: Annotated[Path | None, typer.Option("--output", help="Folder for JSON, CSV, Markdown, LaTeX.")] = None,
+    limit: Annotated[int, typer.Option(min=2, help="At most so many faces, spread over labels.")] = 40,
+    expression_judge: Annotated[
+        Path | None, typer.Option(help="An expression classifier of `augment train expression`.")
+    ] = None,
+    ganimation: Annotated[Path | None, typer.Option(help="Another generator; default: shipped.")] = None,
+    jitter: Annotated[bool, typer.Option("--jitter", help="Vary forms, amounts and sides as a run does.")] = False,
+    units: Annotated[bool, typer.Option(help="Judge single action units too.")] = True,
+) -> None:
+    """Judge edits of your own faces: emotions read, how alike faces move, what single units do; each with a control."""
+    _check_files({"--expression-judge": expression_judge, "--ganimation": ganimation})
+    from singanimation.flows.evaluation.edits import judge_edits
+    from singanimation.flows.evaluation.faces import find_judged_faces
+    from singanimation.flows.evaluation.tables import markdown, write_tables
+    from singanimation.flows.models import load_face_models
+
+    if to is not None:
+        make_folder(to)
+    judge = _judge(expression_judge) if expression_judge else None
+    models = load_face_models("embedded", ganimation, "cpu")
+    tables = judge_edits(find_judged_faces(faces, models, limit), models, judge, jitter=jitter, units=units)
+    if to is not None:
+        write_tables(to, tables)
+    print(markdown(tables))
+
+
 @app.command("models")
 def evaluate_models(
     faces: Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")],
@@ -112,6 +141,12 @@ def evaluate_models(
         figures = {"estimator": measured, "edits": edits | {"units": [asdict(one) for one in units]}}
         _write(output, json.dumps(figures, indent=2, default=float))
         _write(output.with_suffix(".csv"), _as_csv(units, sees))
+
+
+def _judge(path: Path) -> "Callable[[np.ndarray], np.ndarray]":
+    from singanimation.flows.models import load_judge
+
+    return load_judge(path)
 
 
 def _labelled(path: Path, split: str) -> "FaceCrops":

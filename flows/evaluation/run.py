@@ -82,4 +82,5 @@ def _correlation(output: Path, taken: dict[str, list[bool]]) -> tuple[float, int
     values = np.array(pairs)
     if len(pairs) < _FEWEST or (values.std(0) == 0).any():
         return None
-    return float(spearmanr(values[:, 0], values[:, 1])[0]), len(pairs)
+    found = spearmanr(values[:, 0], values[:, 1])
+    return float(np.asarray(found[0])), len(pairs)

@@ -60,5 +60,5 @@ def _draw(face: Face, models: FaceModels, targets: Sequence[ExpressionTarget]) -
     for index, target in enumerate(targets):
         if target.strength == 0:
             units[index] = face.action_units  # the very same picture, not one step of rounding away
-    edits = models.expander.edit(face.crop.pixels, face.action_units, units)
+    edits = models.expander.edit(face.crop.pixels, face.action_units, units, None, face.crop.seen)
     return _Drawn(edits.pictures, edits.attention, edits.colour)

@@ -15,7 +15,7 @@ from singanimation.pipeline.errors import PictureError, SinganimationError
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.files.pictures import read_source
 from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target
-from singanimation.pipeline.records import Source
+from singanimation.pipeline.records import Crop, Source
 from singanimation.pipeline.settings import Settings, make_settings
 
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -82,11 +82,11 @@ def redraw(
             chosen = [edit for edit in edits.get(index, ()) if edit in wanted]
             if models is None or not (chosen or strips > 0):
                 continue
-            crop = models.find_face(picture.pixels, source).pixels
+            crop = models.find_face(picture.pixels, source)
         except PictureError:
             continue
         for edit in chosen if masks else ():
-            drawn = models.expander.edit(crop, wanted[edit][0], wanted[edit][1][None])
+            drawn = models.expander.edit(crop.pixels, wanted[edit][0], wanted[edit][1][None], None, crop.seen)
             done.masks[edit] = np.rint(255 * (1 - drawn.attention[0])).astype(np.uint8)
         if strips > 0:
             done.strips[index], strips = _strips(models, crop, row), strips - 1
@@ -101,8 +101,8 @@ def _edits_of(rows: Sequence[Mapping[str, Any]]) -> dict[int, list[int]]:
     return found
 
 
-def _strips(models: FaceModels, crop: np.ndarray, row: Mapping[str, Any]) -> dict[str, dict[str, list[np.ndarray]]]:
-    units = models.action_units(crop[None])[0]
+def _strips(models: FaceModels, crop: Crop, row: Mapping[str, Any]) -> dict[str, dict[str, list[np.ndarray]]]:
+    units = models.action_units(crop.pixels[None])[0]
     label = row.get("label") if row.get("label") in EMOTIONS else None
     face = SourceFace(label, units)
     strips: dict[str, dict[str, list[np.ndarray]]] = {"strength": {}, "alpha": {}}
@@ -111,6 +111,6 @@ def _strips(models: FaceModels, crop: np.ndarray, row: Mapping[str, Any]) -> dic
             continue
         for kind, aim in (("strength", discrete_target), ("alpha", continuous_target)):
             targets = [units if step == 0 else np.array(aim(face, emotion, step).action_units) for step in STEPS]
-            drawn = models.expander.edit(crop, units, np.array(targets, np.float32))
+            drawn = models.expander.edit(crop.pixels, units, np.array(targets, np.float32), None, crop.seen)
             strips[kind][emotion] = list(drawn.pictures)
     return strips

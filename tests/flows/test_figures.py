@@ -24,7 +24,7 @@ class Drawn:
 
 
 class Expander:
-    def edit(self, crop: np.ndarray, source: np.ndarray, targets: np.ndarray) -> Drawn:
+    def edit(self, crop: np.ndarray, source: np.ndarray, targets: np.ndarray, *_: object) -> Drawn:
         return Drawn(targets)
 
 
@@ -34,6 +34,7 @@ class Models:
 
 class Crop:
     pixels = np.zeros((128, 128, 3), np.uint8)
+    seen = None
 
 
 FACE = Face(Path("a.png"), "a", None, Crop(), np.full(17, 0.2, np.float32))  # type: ignore[arg-type]
