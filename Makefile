@@ -19,7 +19,7 @@ endif
 # The type checker walks into no links, and src/singanimation/* lead to the rooms: it is handed every file by name.
 PYTHON_FILES = $(shell find -L src benchmarks tests $(wildcard examples findings) -name '*.py' | LC_ALL=C sort)
 
-.PHONY: setup demo test test-slow lint python-files clean
+.PHONY: setup demo test test-slow lint python-files browser clean
 
 setup: $(DEV)
 
@@ -41,11 +41,18 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 demo: $(or $(wildcard $(DEV)),$(MAIN))
 	$(BIN)/augment --input sample --per-image 8
 
-test: setup lint
+test: setup lint browser
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# Pages are tested in the system's own Chromium; where it cannot be had, those tests skip and say so.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		echo "No Chromium here: the tests of pages are skipped."
 
 lint: setup
 	$(BIN)/ruff check .
