@@ -14,6 +14,7 @@ from singanimation.pipeline.datasets.files import exists
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import PictureError, UsageError
 from singanimation.pipeline.files.pictures import SUFFIXES, Picture, read_picture
+from singanimation.pipeline.files.signed import is_signed
 from singanimation.pipeline.files.untrusted import readable, shown
 from singanimation.pipeline.records import Crop, Source
 
@@ -55,6 +56,17 @@ def picture_paths(inputs: Sequence[Path], output: Path | None = None) -> list[Pa
         else:
             found.append(path)
     return list(dict.fromkeys(found))
+
+
+def without_own(paths: Sequence[Path], named: Sequence[Path]) -> tuple[list[Path], int]:
+    """Return the pictures without those that an earlier `augment edit` drew, and how many those are.
+
+    One that is ``named`` itself, not found in a folder, is taken all the same. Raises UsageError where none is left.
+    """
+    kept = [path for path in paths if path in named or not is_signed(path)]
+    if not kept:
+        raise UsageError("All pictures found are earlier edits; name one itself to edit it again.")
+    return kept, len(paths) - len(kept)
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:

@@ -143,7 +143,7 @@ class Editor:
             raise
         units = self._models.action_units(crop.pixels[None])[0]
         target = target_of(aim, strength, units, form, seed)
-        edits = self._models.expander.edit(crop.pixels, units, target.units[None], target.sides[None])
+        edits = self._models.expander.edit(crop.pixels, units, target.units[None], target.sides[None], crop.seen)
         if as_crop:
             return taken.give(edits.pictures[0])
         flow = None if edits.flow is None else edits.flow[0]

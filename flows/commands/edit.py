@@ -9,7 +9,7 @@ import typer
 from PIL import Image
 
 from singanimation.flows.commands.edit_request import Aim, Request
-from singanimation.flows.faces import Face, file_name, find_faces, picture_paths, warn
+from singanimation.flows.faces import Face, file_name, find_faces, picture_paths, warn, without_own
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
 from singanimation.flows.options import QuietOption
 from singanimation.flows.sheets.animation import write_gif, write_mp4
@@ -24,7 +24,7 @@ from singanimation.pipeline.expressions import (
     canonical_emotion,
 )
 from singanimation.pipeline.files.atomic import atomic_file
-from singanimation.pipeline.files.pictures import encode_png
+from singanimation.pipeline.files.signed import encode_signed
 from singanimation.pipeline.files.untrusted import readable
 from singanimation.pipeline.runs import make_folder
 
@@ -79,7 +79,9 @@ def edit(
     )
     if (gif or mp4) and not to:
         raise UsageError("--gif and --mp4 show the path of --to; name its emotion.")
-    paths = picture_paths(pictures, output)
+    paths, left_out = without_own(picture_paths(pictures, output), pictures)
+    if left_out:
+        warn(f"{left_out:,} pictures of earlier edits are left out.", quiet)
     make_folder(output)
 
     models = load_face_models("auto", ganimation, choose_device(device))
@@ -158,7 +160,7 @@ def _columns(face: Face, targets: Sequence[Aim], pictures: np.ndarray) -> tuple[
 
 def _write(path: Path, pixels: np.ndarray, mode: str) -> None:
     with atomic_file(path) as file:
-        file.write(encode_png(pixels, mode))
+        file.write(encode_signed(pixels, mode))
 
 
 def _once(items: Iterable[_Item]) -> list[_Item]:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from singanimation.pipeline.errors import MachineError
 from singanimation.pipeline.files.atomic import atomic_file
+from singanimation.pipeline.files.signed import SIGNATURE
 
 SECONDS = 1.5
 """How long a path takes one way; it then goes back."""
@@ -25,7 +26,7 @@ def write_gif(path: Path, frames: Sequence[np.ndarray]) -> Path:
     images = [Image.fromarray(frame) for frame in there_and_back(frames)]
     each = max(round(1000 * SECONDS / max(len(frames) - 1, 1)), 20)
     with atomic_file(path) as file:
-        images[0].save(file, "GIF", save_all=True, append_images=images[1:], duration=each, loop=0)
+        images[0].save(file, "GIF", save_all=True, append_images=images[1:], duration=each, loop=0, comment=SIGNATURE)
     return path
 
 

@@ -12,6 +12,7 @@ from singanimation.manifests.reading import iter_tables
 from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.files.pictures import read_picture
+from singanimation.pipeline.files.signed import png_words
 from singanimation.pipeline.records import Source
 
 CELL = 144
@@ -73,7 +74,7 @@ def write_sheet(path: Path, blocks: Sequence[Block]) -> Path | None:
         sheet.paste(block, (0, top))
         top += block.height
     with atomic_file(path) as file:
-        sheet.save(file, "PNG")
+        sheet.save(file, "PNG", pnginfo=png_words())
     return path
 
 

@@ -86,10 +86,15 @@ class InceptionStem:
 
 
 def _stem(channels: int) -> nn.Sequential:
-    from torchvision.models.inception import BasicConv2d
-
     if channels not in LAYERS:
         raise UsageError(f"SIFID is measured on 64 or 192 channels of Inception-v3, not {channels}.")
+    try:
+        from torchvision.models.inception import BasicConv2d
+    except ImportError:
+        raise UsageError(
+            "SIFID on Inception needs torchvision: pip install 'singanimation[torchvision]', or use "
+            "--sifid-features embedded."
+        ) from None
     modules: dict[str, nn.Module] = {
         "Conv2d_1a_3x3": BasicConv2d(3, 32, kernel_size=3, stride=2),
         "Conv2d_2a_3x3": BasicConv2d(32, 32, kernel_size=3),

@@ -113,6 +113,36 @@ def test_an_earlier_runs_edits_below_the_input_are_not_edited_again(tmp_path):
     assert picture_paths([tmp_path / "a"], tmp_path) == picture_paths([tmp_path / "a"], tmp_path / "a")
 
 
+def test_edits_beside_their_sources_are_left_out_of_the_next_run(photograph, tmp_path, capsys):
+    (tmp_path / "eileen.png").write_bytes(photograph.read_bytes())
+    (tmp_path / "eileen__crop.png").write_bytes(photograph.read_bytes())  # the user's own, whatever its name
+    asked = ("edit", tmp_path, "--output", tmp_path, "--to", "happy", "--steps", 2, "--gif", "--masks")
+    assert augment(*asked) == 0
+    first = sorted(path.name for path in tmp_path.iterdir())
+    assert "left out" not in capsys.readouterr().err
+    assert augment(*asked) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == first
+    drawn = len(first) - 2
+    assert f"{drawn} pictures of earlier edits are left out" in capsys.readouterr().err
+    edit = tmp_path / "eileen__happiness@1.png"
+    assert augment("edit", edit, "--output", tmp_path / "again", "--emotions", "fear") == 0
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "x.png").write_bytes(edit.read_bytes())
+    assert augment("edit", tmp_path / "only", "--output", tmp_path / "o", "--emotions", "fear") == 2
+    assert "earlier edits" in capsys.readouterr().err and not (tmp_path / "o").exists()
+
+
+def test_bad_pictures_are_said_and_the_others_edited(photograph, tmp_path, capsys):
+    (tmp_path / "b.png").write_bytes(photograph.read_bytes())
+    (tmp_path / "a_cut.png").write_bytes(photograph.read_bytes()[:5000])
+    (tmp_path / "c_empty.jpg").write_bytes(b"")
+    (tmp_path / "d_text.png").write_text("no picture")
+    assert augment("edit", tmp_path, "--output", tmp_path / "o", "--emotions", "fear") == 0
+    assert (tmp_path / "o" / "b__fear@1.png").exists()
+    said = capsys.readouterr().err
+    assert all(name in said for name in ("a_cut.png", "c_empty.jpg", "d_text.png")) and "Traceback" not in said
+
+
 def test_emotions_are_shown_in_their_first_form_and_forms_names_others():
     def named(**options):
         request = Request([], {}, ["anger", "fear"], None, 7, None, **options)

@@ -1,5 +1,6 @@
 """SIFID: the closed form on known Gaussians, the filter, and the features' layers."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -222,3 +223,9 @@ def test_calibration_parts_what_can_be_parted_and_says_what_cannot() -> None:
 def test_features_without_a_known_threshold_need_one() -> None:
     with pytest.raises(UsageError, match="--sifid-max"):
         make_filter("inception-192", _pixels)
+
+
+def test_without_torchvision_inception_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision.models.inception", None)
+    with pytest.raises(UsageError, match=r"singanimation\[torchvision\]"):
+        InceptionStem.random(64)
