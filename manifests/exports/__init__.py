@@ -46,7 +46,8 @@ def export(path: Path | str, to: str, output: Path, options: ExportOptions | Non
     building = output.parent / f".{output.name}.{os.getpid()}.partial"
     try:
         building.mkdir(parents=True)
-        exporter(records(path, options or ExportOptions(), report), building, report)
+        found = records(path, options or ExportOptions(), report, real_last=to == "webdataset")
+        exporter(found, building, report)
         if not report.total:
             raise ManifestError(" ".join([f"{path} has nothing to export as {to}.", *report.warnings]))
         (building / LICENCES).write_text(licence_text(report), encoding="utf-8")

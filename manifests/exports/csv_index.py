@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from singanimation.manifests.exports.records import ExportReport, Names, Record
+from singanimation.manifests.exports.class_folders import ClassFolders
+from singanimation.manifests.exports.records import ExportReport, Record
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
 
 _PLAIN = (
@@ -70,19 +71,13 @@ class RowsTable:
 
 
 def export_csv(records: Iterable[Record], output: Path, report: ExportReport) -> None:
-    """Write ``pictures/<split>/<label>/<name>`` and ``index.csv`` with a row for each, paths relative to it.
-
-    The label's folder is for readers that go by folders alone: the innermost one is their class.
-    """
-    names = Names()
+    """Write ``pictures/<split>/<label>/<name>`` and ``index.csv`` with a row for each, paths relative to it."""
+    folders = ClassFolders(output / "pictures")
     with RowsTable(output / "index.csv") as table:
         for record in records:
-            folder = Path("pictures") / record.split_name / record.label_name
-            file = folder / f"{names.stem(record)}{record.ending}"
-            (output / file).parent.mkdir(parents=True, exist_ok=True)
-            (output / file).write_bytes(record.picture)
-            table.add(file.as_posix(), record)
+            table.add((Path("pictures") / folders.write(record)).as_posix(), record)
             report.add(record)
+    folders.fill(report)
 
 
 def _cell(value: Any) -> Any:

@@ -10,6 +10,7 @@ from PIL import ExifTags, Image
 
 from singanimation.pipeline.files.pictures import encode_png, read_picture
 
+PNG = b"\x89PNG"
 _ENDINGS = {"JPEG": ".jpg", "PNG": ".png"}
 
 
@@ -25,6 +26,14 @@ def portable(data: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
     if ending is None:
         return encode_png(picture.pixels, picture.mode), ".png", (width, height)
     return data, ending, (width, height)
+
+
+def as_png(data: bytes, name: str) -> bytes:
+    """Return a picture as PNG, its own bytes where it is one. Raises PictureError for what cannot be read."""
+    if data.startswith(PNG):
+        return data
+    picture = read_picture(data, name=name)
+    return encode_png(picture.pixels, picture.mode)
 
 
 def _plain_ending(data: bytes) -> str | None:

@@ -10,6 +10,7 @@ from singanimation.manifests.reading import iter_tables
 from singanimation.manifests.schema import SCHEMA
 from singanimation.pipeline.datasets.dataset import Dataset
 from singanimation.pipeline.digests import real_row_id
+from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.expressions import EMOTION_INDEX
 from singanimation.pipeline.files.pictures import source_bytes
 from singanimation.pipeline.records import Source
@@ -25,7 +26,7 @@ class DataSetPictures:
         self.sources = dataset.sources
         self._sha256: dict[tuple[str, str], str] = {}
         self._digests: set[str] = set()
-        self._sources = {(source.dataset, source.source_id) for source in dataset.sources}
+        self._sources = {(source.dataset, source.source_id): source for source in dataset.sources}
         self._names = {source.dataset for source in dataset.sources}
         tables = [table for _, table in iter_tables(parts, _COLUMNS, kind="real")]
         self._rows = pa.concat_tables(tables or [SCHEMA.empty_table().select(_COLUMNS)])
@@ -75,9 +76,18 @@ class DataSetPictures:
 
     def lacks(self, row: dict[str, Any]) -> bool:
         """Return whether a row is of a picture of this data set that is gone, or another one now."""
-        key = row["dataset"], row["source_id"]
-        now, then = self._sha256.get(key), row["source_sha256"]
-        return row["dataset"] in self._names and (key not in self._sources or None not in (now, then) and now != then)
+        key, then = (row["dataset"], row["source_id"]), row["source_sha256"]
+        if row["dataset"] not in self._names:
+            return False
+        source = self._sources.get(key)
+        if source is None:
+            return True
+        if key not in self._sha256:
+            try:
+                self._sha256[key] = hashlib.sha256(source_bytes(source)).hexdigest()
+            except PictureError:
+                return False  # cannot be read just now
+        return then is not None and self._sha256[key] != then
 
     def _row(self, source: Source, sha256: str) -> dict[str, Any]:
         place = self._places.get((source.dataset, source.source_id, sha256))

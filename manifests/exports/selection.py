@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from singanimation.manifests.exports.portable import portable
+from singanimation.manifests.exports.portable import PNG, portable
 from singanimation.manifests.exports.real_pictures import DataSetPictures
 from singanimation.manifests.exports.records import ExportOptions, ExportReport, Record
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, part_paths
@@ -14,17 +14,19 @@ from singanimation.pipeline.errors import ManifestError, PictureError
 from singanimation.pipeline.forgotten import without_forgotten
 
 _SHOWN = 3
-_PNG = b"\x89PNG"
 
 
-def records(path: Path | str, options: ExportOptions, report: ExportReport) -> Iterator[Record]:
+def records(
+    path: Path | str, options: ExportOptions, report: ExportReport, *, real_last: bool = False
+) -> Iterator[Record]:
     """Yield the pictures that the options ask for, never the same row twice; tell the report what was left out.
 
-    Raises DatasetError for an input that cannot be read, ManifestError for damaged parts.
+    Real ones come first, or with ``real_last`` last. Raises DatasetError for an input that cannot be read,
+    ManifestError for damaged parts.
     """
     if options.real == "none" and not (options.edits or options.variants):
         raise ManifestError("Nothing to export: neither real pictures nor edits nor variants were asked for.")
-    yield from _Selection(path, options, report)
+    yield from _Selection(path, options, report).records(real_last)
 
 
 class _Selection:
@@ -39,19 +41,27 @@ class _Selection:
         self._data: DataSetPictures | None = None
         if options.input is not None and options.real != "none":
             dataset = Input(options.input, options.data_root, options.splits_from).open()
-            dataset = without_forgotten(dataset, _output_folder(path))
-            report.warnings += dataset.warnings
-            self._data = DataSetPictures(dataset, self._parts)
+            kept = without_forgotten(dataset, _output_folder(path))
+            report.warnings += kept.warnings[len(dataset.warnings) :]  # the others were told by the runs
+            self._data = DataSetPictures(kept, self._parts)
 
-    def __iter__(self) -> Iterator[Record]:
-        if self._options.real != "none":
-            if self._data is not None:
-                yield from self._of_the_input(self._data)
-            yield from self._of_the_manifest(["real"])
-        kinds = ["edit"] * self._options.edits + ["variant"] * self._options.variants
+    def records(self, real_last: bool) -> Iterator[Record]:
+        """Yield what goes out, and tell the report of the rest."""
+        if not real_last:
+            yield from self._real()
+        kinds = ["variant"] * self._options.variants + ["edit"] * self._options.edits
         if kinds:
             yield from self._of_the_manifest(kinds)
+        if real_last:
+            yield from self._real()
         self._tell()
+
+    def _real(self) -> Iterator[Record]:
+        if self._options.real == "none":
+            return
+        if self._data is not None:
+            yield from self._of_the_input(self._data)
+        yield from self._of_the_manifest(["real"])
 
     def _of_the_input(self, data: DataSetPictures) -> Iterator[Record]:
         for source in data.sources:
@@ -159,7 +169,7 @@ def _output_folder(path: Path | str) -> Path:
 
 def _sent(data: bytes, row: dict[str, Any]) -> tuple[bytes, str, tuple[int, int]]:
     """Return what goes out of an embedded picture; PNGs are our own and go as they are."""
-    if data.startswith(_PNG) and row["width"] and row["height"]:
+    if data.startswith(PNG) and row["width"] and row["height"]:
         return data, ".png", (row["width"], row["height"])
     return portable(data, row["variant_id"])
 

@@ -1,5 +1,10 @@
-"""WebDataset shards: tar files of ``<key>.png``, ``<key>.cls`` (0..6) and ``<key>.json`` (the row)."""
+"""WebDataset shards: tar files of ``<key>.png``, ``<key>.cls`` (0..6) and ``<key>.json`` (the row).
 
+``datasets`` takes the fields and endings of the first five samples for those of all, and drops what later ones have
+more without a word: all pictures are PNG, and the rows with most fields, the synthetic ones, come first.
+"""
+
+import hashlib
 import io
 import json
 import tarfile
@@ -8,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from singanimation.manifests.exports.portable import as_png
 from singanimation.manifests.exports.records import ExportReport, Names, Record
 
 SHARD_BYTES = 256 * 1024 * 1024
@@ -46,7 +52,8 @@ class _Shards:
             path = self._folder / f"{self._split}-{self._count:06d}.tar"
             self._tar = tarfile.open(path, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by close()
             self._count, self._size = self._count + 1, 0
-        members = {record.ending.removeprefix("."): record.picture, "json": _json(record.row)}
+        picture = as_png(record.picture, record.row["variant_id"])
+        members = {"png": picture, "json": _json(record.row | {"image_sha256": hashlib.sha256(picture).hexdigest()})}
         if record.label is not None:
             members["cls"] = str(record.label).encode()
         for ending, data in members.items():
