@@ -1,6 +1,8 @@
 """`augment figure`: grids have the asked-for size, the same bytes every time, and edits where they belong."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +34,9 @@ class Models:
     expander = Expander()
 
 
+MODELS: Any = Models()
+
+
 class Crop:
     pixels = np.zeros((128, 128, 3), np.uint8)
     seen = None
@@ -40,12 +45,12 @@ class Crop:
 FACE = Face(Path("a.png"), "a", None, Crop(), np.full(17, 0.2, np.float32))  # type: ignore[arg-type]
 
 
-def shades(pictures: list) -> list[int]:
-    return [int(picture[0, 0, 0]) for picture in pictures]
+def shades(pictures: Sequence[np.ndarray | None]) -> list[int]:
+    return [int(picture[0, 0, 0]) for picture in pictures if picture is not None]
 
 
 def test_single_units_rise_along_their_row_and_begin_with_the_source() -> None:
-    grid = single_grid(FACE, Models(), ["AU12", "AU04"])
+    grid = single_grid(FACE, MODELS, ["AU12", "AU04"])
     assert grid.names == ["AU12", "AU04"] and len(grid.columns) == len(grid.rows[0]) == 6
     for row in grid.rows:
         assert shades(row[:4]) == sorted(shades(row[:4])) and shades(row[:1]) == [51]
@@ -53,14 +58,14 @@ def test_single_units_rise_along_their_row_and_begin_with_the_source() -> None:
 
 
 def test_a_path_begins_with_the_source_and_moves_evenly() -> None:
-    grid = continuous_grid([FACE, FACE], Models(), "happiness", 5)
+    grid = continuous_grid([FACE, FACE], MODELS, "happiness", 5)
     steps = np.diff(shades(grid.rows[0]))
     assert len(grid.rows) == 2 and grid.columns[-1] == "1.00" and shades(grid.rows[0])[0] == 51
     assert steps.max() - steps.min() <= 1
 
 
 def test_emotions_stand_beside_the_source() -> None:
-    grid = discrete_grid([FACE], Models())
+    grid = discrete_grid([FACE], MODELS)
     assert grid.columns[0] == "source" and len(grid.rows[0]) == 8 and grid.rows[0][0] is FACE.crop.pixels
 
 

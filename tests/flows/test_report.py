@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ HOSTILE = "</script><script>document.title='taken'</script>.png"
 def rows_of(name: str, shade: int, label: str = "neutral") -> list[Row]:
     """A real row, a fear edit, and three variants: SIFID .01, .02 accepted, .09 rejected."""
     image = {"image": encode_png(np.full((40, 40, 3), shade, np.uint8)), "width": 40, "height": 40}
-    base = {
+    base: dict[str, Any] = {
         "dataset": "tiny",
         "source_id": name,
         "source_path": name,
@@ -34,7 +35,7 @@ def rows_of(name: str, shade: int, label: str = "neutral") -> list[Row]:
         "run_id": "run",
     }
     real = Row(variant_id=f"{name}-real", kind="real", label=label, label_origin="source", **base)
-    aus = {"au_source": (0.1,) * 17, "au_target": (0.6,) * 17, "au_measured": (0.4,) * 17}
+    aus: dict[str, Any] = {"au_source": (0.1,) * 17, "au_target": (0.6,) * 17, "au_measured": (0.4,) * 17}
     edit_base = base | aus | {"edit_kind": "discrete", "edit_name": "fear", "edit_strength": 0.8, "label": "fear"}
     edit_base |= image
     edit = Row(variant_id=f"{name}-edit", kind="edit", parent_id=real.variant_id, edit_form="open", **edit_base)

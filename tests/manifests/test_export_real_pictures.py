@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ Rows = Callable[..., list[Row]]
 WIDE = np.linspace(0, 200, 40 * 24, dtype=np.uint8).reshape(24, 40)
 
 
-def _save(path: Path, pixels: np.ndarray, **options: object) -> Path:
+def _save(path: Path, pixels: np.ndarray, **options: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, **options)
     return path

@@ -296,7 +296,7 @@ def test_long_names_stay_whole_in_tar_files_and_fit_the_disk_elsewhere(
         for row in source_rows("a", rejected=0)
     ]
     write_part(tmp_path / "out" / "manifest", "part-a.parquet", rows)
-    keys = {Path(row.image_path).stem for row in rows if row.image and row.kind == "variant"}
+    keys = {Path(row.image_path).stem for row in rows if row.image_path and row.kind == "variant"}
     options = ExportOptions(unlabelled=True)
     export(tmp_path / "out", "webdataset", tmp_path / "web", options)
     webdataset = pytest.importorskip("webdataset")
@@ -349,7 +349,7 @@ def test_fields_that_are_null_are_not_in_webdatasets_json(
     )
     assert len(loaded) == 7 and sorted(loaded["cls"]) == [1] * 6 + [6]
     with tarfile.open(tmp_path / "web" / "train-000000.tar") as tar:
-        rows = [json.load(tar.extractfile(name)) for name in tar.getnames() if name.endswith(".json")]
+        rows = [json.loads(tar.extractfile(name).read()) for name in tar.getnames() if name.endswith(".json")]
     assert all(None not in row.values() for row in rows)
     assert sum(row.get("message") == "looked at" for row in rows) == 3
 

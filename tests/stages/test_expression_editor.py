@@ -53,7 +53,8 @@ def test_sides_move_one_half_more_than_the_other(editor: ExpressionEditor, crop:
     smile[AU_INDEX["AU12"]] = 1.0
     sides = np.zeros((2, 17), np.float32)
     sides[0, AU_INDEX["AU12"]], sides[1, AU_INDEX["AU12"]] = 0.4, -0.4
-    even, left, right = editor.edit(crop, SOURCE, np.stack([smile] * 3), np.vstack([np.zeros((1, 17)), sides])).flow
+    edits = editor.edit(crop, SOURCE, np.stack([smile] * 3), np.vstack([np.zeros((1, 17)), sides]))
+    even, left, right = np.array(edits.flow)
     motion = [np.abs(flow[:, 78:98, part]).mean() for flow in (left, right) for part in (slice(30, 55), slice(75, 100))]
     assert motion[0] > 1.3 * motion[2] and motion[3] > 1.3 * motion[1]
     assert (even != left).any()
