@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FAKES = ROOT / "tests" / "flows"
 sys.path.insert(0, str(FAKES))
 
-from fake_models import write_faces  # noqa: E402
+from fake_models import write_faces  # noqa: E402  # pyright: ignore[reportMissingImports] - a test's
 
 BETWEEN_RUNS = ("run_id", "created_at", "settings_sha256")
 PLACES = ("start", "work", "end")
@@ -48,8 +48,14 @@ class Runs:
             "PYTHONPATH": os.pathsep.join([str(FAKES), str(ROOT / "src")]),
             "PREFECT_API_URL": "http://127.0.0.1:1/api",
         }
-        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, env=environment, start_new_session=True, text=True, **pipes)
+        return subprocess.Popen(
+            command,
+            env=environment,
+            start_new_session=True,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
 
     def disturb(self, output: Path, number: signal.Signals, place: str) -> None:
         """Start a run, send it a signal at that place of its life, and look at how it ends."""

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,14 +28,14 @@ def units(**values: float) -> tuple[float, ...]:
     return tuple(vector.tolist())
 
 
-def picture(seed: int) -> dict[str, object]:
+def picture(seed: int) -> dict[str, Any]:
     pixels = np.random.default_rng(seed).integers(0, 255, (40, 40, 3), np.uint8)
     return {"image": encode_png(pixels), "width": 40, "height": 40}
 
 
 def rows_of(name: str, sifid: tuple[float, float], moved: float) -> list[Row]:
     """An edit that asks AU12 to rise by .6 and gets ``moved``; a variant from N-1, one from N-2, one rejected."""
-    base = {
+    base: dict[str, Any] = {
         "dataset": "tiny",
         "source_id": name,
         "source_path": name,
@@ -46,7 +47,7 @@ def rows_of(name: str, sifid: tuple[float, float], moved: float) -> list[Row]:
     }
     real = Row(variant_id=f"{name}-real", kind="real", label="neutral", label_origin="source", **base)
     edit = base | {"edit_kind": "single", "edit_name": "AU12", "edit_strength": 1.0, "label": "happiness"}
-    aus = {"au_source": units(), "au_target": units(AU12=0.8)}
+    aus: dict[str, Any] = {"au_source": units(), "au_target": units(AU12=0.8)}
     first = Row(
         variant_id=f"{name}-edit",
         kind="edit",

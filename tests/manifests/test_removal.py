@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -166,7 +167,7 @@ def test_a_removal_that_was_interrupted_is_finished_by_the_same_command(
     (data / NAMES["b"]).unlink()
     calls: list[Path] = []
 
-    def die_at_the_second(part: Path, change: object) -> None:
+    def die_at_the_second(part: Path, change: Any) -> None:
         calls.append(part)
         if len(calls) == 2:
             raise KeyboardInterrupt
