@@ -174,7 +174,7 @@ def test_a_path_between_two_emotions_moves_as_gif_and_mp4_at_the_pictures_size(p
     assert names == sorted([*frames, "eileen__sheet.png", "eileen__path.gif", "eileen__path.mp4"])
     assert (pixels(tmp_path / frames[0]) != astronaut()).any()  # it begins sad, not as the picture is
     with Image.open(tmp_path / "eileen__path.gif") as moving:
-        assert moving.size == (512, 512) and moving.n_frames == 4  # there and back
+        assert moving.size == (512, 512) and getattr(moving, "n_frames", 1) == 4  # there and back
     film = cv2.VideoCapture(str(tmp_path / "eileen__path.mp4"))
     assert (film.get(cv2.CAP_PROP_FRAME_WIDTH), film.get(cv2.CAP_PROP_FRAME_COUNT)) == (512, 4)
 
