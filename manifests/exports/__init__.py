@@ -1,6 +1,6 @@
 """Handing a manifest over: Hugging Face shards, class folders, RAF-DB's own tree, WebDataset shards, CSV.
 
-Accepted rows only unless asked; the sources' licences go along; nothing is ever uploaded.
+Accepted rows only unless asked; the sources' licences go along; nothing is uploaded but by ``push``, on a yes.
 """
 
 import os

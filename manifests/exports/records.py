@@ -90,12 +90,15 @@ class Record:
 class ExportReport:
     """What went out, and what did not: ``counts`` by (split, label name, kind), warnings one sentence each.
 
+    ``licences`` are those of the sources, ``unlicensed`` counts pictures of sources whose licence is not known.
+
     ``settings`` are those of the runs that made the rows, by run id, as far as they are known.
     """
 
     output: Path
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     licences: set[str] = field(default_factory=set)
+    unlicensed: int = 0
     warnings: list[str] = field(default_factory=list)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -116,6 +119,8 @@ class ExportReport:
         self.counts[record.split, record.label_name, record.row["kind"]] += 1
         if record.row["licence"]:
             self.licences.add(record.row["licence"])
+        else:
+            self.unlicensed += 1
 
 
 Exporter = Callable[[Iterable[Record], Path, ExportReport], None]

@@ -11,3 +11,15 @@ JAFFE = "JAFFE: non-commercial research only; no redistribution of the images"
 KDEF = "KDEF: non-commercial research only, with citation; no redistribution of the images"
 RAFD = "RaFD: non-commercial research only under its signed agreement; no redistribution"
 ASTRONAUT = "public domain (NASA)"
+
+_OPEN = ("public domain", "cc0", "cc-by", "cc by", "mit", "apache", "bsd", "odc", "odbl", "pddl", "unlicense")
+_CLOSED = ("no redistribution", "agreement", "owners' rights")
+
+
+def forbids_passing_on(licence: str | None) -> bool:
+    """Return whether a licence, in the words of a manifest, does not plainly allow passing pictures on.
+
+    None, and words that are not those of an open licence, count as not allowing it.
+    """
+    words = (licence or "").strip().lower()
+    return any(word in words for word in _CLOSED) or not words.startswith(_OPEN)
