@@ -17,6 +17,7 @@ from singanimation.pipeline.datasets.splits import (
     without_splits,
 )
 from singanimation.pipeline.datasets.tables import column
+from singanimation.pipeline.files.regular import is_regular
 from singanimation.pipeline.records import Source
 
 
@@ -46,6 +47,8 @@ def read_folders(root: Path, kind: Kind, findings: Findings) -> tuple[list[Sourc
     folders = _classes(pictures, user_map)
     tells = read_side_tables(root, pictures, user_map, findings)
     splits = _splits(root, pictures, tells, findings)
+    if not folders and not tells:
+        _tell_label_folders(root, pictures, findings)
     in_tables = not any(map_label(name, {}, user_map) for name in folders.values()) and _tell_labels(tells)
     sources = []
     for picture in pictures:
@@ -74,6 +77,17 @@ def read_folders(root: Path, kind: Kind, findings: Findings) -> tuple[list[Sourc
             )
         )
     return sources, bool(splits)
+
+
+def _tell_label_folders(root: Path, pictures: Sequence[PurePosixPath], findings: Findings) -> None:
+    """Tell of files that seem to hold labels, one a picture, and are in no form that is read."""
+    parts = [list(picture.with_suffix(".txt").parts) for picture in pictures[:20]]
+    places = [["labels" if part.lower() == "images" else part for part in way] for way in parts]
+    found = [PurePosixPath(*way) for way in places if is_regular(root.joinpath(*way))]
+    if found:
+        findings.add(
+            "{count} label files of the first pictures are not understood without a data.yaml", *map(str, found)
+        )
 
 
 def class_folder(picture: PurePosixPath) -> str | None:

@@ -8,7 +8,7 @@ from singanimation.pipeline.datasets.files import inside, list_pictures, subfold
 from singanimation.pipeline.datasets.folders import class_folder
 from singanimation.pipeline.datasets.labels import folder_emotion, label_meaning, map_label, read_label_map
 from singanimation.pipeline.datasets.splits import FolderSplits, canonical_split, held_out_first
-from singanimation.pipeline.datasets.tables import cell, column, read_table
+from singanimation.pipeline.datasets.tables import cell, column, column_of, read_table
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.files.regular import is_regular
 from singanimation.pipeline.records import Source
@@ -31,19 +31,24 @@ def find_metadata(root: Path) -> list[Path]:
 
 
 def _ours(root: Path, files: Sequence[Path]) -> bool:
-    classes = any(folder_emotion(class_folder(picture) or "") for picture in list_pictures(root))
+    pictures = set(list_pictures(root))
+    classes = any(folder_emotion(class_folder(picture) or "") for picture in pictures)
+    named = 0
     for file in files:
         try:
-            columns = list(read_table(file, rows=1).columns)
+            frame = read_table(file)
         except DatasetError:
             if classes:  # told with the other tables beside the pictures
                 return False
             raise
-        if "file_name" not in columns:
+        if "file_name" not in frame.columns:
             if classes:
                 return False
-            raise DatasetError(f"{file} has no column file_name; it has {', '.join(columns)}.")
-    return True
+            raise DatasetError(f"{file} has no column file_name; it has {', '.join(frame.columns)}.")
+        folder = PurePosixPath(file.parent.relative_to(root).as_posix())
+        names = (inside(cell(value) or "") for value in frame["file_name"])
+        named += sum(name is not None and folder / name in pictures for name in names)
+    return named > 0 or not classes
 
 
 def read_metadata(root: Path, files: list[Path]) -> Dataset:
@@ -62,6 +67,7 @@ def read_metadata(root: Path, files: list[Path]) -> Dataset:
     for file in files:
         frame = read_table(file)
         columns = {purpose: column(list(frame.columns), purpose) for purpose in _PURPOSES}
+        columns["label"] = column_of(frame, "label")
         meaning = label_meaning(file, frame, columns["label"], user_map, findings)
         folder = PurePosixPath(file.parent.relative_to(root).as_posix())
         for row in frame.to_dict("records"):

@@ -102,6 +102,8 @@ def _read_named(reader: Reader, place: Path) -> Dataset:
 
 def _read_by_content(path: Path) -> Dataset:
     _check_folder(path)
+    if path.suffix.lower() in (".zip", ".rar", ".7z"):
+        raise DatasetError(f"{path} is an archive: unpack it, and give the folder as --input.")
     lacks: list[str] = []
     for reader in readers():
         lack = reader.lacks(path)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LISTS = (".txt", ".lst", ".list")
+_UNREAD = (".xlsx", ".xls", ".ods", ".mat", ".pkl", ".xml", ".db", ".sqlite")
 _MOST_IN_A_FOLDER = 20
 _MOST_BYTES = 1 << 30
 _FEWEST_NAMED = 0.5
@@ -63,6 +64,8 @@ def read_side_tables(
         try:
             told = _told(file, root, find, user_map, findings)
         except DatasetError as error:
+            if file.suffix.lower() == ".json" and not _LABEL_FILE.search(file.stem):
+                continue  # settings of some tool
             findings.add(f"{str(error).replace(str(file), name).rstrip('.')}; it is not used")
             continue
         if told:
@@ -79,7 +82,7 @@ def _candidates(root: Path) -> Iterator[Path]:
         found = [
             entry
             for entry in sorted(folder.iterdir())
-            if entry.suffix.lower() in (*TABLE_SUFFIXES, *_LISTS)
+            if entry.suffix.lower() in (*TABLE_SUFFIXES, *_LISTS, *_UNREAD, ".json")
             and not entry.name.lower().startswith((".", "label_map", "readme", "license", "licence"))
             and is_regular(entry)
             and entry.stat().st_size <= _MOST_BYTES
@@ -91,6 +94,12 @@ def _candidates(root: Path) -> Iterator[Path]:
 def _told(
     file: Path, root: Path, find: "_Finder", user_map: Mapping[str, str] | None, findings: Findings
 ) -> Tells | None:
+    if file.suffix.lower() in _UNREAD:
+        if _LABEL_FILE.search(file.stem):
+            findings.add(
+                "{count} files may hold labels and are of a kind that is not read: save them as CSV", file.name
+            )
+        return None
     if file.suffix.lower() in _LISTS:
         return _from_list(file, root, find, user_map, findings)
     if file.suffix.lower() in PARQUET_SUFFIXES and _embeds_pictures(file):
@@ -245,7 +254,7 @@ class _Finder:
         for place in (PurePosixPath(folder.as_posix()) / name, name):
             if place in self._present:
                 return place
-        candidates = self._by_name.get(name.name.lower(), [])
+        candidates = self._by_name.get(name.name.lower()) or self._by_name.get(name.stem.lower(), [])
         ends = [_common_end(candidate, name) for candidate in candidates]
         best = [candidate for candidate, end in zip(candidates, ends, strict=True) if end == max(ends)]
         return best[0] if len(best) == 1 else None

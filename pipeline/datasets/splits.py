@@ -33,6 +33,7 @@ _WORDS: Mapping[str, str] = {
     "test": "test",
     "testing": "test",
     "tests": "test",
+    "tst": "test",
     "privatetest": "test",
     "holdout": "test",
     "heldout": "test",

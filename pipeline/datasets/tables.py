@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,8 @@ def _read(path: Path, columns: Sequence[str] | None, rows: int | None) -> "pd.Da
         from singanimation.pipeline.datasets.readers.parquet import read_parquet
 
         return read_parquet(path, columns)
+    if suffix == ".json":
+        return pd.DataFrame(_records(json.loads(decoded(path.read_bytes()))))
     text = decoded(_begin(path) if rows is not None else path.read_bytes())
     if suffix in (".jsonl", ".ndjson"):
         return pd.DataFrame([_object(line) for line in text.split("\n")[:rows] if line.strip()])
@@ -140,6 +142,15 @@ def decoded(data: bytes) -> str:
     return data.decode("utf-16" if wide else "utf-8-sig")
 
 
+def _records(content: Any) -> list[dict[str, Any]]:
+    """Return the rows of a JSON file: a list of objects, or an object of names and labels. Raises ValueError."""
+    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
+        return content
+    if isinstance(content, dict) and content and all(isinstance(value, str | int) for value in content.values()):
+        return [{"file": name, "label": value} for name, value in content.items()]
+    raise ValueError("it is neither a list of objects nor an object of names and labels")
+
+
 def _object(line: str) -> dict[str, Any]:
     value = json.loads(line)
     if not isinstance(value, dict):
@@ -179,16 +190,23 @@ def plain_name(name: str) -> str:
 
 
 def column_of(frame: "pd.DataFrame", purpose: str) -> str | None:
-    """Return which column serves ``file`` or ``label``: by its usual name, else by what it holds."""
-    named = column(list(frame.columns), purpose)
-    if named is not None:
-        return named
+    """Return which column serves ``file`` or ``label``: by its usual name, else by what it holds.
+
+    Of several with usual names the first that names expressions is the label (``label`` may hold numbers and
+    ``emotion`` the words).
+    """
     holds = _is_file if purpose == "file" else folder_emotion
-    for name in frame.columns:
-        values = [text for value in frame[name].head(50) if isinstance(value, str) and (text := cell(value))]
-        if values and sum(bool(holds(text)) for text in values) >= 0.9 * len(values):
-            return str(name)
-    return None
+    by_name = {plain_name(str(name)): str(name) for name in reversed(list(frame.columns))}
+    usual = [by_name[alias] for alias in ALIASES[purpose] if alias in by_name]
+    if usual:
+        return next((name for name in usual if _share(frame, name, holds) > 0), usual[0])
+    return next((str(name) for name in frame.columns if _share(frame, name, holds) >= 0.9), None)
+
+
+def _share(frame: "pd.DataFrame", name: str, holds: Callable[[str], object]) -> float:
+    """Return how many of a column's first texts are what ``holds`` says, 0 for a column without texts."""
+    values = [text for value in frame[name].head(50) if isinstance(value, str | bytes) and (text := cell(value))]
+    return sum(bool(holds(text)) for text in values) / len(values) if values else 0.0
 
 
 def _is_file(text: str) -> bool:
@@ -197,6 +215,8 @@ def _is_file(text: str) -> bool:
 
 def cell(value: Any) -> str | None:
     """Return a cell as text: whole floats without ``.0``, None for missing ones; bytes that are no text are counted."""
+    if isinstance(value, list | tuple) and len(value) == 1 or getattr(value, "shape", None) == (1,):
+        value = value[0]
     if isinstance(value, bytes | bytearray | memoryview):
         value = _bytes_as_text(bytes(value))
     if isinstance(value, list | tuple | dict) or hasattr(value, "shape") and value.shape:

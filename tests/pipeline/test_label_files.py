@@ -3,6 +3,7 @@
 Every case writes one file beside three pictures, ``pics/a.png`` (happy), ``pics/b.png`` (sad), ``pics/c.png`` (fear).
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,15 @@ READ = [
         '{"image": "c.png", "emotion": "fear"}\n',
         "labels.ndjson",
     ),
+    _same(
+        "json records",
+        '[{"image": "a.png", "emotion": "joy"}, {"image": "b.png", "emotion": "sad"}, '
+        '{"image": "c.png", "emotion": "fear"}]',
+        "annotations.json",
+    ),
+    _same("a json object of names", '{"a.png": "happy", "pics/b.png": "sad", "c": "fear"}', "labels.json"),
+    _same("other endings than the files'", PLAIN.replace(".png", ".jpg")),
+    _same("numbers in label, words in emotion", "file,label,emotion\na.png,3,happy\nb.png,4,sad\nc.png,2,fear\n"),
     _same("a list with blanks", "pics/a.png happy\npics/b.png sad\npics/c.png fear\n", "labels.txt"),
     _same("a list with commas", "a.png,happy\nb.png,sad\nc.png,fear\n", "list.txt"),
     _same(
@@ -139,6 +149,8 @@ NAMED = [
     _wrong("deep json", "[" * 100_000, "labels.jsonl cannot be read", "labels.jsonl"),
     _wrong("deep json in an object", '{"a":' * 100_000, "labels.jsonl cannot be read", "labels.jsonl"),
     _wrong("a torn parquet", b"PAR1 torn", "labels.parquet cannot be read as Parquet", "labels.parquet"),
+    _wrong("deep json in one file", "[" * 100_000, "labels.json cannot be read as a table", "labels.json"),
+    _wrong("a spreadsheet", b"PK\x03\x04", "1 files may hold labels and are of a kind that is not read", "labels.xlsx"),
     _wrong("a table of other pictures", "file,label\nx.png,happy\ny.png,sad\n", "name none of the pictures here"),
 ]
 
@@ -216,19 +228,31 @@ def test_two_tables_that_contradict_each_other_are_both_left_alone(tmp_path: Pat
     )
 
 
-@pytest.mark.parametrize("text", ["id,age\n0,31\n1,45\n", "file_name,age\nhappy/a.png,31\nsad/b.png,20\n", '"open\n'])
+def test_a_list_of_one_classlabel_is_a_label(tmp_path: Path) -> None:
+    _shard(tmp_path / "x.parquet", ["sad", "fear"], "label", [[1], [0]])
+    table = pq.read_table(tmp_path / "x.parquet")
+    for wrapped in ({"feature": {"names": ["sad", "fear"]}, "_type": "List"}, [{"names": ["sad", "fear"]}]):
+        info = {"info": {"features": {"label": wrapped}}}
+        pq.write_table(
+            table.replace_schema_metadata({b"huggingface": json.dumps(info).encode()}), tmp_path / "x.parquet"
+        )
+        assert [source.label for source in open_input(str(tmp_path / "x.parquet")).sources] == ["fear", "sadness"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["file_name,label\nx.png,0\n", "id,age\n0,31\n1,45\n", "file_name,age\nhappy/a.png,31\nsad/b.png,20\n", '"open\n'],
+)
 def test_another_programs_metadata_do_not_hide_class_folders(tmp_path: Path, put: Put, text: str) -> None:
     put(tmp_path, "happy/a.png", "sad/b.png")
     (tmp_path / "metadata.csv").write_text(text)
     dataset = open_input(str(tmp_path))
     assert by_name(dataset) == {"a.png": "happiness", "b.png": "sadness"}
-    if "file_name" not in text:
+    if "happy" not in text:
         assert any("metadata.csv" in warning for warning in dataset.warnings)
 
 
 def _shard(path: Path, names: list[str], column: str, values: list[object], **features: object) -> None:
-    import json
-
     images = [
         {"bytes": encode_png(np.full((20, 20, 3), index, np.uint8)), "path": None} for index in range(len(values))
     ]

@@ -96,14 +96,20 @@ def _our_export(path: Path) -> list[Path]:
     return tables if ours else []
 
 
+def _is_word(name: str) -> bool:
+    return any(column([name], purpose) for purpose in ("label", "split", "group"))
+
+
 def _columns(path: Path) -> _Columns:
     if path.suffix.lower() in PARQUET_SUFFIXES:
         schema = parquet_schema(path)
         names, pictures = list(schema.names), picture_columns(schema)
         file = column([name for name in names if name not in pictures], "file")
-        label = class_label_column(schema) or column([name for name in names if name not in pictures], "label")
-        if file is None and not pictures or label is None:
-            frame = read_table(path, [name for name in names if name not in pictures] or None)
+        # a label in bytes is no second picture
+        others = [name for name in names if name not in pictures or name != pictures[0] and _is_word(name)]
+        label = class_label_column(schema)
+        if others and (label is None or file is None and not pictures):
+            frame = read_table(path, others)
             file = file or (column_of(frame, "file") if not pictures else None)
             label = label or column_of(frame, "label")
     else:

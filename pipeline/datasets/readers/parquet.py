@@ -80,6 +80,8 @@ def is_our_manifest(schema: "pa.Schema") -> bool:
 def label_names(schema: "pa.Schema", column: str | None) -> dict[str, str]:
     """Return number -> name of a ``datasets`` ClassLabel column, empty where the metadata have none."""
     feature = _features(schema).get(column or "")
+    while isinstance(feature, list) and feature or isinstance(feature, dict) and "feature" in feature:
+        feature = feature[0] if isinstance(feature, list) else feature["feature"]  # a list of labels
     names = feature.get("names") if isinstance(feature, dict) else None
     if isinstance(names, dict):  # the form of some older cards: {"0": "anger"}
         return {str(number): str(name) for number, name in names.items()}

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
-from singanimation.pipeline.datasets.files import child, list_pictures, read_text
+from singanimation.pipeline.datasets.files import child, list_pictures, read_text, subfolders
 from singanimation.pipeline.datasets.labels import folder_emotion, map_label, read_label_map, whole_number
 from singanimation.pipeline.datasets.licences import AFFECTNET
 from singanimation.pipeline.datasets.splits import FolderSplits
@@ -82,7 +82,7 @@ def _read(path: Path) -> Dataset:
 
 def _names_file(path: Path) -> Path | None:
     """Return what names the classes: ``data.yaml``, or the ``classes.txt`` of labelling tools; at the top or below."""
-    for folder in (path, *(found for name in ("labels", "images") if (found := child(path, name)) is not None)):
+    for folder in (path, *subfolders(path)):
         found = child(folder, *_YAML, "classes.txt", "obj.names")
         if found is not None and is_regular(found):
             return found
