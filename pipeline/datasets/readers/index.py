@@ -187,7 +187,7 @@ def _rows(
     findings: Findings,
 ) -> Iterator[Source]:
     wanted = [name for name in dict.fromkeys(vars(columns).values()) if name is not None]
-    frame = _usable(read_table(file, [*wanted, *_judged_columns(file)]), findings)
+    frame = _usable(file, read_table(file, [*wanted, *_judged_columns(file)]), findings)
     meaning = label_meaning(file, frame, columns.label, user_map, findings)
     for number, row in enumerate(frame.loc[:, wanted].to_dict(orient="records")):
         values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in _PURPOSES}
@@ -227,17 +227,18 @@ def _judged_columns(file: Path) -> list[str]:
     return [name for name in _JUDGED if name in names]
 
 
-def _usable(frame: Any, findings: Findings) -> Any:
+def _usable(file: Path, frame: Any, findings: Findings) -> Any:
     """Return the rows without edits and rejected variants, where the table tells of them in our words."""
     for name, (words, wanted) in _JUDGED.items():
         if name not in frame.columns:
             continue
-        values = frame[name].map(cell)
-        if len(values) and set(values) <= set(words):
-            unwanted = ~values.isin(wanted)
-            for value, count in values[unwanted].value_counts().items():
-                findings.add(f"{count:,} rows of {name} {value} are no pictures to learn from and are left out")
-            frame = frame[~unwanted]
+        values = [cell(value) for value in frame[name]]
+        if values and set(values) <= set(words):
+            kept = [value in wanted for value in values]
+            unwanted = [str(value) for value, keep in zip(values, kept, strict=True) if not keep]
+            for value in sorted(set(unwanted)):
+                findings.add(f"{{count}} rows of {name} {value} are left out", *[file.name] * unwanted.count(value))
+            frame = frame[kept]
     return frame
 
 
