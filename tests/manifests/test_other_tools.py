@@ -57,6 +57,19 @@ def test_edits_and_rejected_variants_never_become_sources(tmp_path: Path, table:
         assert {source.group_id for source in dataset.sources} == {"a"}
 
 
+def test_partition_folders_give_their_columns_back(tmp_path: Path, table: pa.Table) -> None:
+    """As `copy ... (partition_by (split, label_name))` of DuckDB writes it: the columns are in the folders alone."""
+    names = table["label_name"].cast(pa.string()).to_pylist()
+    for label in {*names}:
+        folder = tmp_path / "out" / "split=train" / f"label_name={label or '__HIVE_DEFAULT_PARTITION__'}"
+        folder.mkdir(parents=True)
+        part = table.filter(pa.array([name == label for name in names])).drop_columns(["split", "label_name"])
+        pq.write_table(part, folder / "data_0.parquet")
+    dataset = open_input(str(tmp_path / "out"))
+    assert {source.source_id for source in dataset.sources if source.label == "fear"} == LABELLED
+    assert dataset.counts() == {"train": {"fear": 3, "unlabelled": 3}} and dataset.sources[0].group_id == "a"
+
+
 @pytest.mark.parametrize("to", ["csv", "imagefolder", "hf"])
 def test_exports_with_every_row_give_back_only_the_accepted_ones(tmp_path: Path, source_rows: Rows, to: str) -> None:
     write_part(tmp_path / "out" / "manifest", "part-a.parquet", source_rows("a"))

@@ -3,7 +3,9 @@
 Splits, people and licences are inherited, so that nothing held out is ever augmented; edits are left out.
 """
 
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
@@ -16,6 +18,7 @@ from singanimation.pipeline.datasets.readers.parquet import (
     picture_bytes,
     picture_path,
 )
+from singanimation.pipeline.datasets.splits import partitions
 from singanimation.pipeline.datasets.tables import cell
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.records import Source
@@ -29,7 +32,20 @@ def _parts(path: Path) -> list[Path]:
         return [path] if path.suffix.lower() == ".parquet" else []
     # an output folder, or what `augment export --to hf` wrote
     folder = next((inner for name in ("manifest", "data") if (inner := path / name).is_dir()), path)
-    return sorted(part for part in folder.glob("*.parquet") if not part.name.startswith("."))
+    found = folder.glob("*.parquet") if any(folder.glob("*.parquet")) else _partitioned(folder)
+    return sorted(part for part in found if not part.name.startswith("."))
+
+
+def _partitioned(folder: Path) -> Iterator[Path]:
+    """Yield the files below folders that are named ``split=train``, as DuckDB, Spark and pandas write them."""
+    return (part for inner in folder.glob("*=*") for part in inner.rglob("*.parquet"))
+
+
+def _told_by_folders(part: Path) -> dict[str, str]:
+    """Return the columns that the folders next above a file give."""
+    above = takewhile(lambda folder: "=" in folder.name, part.parents)
+    told = partitions(PurePosixPath(*reversed([folder.name for folder in above]), part.name))
+    return {"label_name": "", **told} if told else {}  # the folder of those without a label tells nothing
 
 
 def _lacks(path: Path) -> str | None:
@@ -37,7 +53,7 @@ def _lacks(path: Path) -> str | None:
     if not parts:
         return "has no manifest/*.parquet or data/*.parquet"
     try:
-        ours = is_our_manifest(parquet_schema(parts[0]))
+        ours = is_our_manifest(parquet_schema(parts[0]), _told_by_folders(parts[0]))
     except DatasetError:
         if parts[0].parent == path and list_pictures(path):
             return f"{parts[0].name} is no Parquet file"  # it lies beside pictures, which other readers take
@@ -77,17 +93,16 @@ def _rows(part: Path) -> list[dict[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = set(parquet_schema(part).names)
-    lacking = [name for name in OUR_COLUMNS if name not in names]
+    names, told = set(parquet_schema(part).names), _told_by_folders(part)
+    lacking = [name for name in OUR_COLUMNS if name not in {*names, *told}]
     if lacking:
         raise DatasetError(f"{part} cannot be read as a part of a manifest (it has no column {', '.join(lacking)}).")
-    optional = [name for name in _OPTIONAL if name in names]
+    wanted = [name for name in (*OUR_COLUMNS, *_OPTIONAL) if name in names]
     try:
-        columns = [*OUR_COLUMNS, *optional]
-        rows = pq.read_table(part, columns=columns, partitioning=None).to_pylist()  # pyright: ignore[reportArgumentType]
+        rows = pq.read_table(part, columns=wanted, partitioning=None).to_pylist()  # pyright: ignore[reportArgumentType]
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DatasetError(f"{part} cannot be read as a part of a manifest ({str(error).splitlines()[0]}).") from error
-    return [dict.fromkeys(_OPTIONAL) | row for row in rows]
+    return [dict.fromkeys((*OUR_COLUMNS, *_OPTIONAL)) | told | row for row in rows]
 
 
 def _source(dataset: str, part: Path, row: dict[str, Any], data: bytes, is_crop: bool) -> Source:

@@ -1,7 +1,7 @@
 """Parquet files read lightly: column names and label names from the schema, pictures only when asked for."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +69,13 @@ def _plain(kind: "pa.DataType") -> "pa.DataType":
     return kind
 
 
-def is_our_manifest(schema: "pa.Schema") -> bool:
+def is_our_manifest(schema: "pa.Schema", partitions: Iterable[str] = ()) -> bool:
     """Return whether a Parquet file is a part of one of our manifests, written by us or by another tool since.
 
-    polars, DuckDB, pandas and ``datasets`` lose our metadata and keep our columns.
+    polars, DuckDB, pandas and ``datasets`` lose our metadata and keep our columns, some of them perhaps as
+    ``partitions``: folders named ``split=train``.
     """
-    return b"singanimation" in (schema.metadata or {}) or set(OUR_COLUMNS) <= set(schema.names)
+    return b"singanimation" in (schema.metadata or {}) or set(OUR_COLUMNS) <= {*schema.names, *partitions}
 
 
 def label_names(schema: "pa.Schema", column: str | None) -> dict[str, str]:
