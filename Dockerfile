@@ -7,11 +7,6 @@
 FROM python:3.12-slim-bookworm
 ARG TORCH=cpu
 
-# what opencv-python loads
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgl1 libglib2.0-0 \
-    && rm -rf /var/lib/apt/lists/*
-
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src

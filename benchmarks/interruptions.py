@@ -68,7 +68,9 @@ class Runs:
             (os.killpg if group else os.kill)(process.pid, number)
         _, said = process.communicate(timeout=120)
         self.ends[f"{number.name} at {place}: exit code {process.returncode}"] += 1
-        allowed = {-number, 0} if number == signal.SIGKILL else {130, 0}
+        begun = len(list((output / "runs").glob("2*"))) > self.last
+        # before Python itself is there the signal has its usual effect; nothing is written yet
+        allowed = {-number, 0} if number == signal.SIGKILL or not begun else {130, 0}
         if process.returncode not in allowed or "Traceback" in said:
             self.faults.append(f"{number.name} at {place}: exit code {process.returncode}\n{said}")
         if number != signal.SIGKILL and place != "start":
@@ -125,6 +127,9 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=60)
     parser.add_argument("--seed", type=int, default=5)
     asked = parser.parse_args()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background jobs have it ignored, and pass that on
     different = False
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

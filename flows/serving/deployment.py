@@ -12,6 +12,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Pending
+from prefect.types.entrypoint import EntrypointType
 
 from singanimation.flows.augment import augment
 from singanimation.flows.prefect_server.crashed_runs import process_tag
@@ -30,7 +31,11 @@ class Deployment:
             self._check_name(name, _TAG + digest)
             # fixed: what others ask for in other parameters is not looked at
             deployment: Any = augment.to_deployment(
-                name, parameters={"options": options}, tags=[_TAG + digest], description=f"augment serve, {words}."
+                name,
+                parameters={"options": options},
+                tags=[_TAG + digest],
+                description=f"augment serve, {words}.",
+                entrypoint_type=EntrypointType.MODULE_PATH,
             )
             self._id = UUID(str(deployment.apply()))
         except UsageError:
