@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import util
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -63,6 +64,7 @@ def run(command: Callable[[], int]) -> int:
     for number in SIGNALS:  # the rest is Python's own tidying up
         signal.signal(number, signal.SIG_IGN)
     if _leave:
+        util._run_finalizers(0)  # gives the workers' semaphores back, which their tracker would complain of
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,34 @@ STATUSES = ("accepted", "rejected", "failed")
 """What a row of the manifest is, and what became of it."""
 
 
-@dataclass(frozen=True)
+class InFolder:
+    """Where the pictures of one table lie: shared by its sources, whose ``source_path`` says the rest."""
+
+    __slots__ = ("folder",)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+
+class _PlainPath:
+    """``Source.path`` kept as text, or as the folder that many share: a million Path objects take 400 MB."""
+
+    def __init__(self, slot: Any) -> None:
+        self._slot = slot
+
+    def __get__(self, source: "Source | None", owner: type | None = None) -> Any:
+        if source is None:
+            return self
+        kept = self._slot.__get__(source, owner)
+        if isinstance(kept, InFolder):
+            return kept.folder / source.source_path
+        return None if kept is None else Path(kept)
+
+    def __set__(self, source: "Source", value: Any) -> None:
+        self._slot.__set__(source, value if value is None or isinstance(value, InFolder) else str(value))
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One input picture of a data set with its label.
 
@@ -19,12 +47,12 @@ class Source:
     POSIX, or the index's own id). ``box`` is x0, y0, x1, y1 and ``landmarks`` (K, 2) float32, both in pixels
     of the picture. ``problem`` says why the picture cannot be used, where the reader already knows.
     ``action_units`` is the set's own (17,) vector, 0..1 in OpenFace order, where it brings one, and ``units_from``
-    the tool that measured it.
+    the tool that measured it. ``path`` is read as a Path or None, and may be given as an ``InFolder``.
     """
 
     dataset: str
     source_id: str
-    path: Path | None
+    path: "Path | InFolder | None"
     source_path: str
     split: str = "train"
     group_id: str = ""
@@ -39,6 +67,9 @@ class Source:
     label_weights: tuple[float, ...] | None = None
     action_units: tuple[float, ...] | None = None
     units_from: str = "openface"
+
+
+Source.path = _PlainPath(Source.__dict__["path"])  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from singanimation.pipeline.datasets.tables import (
 from singanimation.pipeline.errors import DatasetError, PictureError
 from singanimation.pipeline.files.pictures import picture_size
 from singanimation.pipeline.files.regular import is_regular
-from singanimation.pipeline.records import KINDS, STATUSES, Source
+from singanimation.pipeline.records import KINDS, STATUSES, InFolder, Source
 
 _OUR_ID = "variant_id"
 _JUDGED = {"kind": (KINDS, ("real", "variant")), "status": (STATUSES, ("accepted",))}
@@ -142,7 +142,7 @@ def _read(path: Path) -> Dataset:
         about = _about(_inside(file, folder), folders)
         has_splits = has_splits or columns.split is not None or about.split is not None
         for source in _rows(file, name, columns, about, user_map, findings):
-            source = _distinct(source, contents.setdefault(source.source_id, []), findings)
+            source = _distinct(source, sources, contents, findings)
             if source is not None:
                 sources[source.source_id] = source
     held = sum(len(source.data or b"") for source in sources.values())
@@ -189,14 +189,16 @@ def _rows(
     wanted = [name for name in dict.fromkeys(vars(columns).values()) if name is not None]
     frame = _usable(file, read_table(file, [*wanted, *_judged_columns(file)]), findings)
     meaning = label_meaning(file, frame, columns.label, user_map, findings)
-    for number, row in enumerate(frame.loc[:, wanted].to_dict(orient="records")):
+    shared = InFolder(file.parent)
+    rows = (dict(zip(wanted, each, strict=True)) for each in zip(*(frame[name] for name in wanted), strict=True))
+    for number, row in enumerate(rows):
         values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in _PURPOSES}
         text = cell(row[columns.file]) if columns.file else picture_path(row[columns.picture])
         pictures: list[bytes | None] = list(pictures_bytes(row[columns.picture])) if columns.picture else []
         place = None if pictures else _place(file, text, findings)
         if not pictures and place is None:
             continue
-        text = place.relative_to(file.parent).as_posix() if place else text
+        text = place or text
         row_id = values["id"] or text or f"{file.stem}#{number:06d}"
         label, raw = meaning(values["label"])
         if columns.label is None and about.label is not None:
@@ -206,7 +208,7 @@ def _rows(
             yield Source(
                 dataset=dataset,
                 source_id=source_id,
-                path=place,
+                path=shared if place else None,
                 source_path=text if place and text else f"{file.name}#{source_id}",
                 split=_split(values["split"], about.split, findings, source_id),
                 group_id=values["group"] or about.group or row_id,
@@ -214,7 +216,7 @@ def _rows(
                 source_label=raw,
                 licence=values["licence"],
                 data=data,
-                landmarks=_landmarks(row.get(columns.landmarks), data or place),
+                landmarks=_landmarks(row.get(columns.landmarks), data or (file.parent / place if place else None)),
             )
 
 
@@ -242,20 +244,32 @@ def _usable(file: Path, frame: Any, findings: Findings) -> Any:
     return frame
 
 
-def _distinct(source: Source, known: list[str], findings: Findings) -> Source | None:
-    """Return a source whose id is its own: the same picture again falls away, another one gets ``id#2``."""
-    content = hashlib.sha256(source.data).hexdigest() if source.data is not None else str(source.path)
+def _distinct(
+    source: Source, sources: Mapping[str, Source], contents: dict[str, list[str]], findings: Findings
+) -> Source | None:
+    """Return a source whose id is its own: the same picture again falls away, another one gets ``id#2``.
+
+    ``contents`` holds what the pictures of repeated ids are, by id.
+    """
+    first = sources.get(source.source_id)
+    if first is None:
+        return source
+    known = contents.setdefault(source.source_id, [_content(first)])
+    content = _content(source)
     if content in known:
         findings.add("{count} pictures occur twice, the first counts", source.source_id)
         return None
     known.append(content)
-    if len(known) == 1:
-        return source
     findings.add("{count} ids are shared by different pictures and were numbered", source.source_id)
     return replace(source, source_id=f"{source.source_id}#{len(known)}")
 
 
-def _place(file: Path, text: str | None, findings: Findings) -> Path | None:
+def _content(source: Source) -> str:
+    return hashlib.sha256(source.data).hexdigest() if source.data is not None else str(source.path)
+
+
+def _place(file: Path, text: str | None, findings: Findings) -> str | None:
+    """Return the name of a picture beside the table, POSIX; None where there is none, which is noted."""
     name = inside(text or "")
     if text is None:
         findings.add("{count} rows have neither a picture nor a file name", file.name)
@@ -264,7 +278,8 @@ def _place(file: Path, text: str | None, findings: Findings) -> Path | None:
     elif not (file.parent / name).is_file():
         findings.add(f"{{count}} pictures that {file.name} names are missing", text)
     else:
-        return file.parent / name
+        plain = name.as_posix()
+        return text if plain == text else plain  # the table's own string, where it is the same
     return None
 
 
