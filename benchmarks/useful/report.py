@@ -118,21 +118,32 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
     compared = [row for row in rows if "gain" in row]
     settings, tests = (list(dict.fromkeys(row[key] for row in compared)) for key in ("setting", "test"))
-    arms = list(dict.fromkeys(row["arm"] for row in compared))[::-1]
-    size = (2.2 + 2.6 * len(tests), 0.5 + len(settings) * (0.5 + 0.17 * len(arms)))
-    figure, axes = plt.subplots(len(settings), len(tests), figsize=size, sharey=True, sharex="col", squeeze=False)
+    arms = {s: list(dict.fromkeys(row["arm"] for row in compared if row["setting"] == s))[::-1] for s in settings}
+    heights = [len(arms[setting]) + 2 for setting in settings]
+    figure, axes = plt.subplots(
+        len(settings),
+        len(tests),
+        figsize=(3 + 2.4 * len(tests), 0.6 + 0.17 * sum(heights)),
+        sharey="row",
+        sharex="col",
+        squeeze=False,
+        height_ratios=heights,
+    )
     for row in compared:
         panel = axes[settings.index(row["setting"])][tests.index(row["test"])]
         mean, low, high = row["gain"]
-        panel.errorbar(mean, arms.index(row["arm"]), xerr=[[mean - low], [high - mean]], fmt="o", ms=3, color="C0")
-    for place, panel in enumerate(axes.flat):
-        panel.axvline(0, color="0.6", lw=0.8)
-        panel.set_yticks(range(len(arms)), arms, fontsize=6)
-        panel.tick_params(axis="x", labelsize=6)
-        panel.set_title(f"{_heading(settings[place // len(tests)])}, {tests[place % len(tests)]}", fontsize=7)
-    figure.supxlabel(f"macro-F1 (six classes) less that of {BASE}", fontsize=7)
+        place = arms[row["setting"]].index(row["arm"])
+        panel.errorbar(mean, place, xerr=[[mean - low], [high - mean]], fmt="o", ms=3, color="C0")
+    for setting, panels in zip(settings, axes, strict=True):
+        for test, panel in zip(tests, panels, strict=True):
+            panel.axvline(0, color="0.6", lw=0.8)
+            panel.set_yticks(range(len(arms[setting])), arms[setting], fontsize=6)
+            panel.set_ylim(-0.7, len(arms[setting]) - 0.3)
+            panel.tick_params(axis="x", labelsize=6)
+            panel.set_title(f"{_heading(setting)}, {test}", fontsize=7)
+    figure.supxlabel(f"macro-F1 (six classes) less that of {BASE}; 95% over seeds", fontsize=7)
     figure.tight_layout()
-    figure.savefig(path, dpi=130)
+    figure.savefig(path, dpi=110)
     plt.close(figure)
 
 

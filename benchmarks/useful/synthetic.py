@@ -15,11 +15,16 @@ from singanimation.pipeline.forms import FORMS, PLAN, DrawnForm, Form, FormMix, 
 from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, one_hot
 from singanimation.pipeline.records import ExpressionTarget
 from singanimation.stages.expansion.expander import Expander
+from singanimation.stages.singan import make_regenerator
 from useful.pictures import Faces, small_grey
 
 _KEPT = [AU_INDEX[name] for name in NOT_EXPRESSIVE]
 _STAGE = Path(__file__).resolve().parents[2] / "stages" / "expansion"
 _EVEN = np.zeros(len(AU_INDEX), np.float32)
+
+
+VARIANTS_OF, VARIANT_ENGINE, DRAWS = "variants of ", "patch", 4
+"""The kind of a pool of variants begins so; its engine, and how many are drawn of each edit."""
 
 
 class Pool(NamedTuple):
@@ -127,7 +132,9 @@ class Maker:
     edits: int = 6
 
     def pool(self, kind: str, chosen: Sequence[int], seed: int) -> Pool:
-        """Return the edits of this ``kind`` of the ``chosen`` real pictures."""
+        """Return the edits of this ``kind`` of the ``chosen`` real pictures, or the ``variants of`` those edits."""
+        if kind.startswith(VARIANTS_OF):
+            return self._variants(self.pool(kind.removeprefix(VARIANTS_OF), chosen, seed))
         aims, pictures = [], []
         for index in chosen:
             name = int.from_bytes(hashlib.sha256(kind.encode()).digest()[:4])
@@ -139,6 +146,18 @@ class Maker:
         weights = np.array([aim.weights for aim in aims], np.float32)
         classes = np.array([EMOTION_INDEX[aim.emotion] for aim in aims])
         return Pool(np.stack(pictures), weights, classes)
+
+    def _variants(self, edits: Pool) -> Pool:
+        """Return ``DRAWS`` regenerations of every edit, from N-1, at the size that the network sees."""
+        pictures = []
+        for edit in edits.pictures:
+            name = hashlib.sha256(f"{VARIANT_ENGINE} {DRAWS}".encode() + edit.tobytes()).hexdigest()
+            file = self.cache / "variants" / name[:2] / f"{name[2:32]}.npy"
+            if not file.exists():
+                fitted = make_regenerator(VARIANT_ENGINE).fit(np.repeat(edit[None, :, :, None], 3, 3), [0], ["N-1"])
+                _save(file, fitted.draw(0, "N-1", range(DRAWS))[..., 0])
+            pictures.append(np.load(file))
+        return Pool(np.concatenate(pictures), np.repeat(edits.weights, DRAWS, 0), np.repeat(edits.classes, DRAWS))
 
     def _edited(self, index: int, aims: Sequence[Aim]) -> list[np.ndarray]:
         """Return a face's edits, uint8 (64, 64) each; those that the cache lacks are made together."""
@@ -163,11 +182,11 @@ def _columns(aims: Sequence[Aim]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     return [aim.units for aim in aims], [aim.sides for aim in aims]
 
 
-def _save(file: Path, edit: np.ndarray) -> None:
+def _save(file: Path, pictures: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     with partial.open("wb") as stream:
-        np.save(stream, edit)
+        np.save(stream, pictures)
     partial.replace(file)
 
 
