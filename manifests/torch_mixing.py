@@ -34,18 +34,17 @@ def falling(first: float = 1.0, last: float = 0.0) -> Callable[[float], float]:
 
 
 FEW = 50
-"""Real pictures a class up to which synthetic ones may be half of the first step."""
+"""Real pictures a class, on average, up to which synthetic ones stay in the batches to the end."""
 
 
 def recommended_share(real: Sequence[int]) -> Callable[[float], Part]:
     """Return the share that docs/usefulness.md's measurements favour; ``real`` are the real pictures' classes 0..6.
 
-    Synthetic pictures are half of the first three fifths of the training and a quarter of the rest, where the median
-    class has no more than 50 real pictures; a quarter and a tenth where it has more.
+    Few real pictures: synthetic ones are half of the first three fifths of the training and a quarter of the rest.
+    Many (more than 50 a class on average): the first half of the training is on synthetic ones, the second on real ones.
     """
-    counts = np.unique(np.asarray(real, int), return_counts=True)[1]
-    few = len(counts) == 0 or float(np.median(counts)) <= FEW
-    return two_steps(0.6, 0.5, 0.25) if few else two_steps(0.6, 0.25, 0.1)
+    few = len(real) <= FEW * len(set(real))
+    return two_steps(0.6, 0.5, 0.25) if few else two_steps()
 
 
 class Labelled(Protocol):

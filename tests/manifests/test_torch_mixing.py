@@ -90,13 +90,13 @@ def test_nothing_to_draw_from_is_refused() -> None:
         MixedBatches(REAL, SYNTHETIC, 0, 5)
 
 
-def test_the_recipe_asks_for_less_where_there_are_more_real_pictures_and_late_in_a_training() -> None:
+def test_the_recipe_ends_on_real_pictures_where_there_are_many() -> None:
     few, many, rare = (
-        [np.mean(recommended_share(classes)(progress)) for progress in (0.0, 0.3, 0.9)]
-        for classes in ([*range(7)] * 20, [*range(7)] * 200, [0] * 30 + [3] * 250 + [1] * 30)
+        [recommended_share(classes)(progress) for progress in (0.0, 0.49, 0.55, 0.9)]
+        for classes in ([*range(7)] * 20, [*range(7)] * 200, [*range(7)] * 30 + [3, 6] * 220)
     )
-    assert all(0 <= less < more <= 1 for less, more in zip(many, few, strict=True))
-    assert few[2] < few[0] and many[2] < many[0] and rare == few
+    assert few == [0.5, 0.5, 0.5, 0.25]
+    assert many == rare == [1.0, 1.0, 0.0, 0.0]
 
 
 def test_a_loader_mixes_two_parts_of_a_manifest(tmp_path: Path, source_rows: Callable[..., list[Row]]) -> None:
