@@ -20,14 +20,15 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
+from torch import nn
 from useful.arms import ARMS, Arm, arms_named, chosen_pictures
-from useful.network import predicted, trained
+from useful.network import probabilities, trained
 from useful.pictures import Faces, load_faces, small_grey
 from useful.report import write_report
-from useful.synthetic import Maker, Pool
+from useful.synthetic import Maker, Pool, judged
 
 from singanimation.flows.models import load_face_models
-from singanimation.manifests.torch_mixing import MixedBatches
+from singanimation.manifests.torch_mixing import MixedBatches, Share
 from singanimation.pipeline.expressions import EMOTIONS
 
 STEPS = {"10": 400, "20": 500, "50": 600, "rare": 600, "all": 800}
@@ -85,15 +86,22 @@ def one_run(arm: Arm, plan: tuple[str, int, int, int], maker: Maker, tests: list
     faces, (setting, seed, steps, batch) = maker.faces, plan
     chosen = chosen_pictures(faces.labels, ~faces.tested, setting, seed)
     pools = [maker.pool(kind, chosen.tolist(), seed) for kind in arm.kinds]
-    pictures, weights, classes = _together(faces, chosen, pools)
     began = time.process_time()
     real = len(chosen)
-    batches = MixedBatches(classes[:real].tolist(), classes[real:].tolist(), batch, steps, arm.share, seed)
-    model = trained(pictures, weights, batches, steps, seed, arm.augmentation, device)
+
+    def fitted(pools: list[Pool], share: Share) -> nn.Module:
+        pictures, weights, classes = _together(faces, chosen, pools)
+        batches = MixedBatches(classes[:real].tolist(), classes[real:].tolist(), batch, steps, share, seed)
+        return trained(pictures, weights, batches, steps, seed, arm.augmentation, device)
+
+    if arm.judged:
+        judge = fitted([], 0.0)
+        pools = [judged(pool, probabilities(judge, torch.from_numpy(pool.pictures), device).numpy()) for pool in pools]
+    model = fitted(pools, arm.share)
     answers = {}
     for place, other in enumerate(tests):
         tested = other.tested if place == 0 else np.ones(len(other.labels), bool)
-        answer = predicted(model, torch.from_numpy(small_grey(other.crops[tested])), device)
+        answer = probabilities(model, torch.from_numpy(small_grey(other.crops[tested])), device).argmax(1)
         answers[other.name] = "".join(map(str, answer.tolist()))
     spent = time.process_time() - began
     return {
@@ -103,7 +111,7 @@ def one_run(arm: Arm, plan: tuple[str, int, int, int], maker: Maker, tests: list
         "seed": seed,
         "steps": steps,
         "real": real,
-        "synthetic": len(classes) - real,
+        "synthetic": sum(len(pool.classes) for pool in pools),
         "cpu_s": round(spent, 1),
         "answers": answers,
     }

@@ -14,13 +14,20 @@ RARE, COMMON = 30, 250
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to train: kinds of synthetic pictures beside the real ones, their share, the augmentation of all."""
+    """One way to train: kinds of synthetic pictures beside the real ones, their share, the augmentation of all.
+
+    ``judged``: a network trained on the real pictures alone chooses the half of each class that looks most like it.
+    """
 
     name: str
     kinds: tuple[str, ...] = ()
     share: Share = 0.0
     augmentation: str = "classic"
+    judged: bool = False
 
+
+BOTH = ("table", "forms")
+SINGLE_KINDS = ("table", "table at 1", "first", "forms", "forms, plain", "donors", "continuous")
 
 ARMS: dict[str, Arm] = {
     arm.name: arm
@@ -28,38 +35,20 @@ ARMS: dict[str, Arm] = {
         Arm("real", augmentation="none"),
         Arm("real + classic"),
         Arm("real + trivial", augmentation="trivial"),
-        Arm("table .5", ("table",), 0.5),
-        Arm("table .25", ("table",), 0.25),
+        *(Arm(f"{kind} .5", (kind,), 0.5) for kind in ("table", "forms")),
+        *(Arm(f"{kind} .5, then real", (kind,), two_steps(0.6, 0.5)) for kind in ("table", "forms")),
+        *(Arm(f"{kind} .5, then .25", (kind,), two_steps(0.6, 0.5, 0.25)) for kind in SINGLE_KINDS),
+        Arm("variants .5, then .25", ("variants of table",), two_steps(0.6, 0.5, 0.25)),
         Arm("table, then real", ("table",), two_steps()),
         Arm("table 1 to 0", ("table",), falling()),
-        Arm("table .5, then real", ("table",), two_steps(0.6, 0.5)),
-        Arm("table .75, then real", ("table",), two_steps(0.6, 0.75)),
-        Arm("table .5, then .25", ("table",), two_steps(0.6, 0.5, 0.25)),
-        Arm("forms .5, then .25", ("forms",), two_steps(0.6, 0.5, 0.25)),
-        Arm("table + forms .25, then real", ("table", "forms"), two_steps(0.6, 0.25)),
-        Arm("table + forms .25, then .1", ("table", "forms"), two_steps(0.6, 0.25, 0.1)),
-        Arm("table + forms .75, then .25", ("table", "forms"), two_steps(0.6, 0.75, 0.25)),
-        Arm("table + forms 1, then .25", ("table", "forms"), two_steps(0.5, 1.0, 0.25)),
-        Arm("table + forms .25", ("table", "forms"), 0.25),
-        Arm("table + forms 1, then .1", ("table", "forms"), two_steps(0.5, 1.0, 0.1)),
-        Arm("table .5, real at last", ("table",), two_steps(0.8, 0.5)),
-        Arm("table .25, then real", ("table",), two_steps(0.6, 0.25)),
-        Arm("table at 1 .5", ("table at 1",), 0.5),
-        Arm("first .5", ("first",), 0.5),
-        Arm("forms .5", ("forms",), 0.5),
-        Arm("forms, then real", ("forms",), two_steps()),
-        Arm("forms .5, then real", ("forms",), two_steps(0.6, 0.5)),
-        Arm("forms, plain .5", ("forms, plain",), 0.5),
-        Arm("table + forms .5", ("table", "forms"), 0.5),
-        Arm("table + forms, then real", ("table", "forms"), two_steps()),
-        Arm("table + forms .5, then real", ("table", "forms"), two_steps(0.6, 0.5)),
-        Arm("table + forms .5, then .25", ("table", "forms"), two_steps(0.6, 0.5, 0.25)),
-        Arm("donors .25", ("donors",), 0.25),
-        Arm("donors .5", ("donors",), 0.5),
-        Arm("donors, then real", ("donors",), two_steps()),
-        Arm("table + donors .5", ("table", "donors"), 0.5),
-        Arm("continuous .5", ("continuous",), 0.5),
-        Arm("table + continuous .5", ("table", "continuous"), 0.5),
+        Arm("table + forms .5", BOTH, 0.5),
+        Arm("table + forms .25", BOTH, 0.25),
+        Arm("table + forms .5, then .25", BOTH, two_steps(0.6, 0.5, 0.25)),
+        Arm("table + forms .5, then .25, judged", BOTH, two_steps(0.6, 0.5, 0.25), judged=True),
+        Arm("table + forms 1, then .25", BOTH, two_steps(0.5, 1.0, 0.25)),
+        Arm("table + forms .25, then .1", BOTH, two_steps(0.6, 0.25, 0.1)),
+        Arm("table + forms .5, then real", BOTH, two_steps(0.6, 0.5)),
+        Arm("table + forms, then real", BOTH, two_steps()),
     )
 }
 

@@ -178,6 +178,16 @@ class Maker:
         return self.cache / "edits" / whole.hexdigest()[:2] / f"{whole.hexdigest()[2:32]}.npy"
 
 
+def judged(pool: Pool, seen: np.ndarray) -> Pool:
+    """Return the half of each class whose emotion a judge sees most; ``seen`` are its probabilities (M, 7)."""
+    own = seen[np.arange(len(seen)), pool.classes]
+    kept = np.zeros(len(own), bool)
+    for label in np.unique(pool.classes):
+        members = np.flatnonzero(pool.classes == label)
+        kept[members[np.argsort(-own[members], kind="stable")[: (len(members) + 1) // 2]]] = True
+    return Pool(*(part[kept] for part in pool))
+
+
 def _columns(aims: Sequence[Aim]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     return [aim.units for aim in aims], [aim.sides for aim in aims]
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,10 +17,10 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import usefulness  # noqa: E402
 from useful.arms import ARMS, Arm, chosen_pictures  # noqa: E402
 from useful.figures import confusion, f1_scores, macro_f1, over_seeds, over_seeds_and_people  # noqa: E402
-from useful.network import AUGMENTATIONS, predicted, trained  # noqa: E402
+from useful.network import AUGMENTATIONS, probabilities, trained  # noqa: E402
 from useful.pictures import Faces  # noqa: E402
 from useful.report import write_report  # noqa: E402
-from useful.synthetic import KINDS, Maker  # noqa: E402
+from useful.synthetic import KINDS, VARIANTS_OF, Maker, Pool, judged  # noqa: E402
 
 from singanimation.manifests.torch_mixing import MixedBatches  # noqa: E402
 from singanimation.pipeline.expressions import EMOTIONS  # noqa: E402
@@ -78,6 +79,21 @@ def test_edits_go_to_every_other_emotion_and_are_made_once(painter: Painter, mak
     assert np.array_equal(again.pictures, pool.pictures) and painter.made == 12
 
 
+def test_a_judge_keeps_the_half_of_each_class_that_it_sees_best() -> None:
+    seen = np.zeros((6, 7))
+    seen[:, 2], seen[:, 5] = [0.9, 0.1, 0.5, 0, 0, 0], [0, 0, 0, 0.2, 0.8, 0.3]
+    pictures = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((1, 64, 64), np.uint8)
+    kept = judged(Pool(pictures, np.eye(7, dtype=np.float32)[[2, 2, 2, 5, 5, 5]], np.array([2, 2, 2, 5, 5, 5])), seen)
+    assert kept.pictures[:, 0, 0].tolist() == [0, 2, 4, 5] and kept.classes.tolist() == [2, 2, 5, 5]
+
+
+def test_variants_are_drawn_of_an_edit_and_kept(maker: Maker) -> None:
+    one = replace(maker, edits=1)
+    edit, pool = one.pool("table", [0], 0), one.pool("variants of table", [0], 0)
+    assert pool.pictures.shape == (4, 64, 64) and pool.classes.tolist() == edit.classes.tolist() * 4
+    assert len(list((maker.cache / "variants").rglob("*.npy"))) == 1
+
+
 def test_donors_are_real_pictures_of_this_training_alone(maker: Maker) -> None:
     assert sorted(maker.pool("donors", [0, 1, 2], 0).classes.tolist()) == [0, 0, 1, 1, 2, 2]
 
@@ -92,7 +108,8 @@ def test_every_kind_gives_labels_that_sum_to_1(kind: str, faces: Faces) -> None:
 
 def test_every_arm_names_kinds_and_augmentations_that_there_are() -> None:
     for arm in ARMS.values():
-        assert set(arm.kinds) <= set(KINDS) and arm.augmentation in AUGMENTATIONS
+        kinds = {kind.removeprefix(VARIANTS_OF) for kind in arm.kinds}
+        assert kinds <= set(KINDS) and arm.augmentation in AUGMENTATIONS
 
 
 def test_scores_of_a_small_example() -> None:
@@ -126,7 +143,7 @@ def test_a_training_learns_grey_levels(faces: Faces) -> None:
     labels = torch.from_numpy((faces.labels > 3).astype(int))
     batches = MixedBatches(labels.tolist(), [], 16, 80, 0.0)
     model = trained(pictures, torch.eye(7)[labels], batches, 80, 0, "none", widths=(8, 16))
-    assert (predicted(model, pictures) == labels).float().mean() > 0.9
+    assert (probabilities(model, pictures).argmax(1) == labels).float().mean() > 0.9
 
 
 def test_runs_become_a_report(faces: Faces, maker: Maker, tmp_path: Path) -> None:
