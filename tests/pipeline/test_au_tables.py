@@ -1,5 +1,6 @@
 """Action-unit tables of OpenFace, py-feat and LibreFace: told by their columns, on their own scales."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def put(folder: Path, *names: str) -> None:
         Image.new("RGB", (20, 20)).save(folder / name)
 
 
-def write(path: Path, *rows: list[object]) -> Path:
+def write(path: Path, *rows: Sequence[object]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
     return path

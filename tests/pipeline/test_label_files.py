@@ -4,7 +4,7 @@ Every case writes one file beside three pictures, ``pics/a.png`` (happy), ``pics
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Case:
     id: str
     name: str
     content: str | bytes
-    right: dict[str, str | None] | None = None
+    right: Mapping[str, str | None] | None = None
     says: str = ""
 
 
