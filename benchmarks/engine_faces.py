@@ -1,7 +1,9 @@
 """Real edits of real faces, and the judge of their variants: shared by the benchmarks of regeneration."""
 
 import io
-from dataclasses import dataclass
+import time
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -18,6 +20,8 @@ from singanimation.stages.sifid.inception import InceptionStem
 from singanimation.stages.singan import VariantChecks
 from singanimation.stages.singan.checks import mean_pairwise_difference
 from singanimation.stages.singan.diversity import diversity
+from singanimation.stages.singan.figures.detail import detail_spread, new_detail
+from singanimation.stages.singan.figures.two_sample import two_sample_accuracy
 from singanimation.stages.singan.tensors import to_tensor
 
 CROP = 128
@@ -54,34 +58,79 @@ def load_edited(path: Path, count: int) -> list[Edited]:
     return faces
 
 
+@dataclass
+class Figures:
+    """What was found of the variants of some faces: a value per face, and the verdicts on single variants."""
+
+    random: list[float] = field(default_factory=list)
+    embedded: list[float] = field(default_factory=list)
+    diversity: list[float] = field(default_factory=list)
+    pairs: list[float] = field(default_factory=list)
+    drift: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    spread: list[float] = field(default_factory=list)
+    detail: list[dict[tuple[str, str], float]] = field(default_factory=list)
+    judging: list[float] = field(default_factory=list)
+    faults: Counter = field(default_factory=Counter)
+    judged: int = 0
+
+    def new_detail(self, band: str, part: str | None = None) -> float:
+        """Return the median over faces of the new detail in a band, of one part or the mean of all."""
+        found = [
+            [value for (name, where), value in each.items() if name == band and part in (None, where)]
+            for each in self.detail
+        ]
+        return float(np.median([np.mean(each) for each in found]))
+
+    def rejected(self) -> str:
+        """Return the shares rejected, by reason."""
+        return ", ".join(f"{name} {count / self.judged:.0%}" for name, count in self.faults.most_common()) or "0%"
+
+
 class Judge:
-    """Measures variants as the main job does: SIFID on two feature sets, variety, drift, and the checks' verdicts."""
+    """Measures variants as the main job does (SIFID, drift, the checks' verdicts), and by the figures that can tell:
+
+    the two-sample accuracy on patches, and new detail by band and part of the face. ``redraws``: whether a mere warp
+    is to be rejected, as the main job does for engines that train a GAN.
+    """
 
     def __init__(self) -> None:
         self._estimator = EmbeddedEstimator.load("cpu")
         self._random = SifidFilter("random-64", InceptionStem.random(64), 0.0)
         self._embedded = make_filter("embedded", lambda crops: self._estimator.features(self._crops(crops)))
         self._units = tuple(AU_NAMES.index(name) for name in WELL_MEASURED)
-        self._checks = VariantChecks(judged_units=self._units)
 
-    def __call__(self, edit: np.ndarray, variants: np.ndarray, into) -> None:
-        """Add the medians of ``variants`` uint8 (K, H, H, 3) of ``edit`` to ``into``."""
-        sifids = self._embedded.measure(edit, variants)
+    def __call__(self, edit: np.ndarray, variants: np.ndarray, into: Figures, *, redraws: bool = True) -> None:
+        """Add what is found of ``variants`` uint8 (K, H, H, 3) of ``edit`` to ``into``; K is 2 or more."""
+        began = time.process_time()
+        units = self._verdicts(edit, variants, into, redraws)
+        into.judging.append((time.process_time() - began) / len(variants))
+        own, *others = units
+        into.drift.append(float(np.median([np.abs(each - own)[list(self._units)].max() for each in others])))
         into.random.append(float(np.median(self._random.measure(edit, variants))))
-        into.embedded.append(float(np.median(sifids)))
         into.diversity.append(diversity(to_tensor(variants, "cpu"), to_tensor(edit[None], "cpu")))
         into.pairs.append(mean_pairwise_difference(variants, edit)[0])
-        own, *units = self._estimator(self._crops(np.stack([edit, *variants]))).action_units
-        into.drift.append(float(np.median([np.abs(each - own)[list(self._units)].max() for each in units])))
+        into.accuracy.append(two_sample_accuracy(edit, variants))
+        into.spread.append(detail_spread(edit, variants))
+        found = [new_detail(edit, variant) for variant in variants]
+        into.detail.append({key: float(np.median([each[key] for each in found])) for key in found[0]})
+
+    def _verdicts(self, edit: np.ndarray, variants: np.ndarray, into: Figures, redraws: bool) -> np.ndarray:
+        """Do what the main job does for each variant; return the action units of the edit and of the variants."""
+        checks = VariantChecks(judged_units=self._units, redraws=redraws)
+        sifids = self._embedded.measure(edit, variants)
+        into.embedded.append(float(np.median(sifids)))
+        own, *units = found = self._estimator(self._crops(np.stack([edit, *variants]))).action_units
         kept: list[np.ndarray] = []
-        for variant, found, sifid in zip(variants, units, sifids, strict=True):
-            fault = self._checks.first_fault((edit, variant), (own, found), kept)
+        for variant, each, sifid in zip(variants, units, sifids, strict=True):
+            fault = checks.first_fault((edit, variant), (own, each), kept)
             reason = fault.reason if fault else None if sifid <= self._embedded.threshold else "sifid"
             into.judged += 1
             if reason:
                 into.faults[reason] += 1
             else:
                 kept.append(variant)
+        return found
 
     def _crops(self, pictures: np.ndarray) -> np.ndarray:
         return np.stack([resized(picture, CROP) for picture in pictures])

@@ -3,15 +3,16 @@
     python benchmarks/many_edits.py --faces ../shared/faces/faces.parquet --device cuda --workers 12
     python benchmarks/many_edits.py --faces ../shared/faces/faces.parquet --sources 4 --edits 2 --variants 10
 
-The aim on one H200 is 1,000 edits x 50 variants in three minutes. As in the main job, the edits of one source are one
-gan_batch (the first trained cold, the others warm from it, together on a GPU), and worker processes share the device:
-while one waits for its kernels to start, another's run. Regeneration alone: no checks, no files. Prints the seconds
+The aim on one H200 is 1,000 edits x 50 variants in one minute. As in the main job, the edits of one source are one
+gan_batch (trained together on a GPU), and worker processes share the device: while one waits for its kernels to start,
+another's run. Regeneration alone: no checks, no files. Prints the seconds
 from the first edit to the last variant, without the workers' start, and the device memory that they took.
 """
 
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Annotated
@@ -52,6 +53,30 @@ def work(edits: list[np.ndarray], options: dict, variants: int, starts: list[str
     return began, ended, made, peak
 
 
+@dataclass(frozen=True)
+class Speed:
+    """What many edits took: wall seconds from the first edit to the last variant, and device memory in MB."""
+
+    edits: int
+    variants: int
+    seconds: float
+    megabytes: float
+
+
+def measure(
+    known: list[np.ndarray], sources: int, options: dict, variants: int, starts: list[str], workers: int
+) -> Speed:
+    """Regenerate the edits of ``sources`` faces, those of ``known`` (E, H, H, 3) again and again."""
+    jobs = [known[number % len(known)] for number in range(sources)]
+    shares = [jobs[first::workers] for first in range(min(workers, sources))]
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(len(shares))
+    with ProcessPoolExecutor(len(shares), mp_context=context, initializer=_start, initargs=(barrier,)) as pool:
+        parts = list(pool.map(work, shares, *([each] * len(shares) for each in (options, variants, starts))))
+    began, ended, made, peaks = zip(*parts, strict=True)
+    return Speed(sum(len(job) for job in jobs), sum(made), max(ended) - min(began), sum(peaks))
+
+
 def main(
     faces: Annotated[Path, typer.Option(help="a Parquet of faces")],
     sources: Annotated[int, typer.Option(help="how many faces (of twenty, again and again)")] = 143,
@@ -65,19 +90,11 @@ def main(
     """Measure and print one line."""
     torch.set_num_threads(1)
     known = [np.stack(face.edits[:edits]) for face in load_edited(faces, min(20, sources))]
-    jobs = [known[number % len(known)] for number in range(sources)]
-    shares = [jobs[first::workers] for first in range(min(workers, sources))]
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(len(shares))
-    options = {"engine": engine, "device": device}
-    with ProcessPoolExecutor(len(shares), mp_context=context, initializer=_start, initargs=(barrier,)) as pool:
-        parts = list(pool.map(work, shares, *([each] * len(shares) for each in (options, variants, starts.split(",")))))
-    began, ended, made, peaks = zip(*parts, strict=True)
-    seconds, count = max(ended) - min(began), sources * known[0].shape[0]
+    found = measure(known, sources, {"engine": engine, "device": device}, variants, starts.split(","), workers)
     print(
-        f"{engine} on {device}, {len(shares)} workers: {count:,} edits, {sum(made):,} variants in {seconds:.1f} s: "
-        f"{count / seconds:.2f} edits/s, {sum(made) / seconds:.1f} variants/s"
-        + (f"; {sum(peaks):,.0f} MB on the device" if device == "cuda" else "")
+        f"{engine} on {device}, {workers} workers: {found.edits:,} edits, {found.variants:,} variants in "
+        f"{found.seconds:.1f} s: {found.edits / found.seconds:.2f} edits/s, "
+        f"{found.variants / found.seconds:.1f} variants/s; {found.megabytes:,.0f} MB on the device"
     )
 
 

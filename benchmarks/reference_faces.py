@@ -36,8 +36,8 @@ SIZE = 64
 STARTS = ("N", "N-1", "N-2")
 
 
-def load_face(name: str, faces: Path | None) -> np.ndarray:
-    """Return the tight face crop uint8 (64, 64, 3) called ``name`` of the table, or the astronaut."""
+def load_face(name: str, faces: Path | None, size: int = SIZE) -> np.ndarray:
+    """Return the tight face crop uint8 (size, size, 3) called ``name`` of the table, or the astronaut."""
     name = name.replace("~", "/")
     if name == "astronaut":
         from skimage.data import astronaut
@@ -50,7 +50,7 @@ def load_face(name: str, faces: Path | None) -> np.ndarray:
 
         rows = pq.read_table(faces, columns=["image"], filters=[("face_id", "==", name)]).to_pylist()
         face = np.asarray(Image.open(io.BytesIO(rows[0]["image"])).convert("RGB"))[46:222, 40:216]
-    return cv2.resize(face, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def save(path: Path, pyramid: ReferencePyramid) -> None:
@@ -98,12 +98,13 @@ def main(
     out: Annotated[Path, typer.Argument(help="folder of what comes out")],
     faces: Annotated[Path | None, typer.Option(help="a Parquet of faces")] = None,
     iterations: Annotated[int, typer.Option(help="iterations a scale")] = ReferenceRecipe.iterations,
+    size: Annotated[int, typer.Option(help="pixels")] = SIZE,
 ) -> None:
     """Train, or go on training, the reference SinGAN of one face."""
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
     stem = out / name.replace("/", "~")
-    face, recipe = load_face(name, faces), replace(ReferenceRecipe(), iterations=iterations)
+    face, recipe = load_face(name, faces, size), replace(ReferenceRecipe(), iterations=iterations)
     target = to_tensor(face[None], "cpu")
     figures = stem.with_suffix(".json")
     spent: dict[str, float] = json.loads(figures.read_text()) if figures.exists() else {}

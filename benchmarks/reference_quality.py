@@ -18,9 +18,9 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from engine_faces import Judge
+from engine_faces import Figures, Judge
 from reference_faces import SIZE, draw, load, load_face
-from regeneration import Measured, cpu_seconds
+from regeneration import cpu_seconds
 from rich.console import Console
 from rich.table import Table
 
@@ -73,7 +73,7 @@ def add_rows(table: Table, face: Face, start: str, count: int, judge: Judge) -> 
     anchor = sum(json.loads(face.weights.with_suffix(".json").read_text()).values())
     for published in (True, False):
         pictures = draw(pyramid, start, count) if published else raised(pyramid, target, start, count)
-        lines: list[tuple[str, float, Measured]] = [
+        lines: list[tuple[str, float, Figures]] = [
             ("reference" if published else "reference, more noise", anchor, judged(judge, face, pictures))
         ]
         wanted = lines[0][2].diversity[0] if published else DIVERSITY
@@ -84,14 +84,15 @@ def add_rows(table: Table, face: Face, start: str, count: int, judge: Judge) -> 
         for engine, cost, own in lines:
             ratio = f"{anchor / cost:,.0f}" if cost > 0.5 else "-"
             figures = (own.random[0], own.embedded[0], own.diversity[0], own.drift[0])
-            why = ", ".join(f"{name} {number / own.judged:.0%}" for name, number in own.faults.most_common()) or "0%"
-            table.add_row(face.name, start, engine, f"{cost:,.1f}", ratio, *(f"{each:.4f}" for each in figures), why)
+            table.add_row(
+                face.name, start, engine, f"{cost:,.1f}", ratio, *(f"{each:.4f}" for each in figures), own.rejected()
+            )
         table.add_section()
 
 
-def judged(judge: Judge, face: Face, pictures: np.ndarray) -> Measured:
+def judged(judge: Judge, face: Face, pictures: np.ndarray) -> Figures:
     """Return what the judge says of one face's variants."""
-    measured = Measured()
+    measured = Figures()
     judge(face.pixels, pictures, measured)
     return measured
 

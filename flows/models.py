@@ -159,7 +159,9 @@ def load_models(settings: Settings) -> Models:
     sifid = make_filter(settings.sifid_features, faces.features, settings.sifid_max, device)
     # of another estimator's action units it is not known which it measures well
     known = faces.estimator.startswith(f"{EmbeddedEstimator.name}@")
-    checks = VariantChecks(judged_units=tuple(AU_NAMES.index(name) for name in WELL_MEASURED) if known else ())
+    judged = tuple(AU_NAMES.index(name) for name in WELL_MEASURED) if known else ()
+    # who trains a GAN claims to draw something new; patch and warp move what is there
+    checks = VariantChecks(judged_units=judged, redraws=regenerator.is_gan)
     fingerprint = Fingerprint(
         editor=faces.expander.digest,
         drawing=faces.expander.drawing,

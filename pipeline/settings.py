@@ -16,8 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import parse_expressions
 from singanimation.pipeline.files.untrusted import readable
+from singanimation.pipeline.weights.entries import get_entry
 
-Engine = Literal["fast", "reference", "patch"]
+Engine = Literal["fast", "reference", "patch", "warp"]
 StartScale = Literal["N", "N-1", "N-2"]
 Frame = Literal["auto", "source", "crop"]
 SifidFeatures = Literal["auto", "inception-64", "inception-192", "embedded"]
@@ -28,6 +29,11 @@ AuChoice = Literal["auto", "pyfeat", "openface", "embedded"]
 # here: the digests of the models they led to are given in their place.
 _EDIT_FIELDS = ("frame",)
 _VARIANT_FIELDS = ("engine", "singan_iterations", "singan_size", "singan_noise", "downsampling", "start_scale")
+
+
+# What an engine draws is decided by its code too: a number that grows whenever the same settings give other pixels,
+# so that rows of before keep their ids and new ones stand beside them. 1 is not written down.
+_ENGINE_VERSIONS = {"fast": 2, "reference": 2, "patch": 1, "warp": 1}
 
 
 # pydantic freezes a subclass of what is not frozen; dataclasses, whose rules the checker knows, do not
@@ -114,8 +120,16 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
         return self._digest(_EDIT_FIELDS, resolved)
 
     def pixel_digest(self, **resolved: str) -> str:
-        """Return the hex SHA-256 of what decides a variant's pixels; see ``edit_digest``."""
-        return self._digest(_EDIT_FIELDS + _VARIANT_FIELDS, resolved)
+        """Return the hex SHA-256 of what decides a variant's pixels; see ``edit_digest``.
+
+        The engine's version is part of it, and of ``fast`` the weights from which its GANs begin.
+        """
+        own: dict[str, str] = {}
+        if _ENGINE_VERSIONS[self.engine] > 1:
+            own["engine_version"] = str(_ENGINE_VERSIONS[self.engine])
+        if self.engine == "fast":
+            own["start_weights"] = get_entry("singan-start").known_hash
+        return self._digest(_EDIT_FIELDS + _VARIANT_FIELDS, own | resolved)
 
     def settings_digest(self) -> str:
         """Return the hex SHA-256 of all settings as given: the manifest's ``settings_sha256``."""

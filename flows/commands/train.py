@@ -259,3 +259,37 @@ def train_mean_face(
     landmarks, units = torch.from_numpy(found.landmarks[known]), torch.from_numpy(found.action_units[known])
     save_mean_face(output, pictures, landmarks, units, torch.from_numpy(yaw[known]))
     typer.echo(f"{output} written: the mean of {int(known.sum()):,} faces with landmarks.")
+
+
+@app.command("singan-start")
+def train_singan_start(
+    faces: FacesOption,
+    warped: Annotated[Path | None, typer.Option(help="A Parquet of warped faces, used besides.")] = None,
+    output: OutputOption = Path("start.safetensors"),
+    init: Annotated[Path | None, typer.Option(help="Go on from these weights.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Default: the shipped recipe's.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+) -> None:
+    """Learn the weights from which every edit's SinGAN begins (`--engine fast`); writes one safetensors file.
+
+    Minutes; Ctrl-C leaves the file of the last hundred steps.
+    """
+    from singanimation.stages.action_units.training.faces import load_training_faces
+    from singanimation.stages.singan.fast.start import load_start, save_start
+    from singanimation.stages.singan.fast.start_training import StartSettings, learn_start
+
+    _check_output(output)
+    _use_threads(threads)
+    begun = None if init is None else load_start("cpu", init)
+    settings = StartSettings(steps=StartSettings.steps if steps is None else steps, seed=seed, init=begun)
+    pictures = load_training_faces(faces, warped, "train").crops()
+    typer.echo(f"Training on {len(pictures):,} faces.")
+    with hold_training(output), hold_interrupt() as interrupted:
+        for progress in learn_start(pictures, settings):
+            if progress.step % 100 == 0 or progress.step == settings.steps:
+                save_start(progress.start, output)
+                typer.echo(f"{progress.step}/{settings.steps} error {progress.error:.5f}")
+            if interrupted():
+                raise KeyboardInterrupt
+    typer.echo(f"{output} written.")

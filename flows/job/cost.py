@@ -7,11 +7,10 @@ from singanimation.pipeline.runs import free_bytes, human_bytes
 from singanimation.pipeline.settings import Settings
 
 # CPU-seconds on one core of the machine the figures were taken on (2 cores, no GPU), at 128 px and the engine's own
-# iterations: a source's first edit, each further one (fast starts warm; patch only calibrates), and a variant.
-_FIRST_SECONDS = {"fast": 13.7, "reference": 15_500.0, "patch": 2.7}
-_NEXT_SECONDS = {"fast": 2.1, "reference": 15_500.0, "patch": 2.7}
-_DRAW_SECONDS = {"fast": 0.012, "reference": 0.05, "patch": 0.036}
-_DEFAULT_ITERATIONS = {"fast": 150, "reference": 2000, "patch": 1}
+# iterations: an edit (patch and warp only calibrate), and a variant.
+_EDIT_SECONDS = {"fast": 0.6, "reference": 15_500.0, "patch": 0.6, "warp": 0.05}
+_DRAW_SECONDS = {"fast": 0.007, "reference": 0.05, "patch": 0.02, "warp": 0.002}
+_DEFAULT_ITERATIONS = {"fast": 14, "reference": 2000, "patch": 1, "warp": 1}
 # what else a variant costs: SIFID, action units, PNG
 _JUDGE_SECONDS = 0.1
 _SOURCE_SECONDS = 0.5
@@ -34,8 +33,8 @@ def estimate_cost(sources: int, edits: int, variants: int, settings: Settings, w
     engine = settings.engine
     share = (settings.singan_iterations or _DEFAULT_ITERATIONS[engine]) / _DEFAULT_ITERATIONS[engine]
     size = (settings.singan_size / 128) ** 2
-    fits = sources * _FIRST_SECONDS[engine] + max(edits - sources, 0) * _NEXT_SECONDS[engine]
-    work = fits * share * size + variants * (_DRAW_SECONDS[engine] + _JUDGE_SECONDS) + sources * _SOURCE_SECONDS
+    fits = edits * _EDIT_SECONDS[engine] * share * size
+    work = fits + variants * (_DRAW_SECONDS[engine] + _JUDGE_SECONDS) + sources * _SOURCE_SECONDS
     return Estimate(
         _START_SECONDS + work / max(min(workers, sources), 1),
         (edits + variants) * _CROP_PICTURE_BYTES + sources * _PART_BYTES,

@@ -73,6 +73,15 @@ _ALL = (
         sha256="c41eade2f51595a2b3b09852ea77421054413cbac36d2ac0ad97a89c70f78e3c",
     ),
     Entry(
+        name="singan-start",
+        purpose="the weights from which every edit's SinGAN begins (--engine fast)",
+        licence="MIT (this project)",
+        size="90 KiB",
+        file="start.safetensors",
+        package=("singanimation.stages.singan.fast", "weights/start.safetensors"),
+        sha256="07e66b1bd4715ee73e8d87fe51aa400bf8c54070c36d60a8e9e3294a70a23275",
+    ),
+    Entry(
         name="inception-v3",
         purpose="SIFID as in papers (--sifid-features inception-64, inception-192)",
         licence="BSD-3-Clause (torchvision); trained on ImageNet, whose terms may apply",

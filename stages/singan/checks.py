@@ -1,44 +1,48 @@
 """What a variant must be besides near its edit's features: a new picture, an undamaged face, the same expression."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
-import cv2
 import numpy as np
 import torch
 
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.records import Fault
 from singanimation.stages.singan.diversity import LOW_PASS
+from singanimation.stages.singan.face_parts import CROP, WINDOWS
+from singanimation.stages.singan.figures.detail import (
+    blotches,
+    drawn_detail,
+    own_bands,
+    registered_bands,
+    unexplained,
+)
+from singanimation.stages.singan.figures.registration import grey, register
 from singanimation.stages.singan.pyramid import resize
 from singanimation.stages.singan.tensors import to_tensor
 
-WINDOWS = {
-    "the eye on the left": (36, 28, 20, 30),
-    "the eye on the right": (36, 70, 20, 30),
-    "the brow on the left": (24, 24, 18, 36),
-    "the brow on the right": (24, 68, 18, 36),
-    "the mouth": (76, 36, 32, 56),
-}
-"""Top, left, height and width in a 128 px crop, whose eye centres are at (42.2, 45.1) and (85.8, 45.1)."""
-
-CROP = 128
-REACH = 8
-"""Pixels of a 128 px crop by which a part of the face may have moved without being called damaged."""
+LIKENESS: Mapping[str, float] = MappingProxyType({"eye": 0.85, "brow": 0.8, "mouth": 0.85})
+"""The least correlation of a window with the edit's, after registration, by the word in its name."""
 
 
 @dataclass(frozen=True)
 class VariantChecks:
     """Three checks of a variant against its edit.
 
-    ``near_copy``: the least difference from the edit and from every variant kept before, as ``difference`` has it.
-    ``likeness``: the least correlation of each window of ``WINDOWS``, found again within ``REACH`` pixels.
-    ``au_drift``: the most that an action unit may have moved from the edit's own, among ``judged_units``, those
-    (indices into the AU order) that the estimator measures well.
+    ``near_copy``: the least difference from the edit and from every variant kept before where grain does not count,
+    as ``difference`` has it; ``new_detail``: the least detail that is not the edit's (``drawn_detail``). A variant
+    below both is a copy; one of an engine that ``redraws`` is one below the second alone: the edit, moved.
+    ``likeness``: the least correlation of each window of ``WINDOWS`` after smooth registration; ``blotches``: the most
+    grey levels by which smooth skin may be mottled. ``au_drift``: the most that an action unit may have moved from
+    the edit's own, among ``judged_units``, those (indices into the AU order) that the estimator measures well.
     """
 
     near_copy: float = 0.04
-    likeness: float = 0.8
+    new_detail: float = 0.05
+    redraws: bool = True
+    likeness: Mapping[str, float] = field(default_factory=lambda: LIKENESS)
+    blotches: float = 6.0
     au_drift: float = 0.3
     judged_units: tuple[int, ...] = ()
 
@@ -46,7 +50,11 @@ class VariantChecks:
         """Return the limits in words, for a run's summary."""
         judged = ", ".join(AU_NAMES[index] for index in self.judged_units)
         drift = f"au_drift above {self.au_drift:g} on {judged}" if judged else "au_drift not judged: unknown estimator"
-        return f"near_copy below {self.near_copy:g}; damaged below {self.likeness:g}; {drift}"
+        copy = f"near_copy below {self.near_copy:g} and new detail below {self.new_detail:g}"
+        if self.redraws:
+            copy = f"near_copy: new detail below {self.new_detail:g}"
+        windows = ", ".join(f"{limit:g} ({word})" for word, limit in self.likeness.items())
+        return f"{copy}; damaged below {windows}, or skin mottled above {self.blotches:g} levels; {drift}"
 
     def first_fault(
         self,
@@ -62,13 +70,21 @@ class VariantChecks:
         return self.damaged(*pictures) or self.drifted(*units) or self.copied(*pictures, kept)
 
     def damaged(self, edit: np.ndarray, variant: np.ndarray) -> Fault | None:
-        """Tell whether a part of the face is gone; both uint8 (H, H, 3), of an aligned crop."""
-        found = {name: window_likeness(edit, variant, window) for name, window in WINDOWS.items()}
-        name = min(found, key=lambda name: found[name])
-        if found[name] >= self.likeness:
-            return None
-        message = f"{name} is not that of the edit: correlation {found[name]:.2f} is below {self.likeness:g}."
-        return Fault("damaged", message[0].upper() + message[1:])
+        """Tell whether a part of the face is gone or its skin mottled; both uint8 (H, H, 3), of an aligned crop."""
+        moved = register(edit, variant)
+        found = {name: window_likeness(grey(edit), moved, window) for name, window in WINDOWS.items()}
+        lacking = {name: found[name] - self._limit(name) for name in found}
+        name = min(lacking, key=lambda name: lacking[name])
+        if lacking[name] < 0:
+            message = f"{name} is not that of the edit: correlation {found[name]:.2f} is below {self._limit(name):g}."
+            return Fault("damaged", message[0].upper() + message[1:])
+        mottled = blotches(edit, variant)
+        if mottled > self.blotches:
+            return Fault("damaged", f"Smooth skin is mottled by {mottled:.1f} grey levels, above {self.blotches:g}.")
+        return None
+
+    def _limit(self, window: str) -> float:
+        return next(limit for word, limit in self.likeness.items() if word in window)
 
     def drifted(self, units_edit: np.ndarray, units_variant: np.ndarray) -> Fault | None:
         """Tell whether the expression moved away; both (17,) in 0..1, measured on the edit and on the variant."""
@@ -84,12 +100,19 @@ class VariantChecks:
 
     def copied(self, edit: np.ndarray, variant: np.ndarray, kept: Sequence[np.ndarray]) -> Fault | None:
         """Tell whether the variant is all but the edit, or all but one of ``kept``; all uint8 (H, H, 3)."""
+        drawn = registered_bands(edit, variant)
+        new = drawn_detail(unexplained(own_bands(edit), drawn))
+        if self.redraws and new < self.new_detail:
+            return Fault("near_copy", f"It is the edit, moved: new detail {new:.3f} is below {self.new_detail:g}.")
         names = ["the edit", *["an earlier variant"] * len(kept)]
-        for found, name in zip(differences(variant, [edit, *kept], edit), names, strict=True):
-            if found < self.near_copy:
-                return Fault(
-                    "near_copy", f"It is all but {name}: they differ by {found:.3f}, below {self.near_copy:g}."
-                )
+        for number, found in enumerate(differences(variant, [edit, *kept], edit)):
+            if found >= self.near_copy:
+                continue
+            if number:
+                new = drawn_detail(unexplained(registered_bands(edit, kept[number - 1]), drawn))
+            if new < self.new_detail:
+                message = f"It is all but {names[number]}: they differ by {found:.3f}, below {self.near_copy:g}"
+                return Fault("near_copy", f"{message}, and in new detail by {new:.3f}, below {self.new_detail:g}.")
         return None
 
 
@@ -108,22 +131,18 @@ def differences(picture: np.ndarray, others: Sequence[np.ndarray], edit: np.ndar
     return ((shrunk[1:] - shrunk[0]).square().mean((1, 2, 3)).sqrt() / contrast).tolist()
 
 
-def window_likeness(edit: np.ndarray, variant: np.ndarray, window: tuple[int, int, int, int]) -> float:
-    """Return the largest correlation -1..1 of a window of the edit with the variant, within ``REACH`` pixels.
+def window_likeness(edit: np.ndarray, moved: np.ndarray, window: tuple[int, int, int, int]) -> float:
+    """Return the correlation -1..1 of a window of the edit with the registered variant's, both grey float (H, H).
 
-    Pictures uint8 (H, H, 3); the window in pixels of a 128 px crop. Correlation of grey values (Lewis, "Fast
-    normalized cross-correlation", 1995), so that tint and light do not count. A flat window is like anything (1).
+    The window in pixels of a 128 px crop. Tint and light do not count. A flat window is like anything (1).
     """
     scale = edit.shape[0] / CROP
     top, left, height, width = (round(scale * value) for value in window)
-    reach = max(1, round(scale * REACH))
-    grey, other = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) for picture in (edit, variant))
-    part = grey[top : top + height, left : left + width]
-    if part.std() < 1.0:
+    first, second = (picture[top : top + height, left : left + width].ravel() for picture in (edit, moved))
+    first, second = first - first.mean(), second - second.mean()
+    if first.std() < 1.0:
         return 1.0
-    padded = cv2.copyMakeBorder(other, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
-    around = padded[top : top + height + 2 * reach, left : left + width + 2 * reach]
-    return float(cv2.matchTemplate(around, part, cv2.TM_CCOEFF_NORMED).max())
+    return float(first @ second / max(float(np.linalg.norm(first) * np.linalg.norm(second)), 1e-6))
 
 
 def mean_pairwise_difference(variants: np.ndarray, edit: np.ndarray) -> tuple[float, float]:

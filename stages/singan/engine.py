@@ -21,8 +21,8 @@ class EngineOptions:
 
     ``iterations`` per scale; ``noise`` fixes the noise in the engine's own unit, None calibrates it per edit to
     ``diversity`` where the engine can; ``downsampling`` is ``injection`` (the down-sampled edit enters at the start
-    scale) or ``reconstruction`` (the scales above the start run on the reconstruction noise); ``warm_start`` lets later
-    edits of a source go on from the weights of the first. Raises UsageError for another reading of down-sampling.
+    scale) or ``reconstruction`` (the scales above the start run on the reconstruction noise); ``warm_start`` lets
+    ``fast`` begin from the shipped weights. Raises UsageError for another reading of down-sampling.
     """
 
     iterations: int | None = None
@@ -43,8 +43,8 @@ class FittedRegenerator(Protocol):
     def draw(self, index: int, start: str, seeds: Sequence[int]) -> np.ndarray:
         """Return one variant per seed of edit ``index``: uint8 (K, H, W, 3).
 
-        A variant depends on the edit, its fit seed and its own draw seed alone (with a warm start also on the
-        first edit and its seed), never on how many are drawn together. The same seed gives the same bytes.
+        A variant depends on the edit, its fit seed and its own draw seed alone, never on how many are drawn together.
+        The same seed gives the same bytes.
         """
         ...
 
@@ -62,11 +62,10 @@ class Regenerator(Protocol):
         starts: Sequence[str],
         wanted: Sequence[int] | None = None,
     ) -> FittedRegenerator:
-        """Learn ``edits`` uint8 (B, H, H, 3), the edits of ONE source in the order of its plan.
+        """Learn ``edits`` uint8 (B, H, H, 3), each as if it were alone: those of a source in the order of its plan.
 
         ``seeds`` has one seed per edit; ``starts`` the start scales that will be drawn from. ``wanted`` are the
-        indices that will be drawn (default all). Engines that start warm always learn edit 0 first, from
-        which the others go on: hand in the same edit 0 whenever more of a source is drawn later.
+        indices that will be drawn (default all).
         Raises UsageError for pictures that are not square, too small, or not uint8, and for unknown starts.
         """
         ...

@@ -25,18 +25,25 @@ def _reference(options: EngineOptions) -> Regenerator:
     return ReferenceRegenerator(options)
 
 
+def _warp(options: EngineOptions) -> Regenerator:
+    from singanimation.stages.singan.warp import WarpRegenerator
+
+    return WarpRegenerator(options)
+
+
 ENGINES: Mapping[str, Callable[[EngineOptions], Regenerator]] = {
     "fast": _fast,
     "reference": _reference,
     "patch": _patch,
+    "warp": _warp,
 }
 """Engine name -> what makes it."""
 
 
 def make_regenerator(engine: str, **options: Any) -> Regenerator:
-    """Return the engine called ``fast``, ``reference`` or ``patch``; ``options`` are those of ``EngineOptions``.
+    """Return the engine called ``fast``, ``reference``, ``patch`` or ``warp``.
 
-    Raises UsageError for an unknown engine or reading of down-sampling.
+    ``options`` are those of ``EngineOptions``. Raises UsageError for an unknown engine or reading of down-sampling.
     """
     if engine not in ENGINES:
         raise UsageError(f"--engine: {engine!r} is no engine; use one of {', '.join(ENGINES)}.")

@@ -28,11 +28,11 @@ class ConvolutionStack(nn.Module):
     Convolutions before a BatchNorm carry no bias: the normalisation would take it away again.
     """
 
-    def __init__(self, edits: int, kernels: int, channels_out: int, *, normalise: bool, codes: int = 0) -> None:
+    def __init__(self, edits: int, channels_in: int, kernels: int, channels_out: int, *, normalise: bool) -> None:
         super().__init__()
-        self.edits, self.kernels, self.normalise, self.codes = edits, kernels, normalise, codes
+        self.edits, self.kernels, self.normalise = edits, kernels, normalise
         layers: list[nn.Module] = []
-        channels = COLOURS + codes
+        channels = channels_in
         for _ in range(LAYERS - 1):
             layers.append(nn.Conv2d(edits * channels, edits * kernels, 3, groups=edits, bias=not normalise))
             if normalise:
@@ -46,12 +46,11 @@ class ConvolutionStack(nn.Module):
 class Generator(ConvolutionStack):
     """Adds detail to the up-sampled picture of the scale before (SinGAN, eq. 2-3)."""
 
-    def __init__(self, edits: int, kernels: int, *, normalise: bool, codes: int = 0) -> None:
-        """Prepare for ``edits`` pictures; ``codes`` channels of a position code join each one's colours."""
-        super().__init__(edits, kernels, COLOURS, normalise=normalise, codes=codes)
+    def __init__(self, edits: int, kernels: int, *, normalise: bool) -> None:
+        super().__init__(edits, COLOURS, kernels, COLOURS, normalise=normalise)
 
     def forward(self, noisy: torch.Tensor, previous: torch.Tensor) -> torch.Tensor:
-        """Map ``noisy`` (S, B*(3+codes), H+10, W+10) and ``previous`` (S, B*3, H+10, W+10), both padded.
+        """Map ``noisy`` and ``previous`` (S, B*3, H+10, W+10), both padded.
 
         Returns (S, B*3, H, W): ``previous`` plus a residual in -1..1.
         """
@@ -62,23 +61,25 @@ class Critic(ConvolutionStack):
     """Scores every 11x11 patch (the Markovian discriminator of SinGAN)."""
 
     def __init__(self, edits: int, kernels: int, *, normalise: bool) -> None:
-        super().__init__(edits, kernels, 1, normalise=normalise)
+        super().__init__(edits, COLOURS, kernels, 1, normalise=normalise)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Map (S, B*3, H, W) to scores (S, B, H-10, W-10)."""
         return self.layers(pictures)
 
 
-def initialise(network: ConvolutionStack, generators: Sequence[torch.Generator], deviation: float | None) -> None:
+def initialise(
+    network: nn.Module, generators: Sequence[torch.Generator], deviation: float | None, last: float = 0.1
+) -> None:
     """Draw each edit's weights from its own random generator.
 
     ``deviation`` is that of the released code's N(0, 0.02); None draws He et al.'s (2015) for LeakyReLU, with
-    a last convolution ten times smaller, so that a fresh generator changes its input little.
+    a last convolution smaller by ``last``, so that a fresh generator changes its input little.
     """
     convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
     for layer in convolutions:
         fan_in = layer.weight[0].numel()
-        scale = deviation or (2 / (1.04 * fan_in)) ** 0.5 * (0.1 if layer is convolutions[-1] else 1.0)
+        scale = deviation or (2 / (1.04 * fan_in)) ** 0.5 * (last if layer is convolutions[-1] else 1.0)
         _draw_per_edit(layer.weight, generators, 0.0, scale)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)

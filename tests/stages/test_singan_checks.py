@@ -6,6 +6,8 @@ import pytest
 from skimage.data import astronaut
 
 from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.stages.sifid.trials import shuffled
+from singanimation.stages.singan import make_regenerator
 from singanimation.stages.singan.checks import (
     WINDOWS,
     VariantChecks,
@@ -13,6 +15,7 @@ from singanimation.stages.singan.checks import (
     mean_pairwise_difference,
     window_likeness,
 )
+from singanimation.stages.singan.figures.registration import grey
 
 UNITS = np.full(17, 0.4, np.float32)
 JUDGED = tuple(AU_NAMES.index(name) for name in ("AU12", "AU25"))
@@ -48,8 +51,32 @@ def test_a_moved_darker_and_grainy_face_is_not_damaged(face):
 
 def test_likeness_is_one_for_the_same_and_for_a_flat_window(face):
     window = WINDOWS["the mouth"]
-    assert window_likeness(face, face, window) == pytest.approx(1, abs=1e-4)
-    assert window_likeness(np.full_like(face, 90), face, window) == 1
+    assert window_likeness(grey(face), grey(face), window) == pytest.approx(1, abs=1e-4)
+    flat = np.full(face.shape[:2], 90, np.float32)
+    assert window_likeness(flat, grey(face), window) == 1
+
+
+@pytest.mark.parametrize("name", list(WINDOWS))
+def test_a_part_whose_pieces_lie_in_another_order_is_damage_and_named(face, name):
+    top, left, height, width = WINDOWS[name]
+    scrambled = face.copy()
+    window = scrambled[top : top + height, left : left + width]
+    window[:] = shuffled(window, np.random.default_rng(1), 6)
+    fault = VariantChecks().damaged(face, scrambled)
+    assert fault is not None and name.split()[1] in fault.message.lower()
+
+
+def test_each_window_has_a_limit_of_its_own(face):
+    strict = VariantChecks(likeness={"eye": 0.5, "brow": 0.5, "mouth": 1.01})
+    fault = strict.damaged(face, face)
+    assert fault is not None and "The mouth" in fault.message and "below 1.01" in fault.message
+
+
+def test_mottled_skin_is_damage(face):
+    rough = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, face.shape[:2]).astype(np.float32), (0, 0), 2.5)
+    mottled = np.clip(face + (rough * 12 / rough.std())[..., None], 0, 255).astype(np.uint8)
+    fault = VariantChecks(likeness={"eye": -1, "brow": -1, "mouth": -1}).damaged(face, mottled)
+    assert fault is not None and fault.reason == "damaged" and "mottled" in fault.message
 
 
 def test_the_windows_grow_with_the_picture(face):
@@ -81,11 +108,25 @@ def test_a_drift_of_just_the_limit_passes():
 
 
 def test_a_copy_of_the_edit_and_of_an_earlier_variant_are_told(face):
-    checks, moved = VariantChecks(), shifted(face, 4)
+    checks, moved = VariantChecks(redraws=False), shifted(face, 4)
     grain = np.clip(face + np.random.default_rng(0).normal(0, 5, face.shape), 0, 255).astype(np.uint8)
     assert "all but the edit" in checks.copied(face, grain, []).message
     assert checks.copied(face, moved, []) is None
     assert "all but an earlier variant" in checks.copied(face, moved, [shifted(face, -4), moved]).message
+
+
+def test_a_mere_warp_is_a_copy_where_the_engine_claims_to_redraw(face):
+    warped = make_regenerator("warp").fit(face[None], [1], ["N-1"]).draw(0, "N-1", [1])[0]
+    assert "the edit, moved" in VariantChecks(redraws=True).copied(face, warped, []).message
+    assert VariantChecks(redraws=False).copied(face, warped, []) is None
+
+
+def test_new_fine_detail_is_no_copy_though_it_looks_alike_when_shrunk(face):
+    white = np.random.default_rng(0).normal(0, 1, (128, 128)).astype(np.float32)
+    strokes = cv2.GaussianBlur(white, (0, 0), 1.0) - cv2.GaussianBlur(white, (0, 0), 1.8)
+    redrawn = np.clip(face + (strokes * 8 / strokes.std())[..., None], 0, 255).astype(np.uint8)
+    assert difference(face, redrawn, face) < 0.04
+    assert VariantChecks().copied(face, redrawn, []) is None
 
 
 def test_grain_counts_little_in_a_difference_and_a_shift_much(face):
@@ -111,7 +152,7 @@ def test_pairwise_differences_agree_with_single_ones(face):
 
 
 def test_the_first_fault_is_the_gravest(face):
-    checks = VariantChecks(judged_units=JUDGED)
+    checks = VariantChecks(judged_units=JUDGED, redraws=False)
     moved = UNITS + 0.5
     assert checks.first_fault((face, face), (UNITS, UNITS), []).reason == "near_copy"
     assert checks.first_fault((face, face), (UNITS, moved), []).reason == "au_drift"
@@ -121,5 +162,6 @@ def test_the_first_fault_is_the_gravest(face):
 
 def test_the_limits_are_said_in_words():
     said = VariantChecks(judged_units=JUDGED).describe()
-    assert "near_copy below 0.04" in said and "damaged below 0.8" in said and "AU12, AU25" in said
+    assert "new detail below 0.05" in said and "(eye)" in said and "mottled" in said and "AU12, AU25" in said
+    assert "near_copy below 0.04" in VariantChecks(redraws=False).describe()
     assert "not judged" in VariantChecks().describe()

@@ -1,13 +1,14 @@
 """What every engine promises: shapes, determinism, independence, variety, and clear refusals."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
 from singanimation.pipeline.errors import UsageError
 from singanimation.stages.singan import ENGINES, make_regenerator
+from singanimation.stages.singan.engine import EngineOptions
+from singanimation.stages.singan.fast.engine import FastRegenerator
+from singanimation.stages.singan.fast.training import FastRecipe
 from singanimation.stages.singan.patch import replace_patches
 from singanimation.stages.singan.tensors import to_pictures, to_tensor
 
@@ -47,11 +48,12 @@ def test_a_variant_does_not_depend_on_how_many_are_drawn_together(engine: str) -
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
-def test_an_edit_does_not_depend_on_the_others_but_the_first(engine: str) -> None:
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_an_edit_does_not_depend_on_the_others(engine: str, warm_start: bool) -> None:
     edits = _edits(3)
-    some = _make(engine).fit(edits, [1, 2, 3], ["N-2"], wanted=[2])
-    again = _make(engine).fit(edits[[0, 2]], [1, 3], ["N-2"])
-    assert np.array_equal(again.draw(1, "N-2", [9]), some.draw(2, "N-2", [9]))
+    some = _make(engine, warm_start=warm_start).fit(edits, [1, 2, 3], ["N-2"], wanted=[2])
+    alone = _make(engine, warm_start=warm_start).fit(edits[2:], [3], ["N-2"])
+    assert np.array_equal(alone.draw(0, "N-2", [9]), some.draw(2, "N-2", [9]))
 
 
 def test_a_variant_does_not_depend_on_which_other_starts_are_drawn() -> None:
@@ -60,11 +62,9 @@ def test_a_variant_does_not_depend_on_which_other_starts_are_drawn() -> None:
     assert np.array_equal(first, second)
 
 
-def test_without_a_warm_start_an_edit_depends_on_nothing_else() -> None:
-    edits = _edits(2)
-    both = _make("fast", warm_start=False).fit(edits, [1, 2], ["N-1"])
-    alone = _make("fast", warm_start=False).fit(edits[1:], [2], ["N-1"])
-    assert np.array_equal(both.draw(1, "N-1", [9]), alone.draw(0, "N-1", [9]))
+def test_a_warm_start_begins_from_the_shipped_weights() -> None:
+    drawn = [_make("fast", warm_start=warm).fit(_edits(1), [1], ["N-1"]).draw(0, "N-1", [1]) for warm in (True, False)]
+    assert not np.array_equal(*drawn)
 
 
 @pytest.mark.parametrize("engine", ["fast", "reference"])
@@ -76,7 +76,7 @@ def test_the_two_readings_of_downsampling_differ(engine: str) -> None:
     assert not np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("engine", ["fast", "patch"])
+@pytest.mark.parametrize("engine", ["fast", "patch", "warp"])
 def test_more_noise_gives_more_different_variants(engine: str) -> None:
     spreads = []
     for noise in (0.1, 1.0):
@@ -85,32 +85,41 @@ def test_more_noise_gives_more_different_variants(engine: str) -> None:
     assert spreads[1] > 1.5 * spreads[0]
 
 
-def test_only_the_patch_engine_says_that_it_is_no_gan() -> None:
+def test_only_engines_that_train_a_gan_say_so() -> None:
     assert {name: make_regenerator(name).is_gan for name in ENGINES} == {
         "fast": True,
         "reference": True,
         "patch": False,
+        "warp": False,
     }
+
+
+def _fast(iterations: int, share: float, noise: float | None = None) -> FastRegenerator:
+    recipe = FastRecipe(iterations=iterations, from_scratch=iterations, share=share)
+    return FastRegenerator(EngineOptions(noise=noise, warm_start=False), recipe)
 
 
 def test_training_leaves_the_fast_engine_less_detail_to_give_back() -> None:
     lost = []
     for iterations in (1, 40):
-        fitted: Any = make_regenerator("fast", iterations=iterations).fit(_edits(1, 48), [1], ["N-1"])
-        pyramid = fitted._pyramids[0, False]
-        lost.append(float(pyramid._lost_detail(0, len(pyramid.scales)).abs().mean()))
+        fitted = _fast(iterations, 1.0).fit(_edits(1, 48), [1], ["N-1"])
+        lost.append(float(fitted._pyramids[0, False].lost_detail(1).abs().mean()))
     assert lost[1] < 0.8 * lost[0]
 
 
-def test_what_a_fast_gan_cannot_rebuild_is_given_back_moved_with_what_entered() -> None:
-    edit = _edits(1)
-    fitted = _make("fast", noise=1e-4).fit(edit, [1], ["N-1", "N-2", "N"])
-    for start in ("N-1", "N-2"):
-        almost = fitted.draw(0, start, [0])[0].astype(float)
-        assert np.abs(almost - edit[0]).mean() < 2  # after two iterations: of itself such a GAN draws a blur
-    assert np.abs(fitted.draw(0, "N", [0])[0].astype(float) - edit[0]).mean() > 10
-    loud = _make("fast", noise=1.0).fit(edit, [1], ["N-1"]).draw(0, "N-1", [0])[0].astype(float)
-    assert np.abs(loud - edit[0]).mean() > 2
+def test_what_a_fast_gan_cannot_rebuild_is_given_back_by_its_share() -> None:
+    edit, off = _edits(1), {}
+    for share in (0.0, 0.5, 1.0):
+        drawn = _fast(2, share, noise=1e-4).fit(edit, [1], ["N-1"]).draw(0, "N-1", [0])[0]
+        off[share] = float(np.abs(drawn.astype(float) - edit[0]).mean())
+    assert off[1.0] < 2 and off[0.0] > 1.5 * off[0.5] > 1.5 * off[1.0]
+
+
+def test_a_warp_of_no_noise_is_the_edit_and_of_much_is_not() -> None:
+    edit = _edits(1, 64)
+    still, moved = (_make("warp", noise=noise).fit(edit, [1], ["N-1"]).draw(0, "N-1", [1])[0] for noise in (1e-6, 1.0))
+    assert np.abs(still.astype(int) - edit[0]).max() <= 1
+    assert np.abs(moved.astype(int) - edit[0]).mean() > 2
 
 
 def test_patches_of_the_picture_itself_give_it_back_and_a_shift_is_undone() -> None:
@@ -164,7 +173,7 @@ def test_what_cannot_be_regenerated_is_refused(engine: str, edits: np.ndarray, s
         make_regenerator(engine).fit(edits, seeds, ["N-1"])
 
 
-@pytest.mark.parametrize("engine", ["fast", "patch"])
+@pytest.mark.parametrize("engine", ["fast", "patch", "warp"])
 def test_a_flat_picture_is_no_error(engine: str) -> None:
     flat = np.full((1, 32, 32, 3), 90, np.uint8)
     assert _make(engine).fit(flat, [1], ["N-1"]).draw(0, "N-1", [1]).shape == (1, 32, 32, 3)

@@ -18,7 +18,15 @@ def _noise(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("size", "sizes"),
-    [(128, (25, 32, 40, 51, 64, 81, 102, 128)), (64, (25, 31, 37, 44, 54, 64))],
+    [
+        (128, (25, 32, 40, 51, 64, 81, 102, 128)),
+        (64, (25, 31, 37, 44, 54, 64)),
+        (32, (26, 29, 32)),
+        (160, (26, 32, 40, 51, 64, 80, 101, 127, 160)),
+        (200, (26, 32, 40, 51, 63, 80, 101, 126, 159, 200)),
+        (224, (26, 32, 41, 52, 67, 85, 108, 138, 176, 224)),
+        (144, (26, 32, 39, 49, 61, 75, 93, 116, 144)),
+    ],
 )
 def test_sizes_are_those_of_the_released_code(size: int, sizes: tuple[int, ...]) -> None:
     assert pyramid_sizes(size) == sizes
@@ -56,13 +64,13 @@ def test_resizing_keeps_flat_pictures_flat_and_within_range() -> None:
     assert resize(checks, 32).abs().max() <= 1
 
 
-@pytest.mark.parametrize("size", [32, 48, 64, 96, 128, 256])
-def test_one_fast_pyramid_serves_both_starts(size: int) -> None:
-    sizes = fast_sizes(size, 0.6, whole=False)
-    assert sizes[:2] == (start_size("N-1", size), start_size("N-2", size))
-    assert sizes[-1] == size
-    assert list(sizes) == sorted(sizes)
-    assert fast_sizes(size, 0.6, whole=True) == (start_size("N", size), *sizes)
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [(32, (32,)), (64, (64,)), (96, (48, 96)), (97, (48, 97)), (128, (64, 128)), (256, (64, 128, 256))],
+)
+def test_the_fast_pyramid_redraws_in_steps_of_two_down_to_its_later_start(size: int, sizes: tuple[int, ...]) -> None:
+    assert fast_sizes(size) == sizes
+    assert sizes[0] >= start_size("N-2", size) > start_size("N-1", size)
 
 
 def test_noise_of_no_gain_changes_nothing_and_more_gain_changes_more() -> None:
@@ -106,3 +114,12 @@ def test_calibration_finds_the_gain_and_stays_in_its_range() -> None:
     assert calibrate_gain(lambda gain: 0.4 * gain, 0.1, 1.0) == pytest.approx(0.25, abs=0.02)
     assert calibrate_gain(lambda gain: 0.01 * gain, 0.1, 1.0) == 1.0
     assert calibrate_gain(lambda gain: 0.3, 0.1, 1.0) == pytest.approx(0.02)
+
+
+def test_smooth_changes_equal_an_interpolation_of_the_net_and_moving_leaves_tint_out() -> None:
+    clean = _noise(1, 6, 24, 24) * 0.5
+    noise, random = StartNoise(), EditRandomness([1, 2], "x", clean)
+    net = noise.draw(torch.full((3, 2, 1, 1), 0.7), random)
+    fine = F.interpolate(net.flatten(0, 1), size=(24, 24), mode="bicubic", align_corners=True).view(3, 2, 5, 24, 24)
+    tint = fine[:, :, 2:].flatten(1, 2)
+    torch.testing.assert_close(noise.apply(clean, net), noise.move(clean, net) + tint, atol=1e-5, rtol=1e-5)

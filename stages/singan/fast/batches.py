@@ -1,124 +1,133 @@
-"""What a scale of the fast engine trains on: a pool of inputs, and random crops of it."""
+"""What a scale of the fast engine trains on: a pool of inputs, and random crops of it, drawn beforehand."""
 
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 
-from singanimation.stages.singan.fast.pyramid import FastPyramid, per_channel
-from singanimation.stages.singan.networks import COLOURS, MARGIN, pad
-from singanimation.stages.singan.pyramid import resize
+from singanimation.stages.singan.fast.networks import NOISE, layered
+from singanimation.stages.singan.fast.objective import Batch
+from singanimation.stages.singan.fast.pyramid import LOUDNESS, FastPyramid, fold_of, pad
+from singanimation.stages.singan.networks import COLOURS, MARGIN
 from singanimation.stages.singan.randomness import EditRandomness
+
+AROUND = 5
+"""Folded pixels over which the amplitude of the detail is taken."""
 
 
 @dataclass
 class Pool:
     """P inputs of one scale, an equal share for each start, drawn once before the scale is trained.
 
-    ``previous`` (P, B*3, h+10, h+10) comes from the scales before, padded; ``amplitude`` (P, B, 1, 1) is that of
-    the noise that goes with it. ``guide`` (P, B*3, h, h) is the edit with the same smooth changes as what entered
-    (shape and tint), ``guided`` (P, B, 1, 1) is 0 where noise alone entered and there is none. ``paths`` are the
-    padded inputs of the noise-free paths, without and with the fixed noise of the coarsest scale.
+    ``previous`` (P, B*3, H+10f, ...) comes from the scales before, padded. ``guide`` (P, B*3, H, H) is the edit with
+    the smooth changes of what entered, ``guided`` (P, B, 1, 1) 0 where noise alone entered. ``paths`` (R, B*3, ...)
+    are the noise-free inputs, padded.
     """
 
     previous: torch.Tensor
-    amplitude: torch.Tensor
     guide: torch.Tensor
     guided: torch.Tensor
-    paths: list[tuple[torch.Tensor, torch.Tensor]]
+    paths: torch.Tensor
 
 
-@dataclass
-class Batch:
-    """One random crop per edit: all (1, B*3, c, c), the inputs of a generator 10 pixels larger.
+def noise_amplitude(detail: torch.Tensor, fold: int) -> torch.Tensor:
+    """Return the amplitude (S, B, h, h) of the noise of which a detail (S, B*3, H, H) is drawn.
 
-    ``code`` (1, B*P, c+10, c+10) is the position code of the crops, None where the pyramid has none.
+    SinGAN's rule, noise by the error of the noise-free path, taken place by place: lids, lips and brows have much to
+    redraw and flat skin little.
     """
-
-    real: torch.Tensor
-    noisy: torch.Tensor
-    previous: torch.Tensor
-    guide: torch.Tensor
-    guided: torch.Tensor
-    noisy_path: torch.Tensor
-    path: torch.Tensor
-    code: torch.Tensor | None
+    square = detail.unflatten(1, (-1, COLOURS)).square().mean(2)
+    around = F.avg_pool2d(F.avg_pool2d(square, fold), AROUND, 1, AROUND // 2, count_include_pad=False)
+    return around.sqrt() * LOUDNESS
 
 
 @torch.no_grad()
-def fill_pool(
-    pyramid: FastPyramid, index: int, pictures: int, noise: tuple[float, float], randomness: EditRandomness
-) -> tuple[Pool, torch.Tensor]:
-    """Draw what scale ``index`` trains on; return it with the deviation (B,) of the scale's own noise.
-
-    ``noise`` is SinGAN's noise_amp, by which the error of the noise-free paths is multiplied, and the least noise.
-    """
-    entries = [entry for entry in pyramid.entries if entry <= index]
-    real, share = pyramid.pictures[index], -(-pictures // len(entries))
-    clean = [pyramid.reconstruct(entry, index) for entry in entries]
-    error = torch.stack([(path - real).reshape(pyramid.edits, -1) for path in clean])
-    fine = (noise[0] * error.square().mean((0, 2)).sqrt()).clamp(min=noise[1])
+def fill_pool(pyramid: FastPyramid, index: int, pictures: int, randomness: EditRandomness) -> tuple[Pool, torch.Tensor]:
+    """Draw what scale ``index`` trains on; return it with the amplitude of the scale's noise (1, B, h, h)."""
+    fold, real = fold_of(pyramid.sizes[index]), pyramid.pictures[index]
+    starts = [start for start in pyramid.starts if pyramid.first_scale(start) <= index]
+    clean = torch.cat([pyramid.reconstruct(start, index) for start in starts])
+    amplitude = noise_amplitude(real - clean.mean(0, keepdim=True), fold)
+    share = -(-pictures // len(starts))
     drawn: list[tuple[torch.Tensor, ...]] = []
-    for entry in entries:
+    for start in starts:
         gain = randomness.uniform(share)
         net = pyramid.start_noise.draw(gain, randomness)
-        previous = resize(pyramid.chain(entry, index, gain, randomness, net), pyramid.sizes[index])
-        own = pyramid.entry_amplitude(index, gain) if entry == index else fine.view(1, -1, 1, 1).expand_as(gain)
-        known = torch.full_like(gain, float(not pyramid.from_noise(entry)))
-        drawn.append((pad(previous), own, pyramid.start_noise.apply(real, net), known))
-    star = pyramid.optimal_noise if pyramid.from_noise(index) else None
-    fixed = torch.zeros_like(real) if star is None else star
-    paths = [(pad(path), pad(path + fixed)) for path in clean]
-    previous, amplitude, guide, guided = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-    return Pool(previous, amplitude, guide, guided, paths), fine
+        previous = pyramid.chain(start, index, gain, randomness, net)
+        drawn.append(
+            (pad(previous, fold), pyramid.start_noise.apply(real, net), torch.full_like(gain, float(start > 0)))
+        )
+    previous, guide, guided = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+    return Pool(previous, guide, guided, pad(clean, fold)), amplitude
 
 
 class Batches:
-    """Random crops of one scale: each edit its own place, its own pool picture and its own noise."""
+    """Random crops of one scale: each edit its own place, its own pool picture and its own noise.
 
-    def __init__(self, pyramid: FastPyramid, index: int, pool: Pool, crop: int, randomness: EditRandomness) -> None:
-        self._pyramid, self._index, self._pool, self._random = pyramid, index, pool, randomness
-        self._size = pyramid.sizes[index]
-        self._crop = min(crop, self._size)
-        self._inside = pad(torch.ones_like(pyramid.pictures[index]))
+    All random numbers are drawn at once: on a GPU an iteration is a dozen small kernels less.
+    """
+
+    def __init__(
+        self,
+        pyramid: FastPyramid,
+        index: int,
+        pool: tuple[Pool, torch.Tensor],
+        crop: int,
+        iterations: int,
+        randomness: EditRandomness,
+    ) -> None:
+        self._pyramid, self._index, (self._pool, self._amplitude) = pyramid, index, pool
+        self._fold = fold_of(pyramid.sizes[index])
+        side = pyramid.sizes[index] // self._fold
+        self._crop = min(crop, side)
+        device = pyramid.target.device
+        picks, rows, columns = (
+            torch.tensor([randomness.integers(below) for _ in range(iterations)], device=device)
+            for below in (len(self._pool.previous), side - self._crop + 1, side - self._crop + 1)
+        )
+        self._picks, self._places = picks, torch.stack([rows, columns])
+        width = self._crop + 2 * MARGIN
+        noise = layered(randomness.normal(2 * iterations, NOISE, width, width))
+        self._noise = noise.unflatten(0, (iterations, 2))
+        self._fixed = pyramid.optimal_noise if pyramid.from_noise(index) else None
 
     def draw(self, iteration: int) -> Batch:
-        """Return the next crops; the noise-free paths take turns."""
-        crop, padded = self._crop, self._crop + 2 * MARGIN
-        places = list(zip(*(self._random.integers(self._size - crop + 1) for _ in range(2)), strict=True))
-        picks = self._random.integers(len(self._pool.previous))
-        previous = _cut(self._pool.previous, places, padded, picks)
-        noise = self._pyramid.noise(self._index, 1, padded, self._random) * _cut(self._inside, places, padded)
-        path, noisy_path = self._pool.paths[iteration % len(self._pool.paths)]
+        """Return the crops of ``iteration``; the noise-free paths take turns."""
+        pyramid, pool, fold, crop = self._pyramid, self._pool, self._fold, self._crop
+        picks, places, wide = self._picks[iteration], self._places[:, iteration], crop + 2 * MARGIN
+        turn = torch.full_like(picks, iteration % len(pool.paths))
+        noise = self._noise[iteration]
+        if not pyramid.from_noise(self._index):
+            amplitude = _cut(pad(self._amplitude), places, wide, torch.zeros_like(picks), 1)
+            noise = noise * amplitude.repeat_interleave(NOISE, 1)
+        code = pyramid.code(self._index)
+        edits = torch.arange(pyramid.edits, device=picks.device)
+        fixed = noise.new_zeros(1, *noise.shape[1:])
+        if self._fixed is not None:
+            fixed = _cut(pad(self._fixed), places, wide, torch.zeros_like(picks), NOISE)
+        none = torch.zeros_like(picks)
         return Batch(
-            real=_cut(self._pyramid.pictures[self._index], places, crop),
-            noisy=previous + noise * _picked(self._pool.amplitude, picks),
-            previous=previous,
-            guide=_cut(self._pool.guide, places, crop, picks),
-            guided=_picked(self._pool.guided, picks),
-            noisy_path=_cut(noisy_path, places, padded),
-            path=_cut(path, places, padded),
-            code=self._code(places, padded),
+            real=_cut(pyramid.pictures[self._index], places * fold, crop * fold, none, COLOURS),
+            guide=_cut(pool.guide, places * fold, crop * fold, picks, COLOURS),
+            guided=pool.guided[picks, edits][None],
+            previous=_cut(pool.previous, places * fold, wide * fold, picks, COLOURS),
+            path=_cut(pool.paths, places * fold, wide * fold, turn, COLOURS),
+            path_noise=fixed,
+            noise=noise,
+            code=None if code is None else _cut(code, places, wide, none, pyramid.codes),
         )
 
-    def _code(self, places: list[tuple[int, int]], size: int) -> torch.Tensor | None:
-        if not self._pyramid.cycles:
-            return None
-        whole = self._pyramid.code(self._index)
-        return torch.cat([whole[..., top : top + size, left : left + size] for top, left in places], 1)
 
+def _cut(pictures: torch.Tensor, places: torch.Tensor, size: int, picks: torch.Tensor, channels: int) -> torch.Tensor:
+    """Cut one window per edit out of (P, B*C, h, w), from picture ``picks[b]``, at ``places`` (2, B).
 
-def _picked(values: torch.Tensor, picks: list[int]) -> torch.Tensor:
-    """Return (1, B*3, 1, 1): of ``values`` (P, B, 1, 1) those of each edit's pick."""
-    return per_channel(torch.stack([values[pick, edit, 0, 0] for edit, pick in enumerate(picks)]))
-
-
-def _cut(
-    pictures: torch.Tensor, places: list[tuple[int, int]], size: int, picks: list[int] | None = None
-) -> torch.Tensor:
-    """Cut one (1, 3, size, size) window per edit out of (P, B*3, h, w), from picture ``picks[b]`` (default 0)."""
-    parts = []
-    for edit, (top, left) in enumerate(places):
-        pick = picks[edit] if picks else 0
-        channels = slice(COLOURS * edit, COLOURS * edit + COLOURS)
-        parts.append(pictures[pick : pick + 1, channels, top : top + size, left : left + size])
-    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+    Returns (1, B*C, size, size).
+    """
+    grouped = pictures.unflatten(1, (-1, channels))
+    if grouped.shape[1] == 1:
+        (row,), (column,) = places.tolist()
+        return grouped[int(picks[0]), 0, :, row : row + size, column : column + size][None]
+    window = torch.arange(size, device=pictures.device)
+    rows, columns = places[0][:, None, None] + window[:, None], places[1][:, None, None] + window
+    edits = torch.arange(grouped.shape[1], device=pictures.device)[:, None, None]
+    return grouped[picks[:, None, None], edits, :, rows, columns].permute(0, 3, 1, 2).flatten(0, 1)[None]
