@@ -14,7 +14,10 @@ from singanimation.pipeline.records import Crop, Source
 from singanimation.pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from singanimation.stages.expansion.expander import Expander
+    from singanimation.stages.expression import ExpressionJudge
     from singanimation.stages.sifid import SifidFilter
     from singanimation.stages.singan import Regenerator, VariantChecks
 
@@ -68,7 +71,7 @@ class FaceModels:
 
 @dataclass(frozen=True)
 class Models:
-    """Everything one source needs. ``start_size`` maps a start scale to pixels."""
+    """Everything one source needs. ``start_size`` maps a start scale to pixels; ``judge`` looks at edits, if asked."""
 
     faces: FaceModels
     regenerator: "Regenerator"
@@ -76,6 +79,7 @@ class Models:
     sifid: "SifidFilter"
     checks: "VariantChecks"
     fingerprint: Fingerprint
+    judge: "ExpressionJudge | None" = None
 
 
 def choose_device(device: str) -> str:
@@ -174,7 +178,25 @@ def load_models(settings: Settings) -> Models:
         warnings=faces.warnings,
         checks=checks.describe(),
     )
-    return Models(faces, regenerator, partial(_start_size, settings.singan_size), sifid, checks, fingerprint)
+    judge = load_judge(settings.expression_judge, device) if settings.expression_judge is not None else None
+    return Models(faces, regenerator, partial(_start_size, settings.singan_size), sifid, checks, fingerprint, judge)
+
+
+def load_judge(path: Path, device: str = "cpu") -> "ExpressionJudge":
+    """Load an expression judge that `augment train expression` wrote. Raises WeightsError."""
+    from singanimation.stages.expression import ExpressionJudge
+
+    return ExpressionJudge.load(path, expression_trunk, device)
+
+
+def expression_trunk() -> "tuple[nn.Module, int]":
+    """Return what an expression judge begins with, and its channels: the AU network's trunk, which knows faces."""
+    from torch import nn
+
+    from singanimation.stages.action_units.weights import load_network
+
+    network = load_network()
+    return nn.Sequential(network.early, network.middle, network.late).requires_grad_(True), 192
 
 
 def _start_size(size: int, start: str) -> int:

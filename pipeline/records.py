@@ -45,7 +45,9 @@ class Source:
 
     ``source_id`` is unique within the data set and stable between runs (the path relative to the input,
     POSIX, or the index's own id). ``box`` is x0, y0, x1, y1 and ``landmarks`` (K, 2) float32, both in pixels
-    of the picture. ``problem`` says why the picture cannot be used, where the reader already knows.
+    of the picture. ``is_face_crop``: the data set is known to hold aligned face crops; ``fills_picture``: its pictures
+    were found to be faces cut out tightly. ``problem`` says why the picture cannot be used, where the reader already
+    knows.
     ``action_units`` is the set's own (17,) vector, 0..1 in OpenFace order, where it brings one, and ``units_from``
     the tool that measured it. ``path`` is read as a Path or None, and may be given as an ``InFolder``.
     """
@@ -62,6 +64,7 @@ class Source:
     box: tuple[float, float, float, float] | None = None
     landmarks: np.ndarray | None = field(default=None, compare=False)
     is_face_crop: bool = False
+    fills_picture: bool = False
     data: bytes | None = field(default=None, repr=False, compare=False)
     problem: str | None = None
     label_weights: tuple[float, ...] | None = None

@@ -69,6 +69,9 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     sifid_features: SifidFeatures = Field(default="auto", description="the features SIFID is measured on")
     aus: AuChoice = Field(default="auto", description="who estimates action units")
     ganimation: Path | None = Field(default=None, description="another generator checkpoint; default: shipped")
+    expression_judge: Path | None = Field(
+        default=None, description="reject edits that a classifier (augment train expression) sees as their source's"
+    )
     splits: tuple[str, ...] = Field(default=("train",), description="which splits are augmented")
     splits_from: str | None = Field(
         default=None, description="which pictures are train, validation, test: `none`, FOLDER=SPLIT,..., or a file"

@@ -1,4 +1,4 @@
-"""`augment train au|ganimation|mean-face`: train the models that ship, or your own."""
+"""`augment train au|ganimation|mean-face|expression`: train the models that ship, or your own."""
 
 import math
 from dataclasses import asdict, replace
@@ -9,6 +9,7 @@ import typer
 
 from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training.checkpoint import hold_training
+from singanimation.flows.training.expression import STEPS
 from singanimation.flows.training.run import LOG_EVERY, run_training
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.runs import make_folder
@@ -293,3 +294,27 @@ def train_singan_start(
             if interrupted():
                 raise KeyboardInterrupt
     typer.echo(f"{output} written.")
+
+
+@app.command("expression")
+def train_expression_judge(
+    pictures: Annotated[str, typer.Option("--input", help="Labelled faces: anything that `augment --input` takes.")],
+    output: OutputOption = Path("expression.safetensors"),
+    steps: Annotated[int, typer.Option(min=1)] = STEPS,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+) -> None:
+    """Train a small classifier of expressions on labelled pictures: `augment --expression-judge FILE` takes it.
+
+    Writes the file and, beside it, its card with the recall on held-out people.
+    """
+    from singanimation.flows.training.expression import train_judge
+
+    _check_output(output)
+    _use_threads(threads)
+    with hold_training(output):
+        trained = train_judge(pictures, output, steps, seed, workers or usable_cores(), typer.echo)
+    for name, (recall, count) in trained.recalls.items():
+        typer.echo(f"{name}: recall {recall:.2f} on {count:,} held-out pictures")
+    typer.echo(f"{output} written; its card is {output.with_suffix('.md')}.")

@@ -183,6 +183,9 @@ def open_job(plan: RunPlan, reporter: Reporter, loader: str = LOADER) -> Iterato
         for warning in plan.dataset.warnings:
             reporter.say(f"warning: {warning}")
             LOGGER.warning("%s", warning)
+        for note in plan.notes:
+            reporter.say(note)
+            LOGGER.info("%s", note)
         pool = WorkerPool(settings, plan.workers, loader)
         stack.callback(pool.close, now=True)
         server = None if user_has_server() else Server()

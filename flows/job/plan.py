@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from singanimation.flows.models import choose_device
+from singanimation.flows.job.face_crops import known_crops
+from singanimation.flows.models import choose_device, load_judge
 from singanimation.flows.source.remaining import canonical_label
 from singanimation.pipeline.datasets import Dataset, open_dataset
 from singanimation.pipeline.errors import UsageError
@@ -17,12 +18,16 @@ from singanimation.pipeline.system import most_processes, usable_cores
 
 @dataclass(frozen=True)
 class RunPlan:
-    """The data set that was found, the sources chosen of it in their order, and how many processes work on them."""
+    """The data set that was found, the sources chosen of it in their order, and how many processes work on them.
+
+    ``notes`` are sentences on what was decided by the pictures.
+    """
 
     settings: Settings
     dataset: Dataset
     sources: Sequence[Source]
     workers: int
+    notes: tuple[str, ...] = ()
 
 
 def plan_run(settings: Settings) -> RunPlan:
@@ -35,15 +40,20 @@ def plan_run(settings: Settings) -> RunPlan:
         choose_device(settings.device)
     _check_generator(settings)
     dataset, sources = open_sources(settings)
-    return RunPlan(settings, dataset, sources, worker_count(settings, len(sources)))
+    said = None
+    if settings.frame == "auto":
+        sources, said = known_crops(sources, dataset.sources)
+    return RunPlan(settings, dataset, sources, worker_count(settings, len(sources)), (said,) if said else ())
 
 
 def _check_generator(settings: Settings) -> None:
-    """Load a generator of the user's own once before anything is written. Raises WeightsError."""
+    """Load a generator, and a judge, of the user's own once before anything is written. Raises WeightsError."""
     if settings.ganimation is not None:
         from singanimation.stages.expansion.checkpoints import load_generator
 
         load_generator(settings.ganimation)
+    if settings.expression_judge is not None:
+        load_judge(settings.expression_judge)
 
 
 def open_sources(settings: Settings) -> tuple[Dataset, list[Source]]:

@@ -1,7 +1,7 @@
 """``--dry-run``: what a planned run would do, counted and estimated, without starting anything."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +14,8 @@ from singanimation.flows.job.plan import RunPlan
 from singanimation.flows.job.progress import readable_seconds
 from singanimation.flows.source.remaining import canonical_label, planned
 from singanimation.manifests.scan import ManifestScan
-from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.expressions import COMPOUNDS, EMOTIONS
+from singanimation.pipeline.forms import FORMS
 from singanimation.pipeline.runs import free_bytes, human_bytes
 
 _PLANNED = 20_000
@@ -26,6 +27,7 @@ class Preview:
     """Counts and estimates of a run. ``classes``: split -> label -> sources; ``targets``: class or kind -> variants.
 
     ``planned_every`` is 1 where each source was planned, N where the counts are those of every Nth, scaled.
+    ``forms``: emotion, and its form -> edits; ``notes``: what was decided by the pictures.
     """
 
     dataset: str
@@ -43,6 +45,8 @@ class Preview:
     balance: Classes | None = None
     balance_note: str | None = None
     planned_every: int = 1
+    forms: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -62,14 +66,20 @@ def make_preview(plan: RunPlan) -> Preview:
     step = -(-len(sources) // _PLANNED)
     share = len(sources) / max(len(range(0, len(sources), step or 1)), 1)
     targets: Counter[str] = Counter()
+    forms: dict[str, Counter[str]] = {}
     edits = 0
     for place in range(0, len(sources), step or 1):
         aims, wanted = planned(sources[place], settings, balance.each[place] if balance else None)
         edits += len(aims)
         for aim, count in zip(aims, wanted, strict=True):
             targets[aim.name if aim.kind == "discrete" else aim.kind] += count
+            if aim.form is not None and len(FORMS[aim.aim]) > 1:
+                forms.setdefault(aim.aim, Counter())[aim.form.name] += 1
     edits, variants = round(edits * share), round(targets.total() * share)
     targets = Counter({name: round(count * share) for name, count in targets.items()})
+    forms = {
+        emotion: Counter({name: round(count * share) for name, count in of.items()}) for emotion, of in forms.items()
+    }
     cost = estimate_cost(len(sources), edits, variants, settings, plan.workers)
     return Preview(
         plan.dataset.name,
@@ -87,6 +97,8 @@ def make_preview(plan: RunPlan) -> Preview:
         planned_classes(sources, balance.each) if balance else None,
         balance.sentence() if balance else None,
         step,
+        {emotion: dict(forms[emotion].most_common()) for emotion in EMOTIONS if emotion in forms},
+        plan.notes,
     )
 
 
@@ -116,11 +128,20 @@ def print_preview(preview: Preview, console: Console) -> None:
         f"in {preview.output} ({human_bytes(preview.free_bytes)} free): estimates from figures measured on one CPU "
         "core."
     )
+    if preview.forms:
+        console.print(f"Forms of their edits: {'; '.join(map(_counted, preview.forms.items()))}.", highlight=False)
+    for note in preview.notes:
+        console.print(note, highlight=False)
     for warning in preview.warnings:
         console.print(f"warning: {warning}")
     console.print("Dry run: nothing was started.")
 
 
+def _counted(forms: tuple[str, dict[str, int]]) -> str:
+    emotion, counts = forms
+    return f"{emotion} " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
 def _ordered(counts: Counter[str]) -> dict[str, int]:
-    order = [*EMOTIONS, "continuous", "single", UNLABELLED]
+    order = [*EMOTIONS, *COMPOUNDS, "donor", "continuous", "single", UNLABELLED]
     return {name: counts[name] for name in order if counts[name]}

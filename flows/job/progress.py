@@ -25,6 +25,7 @@ class Totals:
     accepted: int = 0
     edits: int = 0
     rows: int = 0
+    edits_rejected: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     lost: dict[str, str] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Totals:
         self.accepted += outcome.accepted
         self.edits += outcome.edits
         self.rows += outcome.rows
+        self.edits_rejected += outcome.edits_rejected
         self.rejected.update(outcome.rejected)
         self.seconds_working += outcome.seconds
         if outcome.lost is not None:

@@ -50,6 +50,7 @@ def summary_of(job: Job) -> dict[str, Any]:
         },
         "edits": totals.edits,
         "rows": {"before": before, "after": before + totals.rows},
+        "edits_rejected": totals.edits_rejected,
         "variants": {"accepted": totals.accepted, "rejected": dict(sorted(totals.rejected.items()))},
         "accepted_again": job.todo.accepted_again,
         "models": _models_of(job.models),
@@ -78,6 +79,8 @@ def closing_words(summary: dict[str, Any]) -> list[str]:
         f"{sources['worked_on']:,} sources worked on, {sources['complete_before']:,} were complete before.",
         f"{variants['accepted']:,} variants accepted, {sum(rejected.values()):,} rejected{_by_reason(rejected)}.",
     ]
+    if summary.get("edits_rejected"):
+        lines.append(f"{summary['edits_rejected']:,} edits rejected (not_expressed); no variants were made of them.")
     if summary.get("accepted_again"):
         lines.append(f"{summary['accepted_again']:,} variants rejected before were accepted under this SIFID limit.")
     if sources["failed"]:

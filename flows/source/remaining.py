@@ -99,8 +99,8 @@ def state_of(identity: Identity, known: Known) -> State:
     choices, wanted = planned(identity.source, identity.settings, identity.allotment)
     done, missing = True, 0
     for place, (choice, quota) in enumerate(zip(choices, wanted, strict=True)):
-        tried = _attempts(identity, choices, place, quota, known)
-        done = done and not (tried.lacking and tried.remaining) and identity.edit(choice.key) in known
+        tried, edit = _attempts(identity, choices, place, quota, known), known.get(identity.edit(choice.key))
+        done = done and edit is not None and not (tried.lacking and tried.remaining and edit != "rejected")
         missing += tried.lacking
     return State(done, missing)
 
@@ -134,8 +134,10 @@ def _edit_work(identity: Identity, target: ExpressionTarget, quota: int, known: 
     def attempts(some: Iterable[tuple[int, str, str]]) -> tuple[Attempt, ...]:
         return tuple(Attempt(index, start, identity.seed("draw", key, index), name) for index, start, name in some)
 
+    edit_id = identity.edit(key)
     made = tried.made if lacking else ()
     rejected = tuple(name for _, _, name in made if known[name] == "rejected")
     kept = attempts(each for each in made if known[each[2]] == "accepted")
-    remaining = attempts(tried.remaining if lacking else ())
-    return EditWork(target, identity.edit(key), identity.seed("fit", key), quota, lacking, remaining, rejected, kept)
+    # a rejected edit has no variants
+    remaining = attempts(tried.remaining if lacking and known.get(edit_id) != "rejected" else ())
+    return EditWork(target, edit_id, identity.seed("fit", key), quota, lacking, remaining, rejected, kept)

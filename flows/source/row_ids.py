@@ -39,7 +39,7 @@ class Identity:
         """Return ``source`` or ``crop``: what ``--frame auto`` means for this source."""
         if self.settings.frame != "auto":
             return self.settings.frame
-        return "source" if self.source.is_face_crop else "crop"
+        return "source" if self.source.is_face_crop or self.source.fills_picture else "crop"
 
     @property
     def own_units(self) -> bool:

@@ -8,12 +8,15 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from singanimation.flows.source.expressed import Expressed
 from singanimation.flows.source.remaining import Attempt, EditWork, canonical_label
 from singanimation.flows.source.row_ids import Identity
 from singanimation.pipeline.digests import code_version, digest
 from singanimation.pipeline.expressions import COMPOUNDS
 from singanimation.pipeline.plan import LABEL_STRENGTH, plan_seed
 from singanimation.pipeline.records import ExpressionTarget, Fault, Row
+
+NOT_LOOKED_AT = Expressed()
 
 
 class RowMaker:
@@ -58,11 +61,18 @@ class RowMaker:
         row = replace(row, au_estimator=estimator, message=message)
         return self._with_image(row, image, "real") if image is not None else row
 
-    def edit(self, work: EditWork, au_source: np.ndarray, shipped: "Shipped") -> Row:
-        """Return the row of an edit."""
+    def edit(
+        self, work: EditWork, au_source: np.ndarray, shipped: "Shipped", expressed: Expressed = NOT_LOOKED_AT
+    ) -> Row:
+        """Return the row of an edit; ``expressed`` is what was found of it."""
         row = self._synthetic(work, au_source, shipped, "edit")
         return replace(
             row,
+            expression_found=expressed.found,
+            expression_source=expressed.source,
+            status="rejected" if expressed.fault else "accepted",
+            reason=expressed.fault.reason if expressed.fault else None,
+            message=expressed.fault.message if expressed.fault else None,
             variant_id=work.edit_id,
             kind="edit",
             parent_id=self._base.variant_id,

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from singanimation.flows.models import Models
+from singanimation.flows.source.expressed import look_at
 from singanimation.flows.source.reframing import Reframer, resized
-from singanimation.flows.source.remaining import Attempt, EditWork, plan_work
+from singanimation.flows.source.remaining import Attempt, EditWork, canonical_label, plan_work
 from singanimation.flows.source.row_ids import Identity, Known
 from singanimation.flows.source.rows import RowMaker
 from singanimation.manifests.write import existing_part_ids, part_name, write_part
@@ -47,6 +48,7 @@ class Outcome:
     accepted: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     edits: int = 0
+    edits_rejected: int = 0
     failed: str | None = None
     message: str | None = None
     missing: int = 0
@@ -148,6 +150,16 @@ def _augment(
     targets = np.array([work.target.action_units for work in works], np.float32)
     sides = np.array([work.target.sides or np.zeros(len(au_source)) for work in works], np.float32)
     edits = models.faces.expander.edit(crop.pixels, au_source, targets, sides, crop.seen).pictures
+    shown = canonical_label(identity.source)
+    found = [
+        look_at(edit, crop.pixels, work.target, shown, au_source, models.judge)
+        for work, edit in zip(works, edits, strict=True)
+    ]
+    # whose edit is rejected now has no variants made; those of an earlier run stay as they are
+    works = [
+        replace(work, attempts=()) if each.fault and work.edit_id not in job.known else work
+        for work, each in zip(works, found, strict=True)
+    ]
     judge = _Judge(maker, models, ship, au_source, outcome)
     fitted = _fit(identity, models, works, edits)
     for index, (work, edit) in enumerate(zip(works, edits, strict=True)):
@@ -155,8 +167,9 @@ def _augment(
         if new or work.attempts:
             shipped = ship(edit)
             if new:
-                rows.append(maker.edit(work, au_source, shipped))
+                rows.append(maker.edit(work, au_source, shipped, found[index]))
                 outcome.edits += 1
+                outcome.edits_rejected += found[index].fault is not None
             rows += _regenerate(fitted, index, work, _Edit(edit, shipped.action_units), judge)
     return rows
 

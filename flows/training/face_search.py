@@ -46,7 +46,9 @@ _models: list[Any] = []
 
 
 def find_chunk(sources: Iterable[Source]) -> dict[str, np.ndarray]:
-    """Cut the faces of ``sources``: arrays by name, and why the others cannot be used. Runs in a worker process."""
+    """Cut the faces of ``sources``: arrays by name, which ``places`` they have among the
+    sources, and why the others cannot be used. Runs in a worker process.
+    """
     import torch
 
     from singanimation.stages.action_units.estimators import EmbeddedAligner, EmbeddedEstimator
@@ -54,8 +56,8 @@ def find_chunk(sources: Iterable[Source]) -> dict[str, np.ndarray]:
     torch.set_num_threads(1)
     if not _models:
         _models.extend([EmbeddedEstimator.load(), EmbeddedAligner.load()])
-    pictures, landmarks, units, trained, reasons = [], [], [], [], []
-    for source in sources:
+    pictures, landmarks, units, trained, reasons, places = [], [], [], [], [], []
+    for place, source in enumerate(sources):
         try:
             wide, points, found = _face(source, *_models)
         except PictureError as error:
@@ -65,11 +67,13 @@ def find_chunk(sources: Iterable[Source]) -> dict[str, np.ndarray]:
         landmarks.append(points)
         units.append(found)
         trained.append(source.split == "train")
+        places.append(place)
     return {
         "pictures": np.array(pictures, np.uint8).reshape(-1, CROP_WITH_MARGIN, CROP_WITH_MARGIN, 3),
         "landmarks": np.array(landmarks, np.float32).reshape(-1, 478, 2),
         "action_units": np.array(units, np.float32).reshape(-1, 17),
         "train": np.array(trained, bool),
+        "places": np.array(places, np.int64),
         "reasons": np.array(reasons, "U32"),
     }
 
