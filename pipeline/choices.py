@@ -7,6 +7,7 @@ numbers that are drawn:
 * discrete: strength 0.70 .. 1.00 in steps of 0.05 (strong enough for the target's label to be true), and the form of
   the emotion; how it is jittered is drawn from its name, too (``forms.PLAN`` holds the numbers);
 * continuous: alpha 0.10 .. 0.90 in steps of 0.05, without 0.50 (that row would have no label); one form each emotion;
+* donor: strength 1, another person's picture of the data set (``donors``);
 * single: strength 0.33, 0.66 or 1, as in the thesis' tables.
 """
 
@@ -17,6 +18,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from singanimation.pipeline.digests import encoded, encoded_words, seed_of
+from singanimation.pipeline.donors import Donors
 from singanimation.pipeline.expressions import AU_NAMES, COMPOUNDS, EMOTIONS
 from singanimation.pipeline.forms import FORMS, PLAN, Form, FormMix, choose_form
 from singanimation.pipeline.records import edit_key
@@ -32,7 +34,7 @@ class Choice(NamedTuple):
     """One planned edit before the source's action units are known: enough for its ids.
 
     ``aim`` is the emotion or AU that it goes to, ``name`` what the manifest calls it (``neutral>happiness``), ``form``
-    the emotion's form, jittered by ``seed``.
+    the emotion's form, jittered by ``seed``, ``donor`` the source_id of the picture whose action units it aims at.
     """
 
     kind: str
@@ -41,24 +43,31 @@ class Choice(NamedTuple):
     strength: float
     form: Form | None = None
     seed: int = 0
+    donor: str | None = None
 
     @property
     def key(self) -> str:
         """Return the ``key`` of the target that comes of it."""
-        return edit_key(self.kind, self.name, self.strength, self.form.name if self.form else None)
+        return edit_key(self.kind, self.name, self.strength, self.form.name if self.form else self.donor)
 
 
 def plan_choices(
-    label: str | None, expressions: Sequence[str], count: int, seed: int, mix: FormMix = PLAN
+    label: str | None,
+    expressions: Sequence[str],
+    count: int,
+    seed: int,
+    donors: Donors | None = None,
+    mix: FormMix = PLAN,
 ) -> tuple[Choice, ...]:
-    """Return the first ``count`` edits of a source's plan: discrete, then continuous and single in turn, then more.
+    """Return the first ``count`` edits of a source's plan: discrete, donor, then continuous and single in turn.
 
     ``label`` is the source's canonical emotion or None, ``seed`` the plan's own (``plan_seed``). Fewer when
     ``expressions`` do not hold that many; each word of them adds: a kind all its edits, an emotion or a compound its
-    discrete edits, an AU its single edits. Each emotion comes once, in the form that the seed draws; its other forms
+    discrete edits, an AU its single edits. ``donors`` are the source's, where edits by donor are asked for. Each
+    emotion comes once, in the form that the seed draws; its other forms
     come last of all.
     """
-    return tuple(islice(_in_order(label, expressions, _Draws(seed), mix), count))
+    return tuple(islice(_in_order(label, expressions, _Draws(seed), donors or {}, mix), count))
 
 
 def blend_name(label: str | None, emotion: str) -> str:
@@ -84,8 +93,14 @@ class _Draws:
         return values[self.number(name) % len(values)]
 
 
-def _in_order(label: str | None, expressions: Sequence[str], draws: _Draws, mix: FormMix) -> Iterator[Choice]:
+def _in_order(
+    label: str | None, expressions: Sequence[str], draws: _Draws, donors: Donors, mix: FormMix
+) -> Iterator[Choice]:
     yield from _discrete(label, expressions, draws, mix, 0)
+    if "donor" in expressions:
+        for emotion in draws.shuffled(EMOTIONS, "donor"):
+            if emotion in donors and emotion != label:
+                yield Choice("donor", emotion, emotion, 1.0, donor=donors[emotion].source_id)
     others = [_continuous(label, expressions, draws, mix), _single(expressions, draws)]
     while others:
         stream = others.pop(0)

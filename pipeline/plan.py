@@ -3,7 +3,7 @@
 Which edits those are is drawn in ``choices``; here its action units come in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,6 +76,18 @@ def continuous_target(face: SourceFace, emotion: str, alpha: float, drawn: Drawn
     return _formed(_target("continuous", blend_name(face.label, emotion), alpha, aim, label, weights, origin), drawn)
 
 
+def donor_target(
+    face: SourceFace, emotion: str, strength: float, donor: str, units: np.ndarray | None
+) -> ExpressionTarget:
+    """Aim at ``y + s (d - y)`` with d the donor's action units (17,), for all AUs but the blink; labelled as the donor.
+
+    ``units`` None: they are not known yet, or the donor has no usable face; the edit then aims at the source itself.
+    """
+    y = np.asarray(face.action_units, np.float32)
+    aim = y if units is None else np.where(_EXPRESSIVE, y + strength * (np.asarray(units, np.float32) - y), y)
+    return replace(_target("donor", emotion, strength, aim, emotion, None, "target"), donor=donor)
+
+
 def single_target(face: SourceFace, unit: str, strength: float) -> ExpressionTarget:
     """Aim at ``y + s (1 - y)`` for one AU; the source's label stays while the nearest prototype does."""
     y = np.asarray(face.action_units, np.float32)
@@ -91,9 +103,14 @@ def units_target(face: SourceFace, name: str, strength: float, aim: np.ndarray) 
     return _target("single", name, strength, aim, label, face.label_weights if kept else None, _origin(label))
 
 
-def targets_of(choices: Sequence[Choice], face: SourceFace, mix: FormMix = PLAN) -> tuple[ExpressionTarget, ...]:
-    """Return what the planned edits of a face aim at."""
-    return tuple(_target_of(choice, face, mix) for choice in choices)
+def targets_of(
+    choices: Sequence[Choice],
+    face: SourceFace,
+    donor_units: Mapping[str, np.ndarray] | None = None,
+    mix: FormMix = PLAN,
+) -> tuple[ExpressionTarget, ...]:
+    """Return what the planned edits of a face aim at; ``donor_units`` are the donors' AUs (17,) by source_id."""
+    return tuple(_target_of(choice, face, donor_units or {}, mix) for choice in choices)
 
 
 def edits_wanted(settings: Settings) -> int:
@@ -129,7 +146,11 @@ def one_hot(emotion: str) -> tuple[float, ...]:
     return tuple(float(index == EMOTION_INDEX[emotion]) for index in range(len(EMOTIONS)))
 
 
-def _target_of(choice: Choice, face: SourceFace, mix: FormMix) -> ExpressionTarget:
+def _target_of(
+    choice: Choice, face: SourceFace, donor_units: Mapping[str, np.ndarray], mix: FormMix
+) -> ExpressionTarget:
+    if choice.donor is not None:
+        return donor_target(face, choice.aim, choice.strength, choice.donor, donor_units.get(choice.donor))
     if choice.form is None:
         return single_target(face, choice.aim, choice.strength)
     make = discrete_target if choice.kind == "discrete" else continuous_target

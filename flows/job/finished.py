@@ -1,8 +1,8 @@
 """What earlier runs found finished, so that it need not be worked out again: planning a million rows takes seconds.
 
 Only a memory of ``state_of``: each entry digests all that the answer hangs on (the source's rows and their statuses,
-its label, frame, allotment and own inputs; the file's key digests settings, models and version), so that it is either
-right or not looked at. Losing the file costs those seconds and nothing else.
+its label, frame, allotment, donors and own inputs; the file's key digests settings, models and version), so that it is
+either right or not looked at. Losing the file costs those seconds and nothing else.
 """
 
 import json
@@ -79,4 +79,5 @@ class Finished:
     @staticmethod
     def _entry(identity: Identity, rows: str) -> str:
         allotment = None if identity.allotment is None else sorted(identity.allotment.items())
-        return digest(rows, canonical_label(identity.source), identity.frame, allotment, identity.own_inputs)
+        donors = sorted((emotion, donor.source_id) for emotion, donor in (identity.donors or {}).items())
+        return digest(rows, canonical_label(identity.source), identity.frame, allotment, donors, identity.own_inputs)

@@ -221,7 +221,7 @@ def _find_work(
     _tell_models(models, reporter)
     if todo is None or models != remembered:
         memory.save(models)
-        todo = find_todo(run, plan.sources, models, disk)
+        todo = find_todo(run, plan.sources, models, disk, plan.donors_of)
     return models, todo
 
 

@@ -8,6 +8,7 @@ from singanimation.flows.job.face_crops import known_crops
 from singanimation.flows.models import choose_device, load_judge
 from singanimation.flows.source.remaining import canonical_label
 from singanimation.pipeline.datasets import Dataset, open_dataset
+from singanimation.pipeline.donors import DonorPool, Donors
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.forgotten import without_forgotten
 from singanimation.pipeline.pyfeat import check_estimator
@@ -20,7 +21,7 @@ from singanimation.pipeline.system import most_processes, usable_cores
 class RunPlan:
     """The data set that was found, the sources chosen of it in their order, and how many processes work on them.
 
-    ``notes`` are sentences on what was decided by the pictures.
+    ``notes`` are sentences on what was decided by the pictures, ``donors`` those that edits by donor are drawn from.
     """
 
     settings: Settings
@@ -28,6 +29,11 @@ class RunPlan:
     sources: Sequence[Source]
     workers: int
     notes: tuple[str, ...] = ()
+    donors: DonorPool | None = None
+
+    def donors_of(self, source: Source) -> Donors | None:
+        """Return a source's donors, None where no edits by donor are asked for."""
+        return None if self.donors is None else self.donors.of(source, self.settings.seed)
 
 
 def plan_run(settings: Settings) -> RunPlan:
@@ -40,10 +46,15 @@ def plan_run(settings: Settings) -> RunPlan:
         choose_device(settings.device)
     _check_generator(settings)
     dataset, sources = open_sources(settings)
-    said = None
+    said, donors = [], None
     if settings.frame == "auto":
-        sources, said = known_crops(sources, dataset.sources)
-    return RunPlan(settings, dataset, sources, worker_count(settings, len(sources)), (said,) if said else ())
+        sources, framed = known_crops(sources, dataset.sources)
+        said.append(framed)
+    if "donor" in settings.expressions:
+        donors = DonorPool(dataset.sources)
+        said.append(donors.check(sorted({source.split for source in sources})))
+    notes = tuple(sentence for sentence in said if sentence)
+    return RunPlan(settings, dataset, sources, worker_count(settings, len(sources)), notes, donors)
 
 
 def _check_generator(settings: Settings) -> None:

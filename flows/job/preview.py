@@ -69,7 +69,8 @@ def make_preview(plan: RunPlan) -> Preview:
     forms: dict[str, Counter[str]] = {}
     edits = 0
     for place in range(0, len(sources), step or 1):
-        aims, wanted = planned(sources[place], settings, balance.each[place] if balance else None)
+        source, allotment = sources[place], balance.each[place] if balance else None
+        aims, wanted = planned(source, settings, allotment, plan.donors_of(source))
         edits += len(aims)
         for aim, count in zip(aims, wanted, strict=True):
             targets[aim.name if aim.kind == "discrete" else aim.kind] += count

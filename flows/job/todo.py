@@ -1,6 +1,6 @@
 """What is left to do: the sources of a plan that the manifest does not hold whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from singanimation.flows.job.balance_plan import allot, save_shares
@@ -11,6 +11,7 @@ from singanimation.flows.models import Fingerprint
 from singanimation.flows.source.row_ids import Allotment, Identity
 from singanimation.flows.source.work import file_sha256
 from singanimation.manifests.scan import ManifestScan
+from singanimation.pipeline.donors import Donors
 from singanimation.pipeline.errors import MachineError
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.runs import Run
@@ -40,11 +41,17 @@ class Todo:
         return len(self.identities)
 
 
-def find_todo(run: Run, sources: Sequence[Source], models: Fingerprint, disk: ManifestScan) -> Todo:
-    """Return what a run has left to do on ``sources``, by the rows that ``disk`` holds."""
+def find_todo(
+    run: Run,
+    sources: Sequence[Source],
+    models: Fingerprint,
+    disk: ManifestScan,
+    donors_of: Callable[[Source], Donors | None] = lambda source: None,
+) -> Todo:
+    """Return what a run has left to do on ``sources``, by the rows that ``disk`` holds; ``donors_of`` gives donors."""
     settings = run.settings
     todo = Todo(disk, Finished(run.output, settings, models))
-    identities = _identities(run, sources, _allotments(run, sources, todo), models, todo)
+    identities = _identities(run, sources, _allotments(run, sources, todo), models, donors_of, todo)
     if settings.retry_failed:
         identities = iter(listed := list(identities))
         todo.accepted_again = accept_again(listed, disk, models)
@@ -74,11 +81,16 @@ def _allotments(run: Run, sources: Sequence[Source], todo: Todo) -> Sequence[All
 
 
 def _identities(
-    run: Run, sources: Sequence[Source], allotments: Sequence[Allotment | None], models: Fingerprint, todo: Todo
+    run: Run,
+    sources: Sequence[Source],
+    allotments: Sequence[Allotment | None],
+    models: Fingerprint,
+    donors_of: Callable[[Source], Donors | None],
+    todo: Todo,
 ) -> Iterator[Identity]:
     """Yield the sources' identities; those whose files the machine could not read count as lost."""
     for source, allotment in zip(sources, allotments, strict=True):
         try:
-            yield Identity(source, file_sha256(source), run.settings, models, allotment)
+            yield Identity(source, file_sha256(source), run.settings, models, allotment, donors_of(source))
         except MachineError as error:
             todo.lost[source.source_id] = str(error)

@@ -1,12 +1,13 @@
 """What is asked for of one source, and how much of it the manifest already holds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from singanimation.flows.source.row_ids import Allotment, Identity, Known
 from singanimation.pipeline.choices import Choice, plan_choices
+from singanimation.pipeline.donors import Donors
 from singanimation.pipeline.expressions import AU_NAMES, EMOTION_INDEX
 from singanimation.pipeline.plan import (
     ATTEMPTS_PER_ACCEPTED,
@@ -66,23 +67,31 @@ class _Attempts:
 
 
 def planned(
-    source: Source, settings: Settings, allotment: Allotment | None
+    source: Source, settings: Settings, allotment: Allotment | None, donors: Donors | None = None
 ) -> tuple[tuple[Choice, ...], tuple[int, ...]]:
     """Return a source's edits and how many accepted variants each should have."""
     label, seed = canonical_label(source), plan_seed(settings.seed, source.source_id)
     if allotment is None:
-        choices = plan_choices(label, settings.expressions, edits_wanted(settings), seed)
+        choices = plan_choices(label, settings.expressions, edits_wanted(settings), seed, donors)
         return choices, quotas(settings.per_image, len(choices))
     choices = plan_choices(label, tuple(allotment), len(allotment), seed)
     return choices, tuple(allotment[choice.name] for choice in choices)
 
 
-def plan_work(identity: Identity, known: Known, au_source: np.ndarray | None = None) -> tuple[EditWork, ...]:
-    """Return what is asked for of one source; ids do not depend on ``au_source``, only the AU targets do."""
+def plan_work(
+    identity: Identity,
+    known: Known,
+    au_source: np.ndarray | None = None,
+    donor_units: Mapping[str, np.ndarray] | None = None,
+) -> tuple[EditWork, ...]:
+    """Return what is asked for of one source; ids do not depend on ``au_source``, only the AU targets do.
+
+    Nor on ``donor_units``, the AUs (17,) of its donors by source_id.
+    """
     source, units = identity.source, np.zeros(len(AU_NAMES), np.float32) if au_source is None else au_source
-    choices, wanted = planned(source, identity.settings, identity.allotment)
+    choices, wanted = planned(source, identity.settings, identity.allotment, identity.donors)
     face = SourceFace(canonical_label(source), np.asarray(units, np.float32), source.label_weights)
-    targets = targets_of(choices, face)
+    targets = targets_of(choices, face, donor_units)
     return tuple(
         _edit_work(identity, target, quota, known, _attempts(identity, choices, place, quota, known))
         for place, (target, quota) in enumerate(zip(targets, wanted, strict=True))
@@ -96,7 +105,7 @@ def state_of(identity: Identity, known: Known) -> State:
         return State(False)
     if status == "failed":
         return State(not identity.settings.retry_failed)
-    choices, wanted = planned(identity.source, identity.settings, identity.allotment)
+    choices, wanted = planned(identity.source, identity.settings, identity.allotment, identity.donors)
     done, missing = True, 0
     for place, (choice, quota) in enumerate(zip(choices, wanted, strict=True)):
         tried, edit = _attempts(identity, choices, place, quota, known), known.get(identity.edit(choice.key))

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from singanimation.flows.models import Fingerprint
 from singanimation.pipeline.digests import DIGITS, derive_seed, encoded, encoded_words, hex_digest, real_row_id
+from singanimation.pipeline.donors import Donors
 from singanimation.pipeline.forms import PLAN
 from singanimation.pipeline.plan import start_of_attempt
 from singanimation.pipeline.records import Source
@@ -23,7 +24,8 @@ Known = Mapping[str, str]
 class Identity:
     """Makes the row ids of one source (``sha256`` of its file's bytes, None when it could not be read).
 
-    ``allotment`` is what ``--balance`` asks of it; None: ``--per-image`` variants over the plan's edits. An edit is
+    ``allotment`` is what ``--balance`` asks of it; None: ``--per-image`` variants over the plan's edits. ``donors`` are
+    its own, where edits by donor are asked for. An edit is
     named by its ``key`` (``discrete:fear@0.80``). What ids share is encoded once: a second run over a large manifest
     asks for a million of them.
     """
@@ -33,6 +35,7 @@ class Identity:
     settings: Settings
     fingerprint: Fingerprint
     allotment: Allotment | None = None
+    donors: Donors | None = None
 
     @property
     def frame(self) -> str:

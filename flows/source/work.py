@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from singanimation.flows.models import Models
+from singanimation.flows.source.donated import units_of_donors, without_donor
 from singanimation.flows.source.expressed import look_at
 from singanimation.flows.source.reframing import Reframer, resized
 from singanimation.flows.source.remaining import Attempt, EditWork, canonical_label, plan_work
@@ -136,7 +137,8 @@ def _augment(
 ) -> list[Row]:
     maker = RowMaker(identity, job.run_id)
     au_source = _source_units(identity, models, crop)
-    works = plan_work(identity, job.known, au_source)
+    donor_units = {} if identity.donors is None else units_of_donors(identity, models)
+    works = plan_work(identity, job.known, au_source, donor_units)
     ship = Reframer(models.faces, picture, crop, identity.frame)
     outcome.notes = crop.notes
     if identity.settings.aus == "openface" and not identity.own_units:
@@ -152,7 +154,8 @@ def _augment(
     edits = models.faces.expander.edit(crop.pixels, au_source, targets, sides, crop.seen).pictures
     shown = canonical_label(identity.source)
     found = [
-        look_at(edit, crop.pixels, work.target, shown, au_source, models.judge)
+        without_donor(work.target, donor_units)
+        or look_at(edit, crop.pixels, work.target, shown, au_source, models.judge)
         for work, edit in zip(works, edits, strict=True)
     ]
     # whose edit is rejected now has no variants made; those of an earlier run stay as they are
