@@ -212,7 +212,7 @@ def _find_work(
     disk = _on_disk(run, plan.settings, reporter)
     todo = None
     if remembered is not None:
-        todo = find_todo(run, plan.sources, remembered, disk)
+        todo = find_todo(run, plan.sources, remembered, disk, plan.donors_of)
         if not len(todo):
             _tell_models(remembered, reporter)
             return remembered, todo

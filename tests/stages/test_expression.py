@@ -105,7 +105,7 @@ def test_training_is_its_seeds() -> None:
     for seed in (1, 1, 2):
         network = ExpressionNetwork(*small_trunk())
         list(train_expression(network, drawn(26, 0), steps=2, batch=4, seed=seed))
-        weights.append(network.head[1].weight.detach().numpy())
+        weights.append(network.state_dict()["head.1.weight"].numpy())
     np.testing.assert_array_equal(weights[0], weights[1])
     assert (weights[0] != weights[2]).any()
 
