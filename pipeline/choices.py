@@ -4,7 +4,7 @@ A plan is prefix-stable: the first n edits are the same however many are asked f
 its strength from its own name, so that a narrower ``--expressions`` finds the very same edits again. The
 numbers that are drawn:
 
-* discrete: strength 0.70 .. 1.00 in steps of 0.05 (strong enough for the target's label to be true), and the form of
+* discrete: strength 0.80 .. 1.00 in steps of 0.05 (strong enough for the target's label to be true), and the form of
   the emotion; how it is jittered is drawn from its name, too (``forms.PLAN`` holds the numbers);
 * continuous: alpha 0.10 .. 0.90 in steps of 0.05, without 0.50 (that row would have no label); one form each emotion;
 * donor: strength 1, another person's picture of the data set (``donors``);

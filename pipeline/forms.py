@@ -60,20 +60,20 @@ _TABLE = (
     ),
     Form("disgust", "nose", 0.35, {"AU04": 0.6, "AU06": 0.4, "AU07": 0.7, "AU09": 1.0, "AU10": 1.0}),
     Form("disgust", "lip", 0.25, {"AU04": 0.2, "AU06": 0.6, "AU07": 0.6, "AU09": 1.0, "AU10": 0.9, "AU17": 0.2}),
-    Form("happiness", "open", 0.5, {"AU06": 0.55, "AU12": 1.0, "AU25": 1.0}),
-    Form("happiness", "laughing", 0.2, {"AU06": 0.9, "AU07": 0.3, "AU12": 1.0, "AU25": 0.9, "AU26": 0.4}),
-    Form("happiness", "closed", 0.3, {"AU06": 0.7, "AU12": 0.9}),
-    Form("sadness", "mild", 0.5, {"AU01": 0.7, "AU04": 0.6, "AU15": 0.45, "AU17": 0.35}),
-    Form("sadness", "grief", 0.3, {"AU01": 0.75, "AU04": 0.8, "AU06": 0.3, "AU15": 0.55, "AU17": 0.6}),
-    Form("sadness", "parted", 0.2, {"AU01": 0.75, "AU04": 0.7, "AU15": 0.4, "AU20": 0.15, "AU25": 0.25}),
-    Form("anger", "open", 0.4, {"AU04": 1.0, "AU07": 0.8, "AU10": 0.7, "AU25": 0.8, "AU26": 0.4}),
+    Form("happiness", "open", 0.55, {"AU06": 0.55, "AU12": 1.0, "AU25": 1.0}),
+    Form("happiness", "laughing", 0.25, {"AU06": 0.9, "AU07": 0.3, "AU12": 1.0, "AU25": 0.9, "AU26": 0.4}),
+    Form("happiness", "closed", 0.2, {"AU06": 0.8, "AU12": 1.0}),
+    Form("sadness", "mild", 0.4, {"AU01": 0.8, "AU04": 0.7, "AU15": 0.5, "AU17": 0.4}),
+    Form("sadness", "grief", 0.35, {"AU01": 0.85, "AU04": 0.9, "AU06": 0.3, "AU15": 0.6, "AU17": 0.65}),
+    Form("sadness", "parted", 0.25, {"AU01": 0.8, "AU04": 0.8, "AU15": 0.45, "AU20": 0.15, "AU25": 0.25}),
+    Form("anger", "open", 0.45, {"AU04": 1.0, "AU07": 0.8, "AU10": 0.7, "AU25": 0.8, "AU26": 0.4}),
     Form(
         "anger",
         "teeth",
         0.3,
         {"AU04": 1.0, "AU07": 0.9, "AU09": 0.3, "AU10": 0.8, "AU20": 0.2, "AU25": 0.7, "AU26": 0.15},
     ),
-    Form("anger", "closed", 0.3, {"AU04": 1.0, "AU07": 1.0, "AU10": 0.25, "AU17": 0.5, "AU23": 1.0}),
+    Form("anger", "closed", 0.25, {"AU04": 1.0, "AU07": 1.0, "AU10": 0.25, "AU17": 0.5, "AU23": 1.0}),
     Form("neutral", "rest", 1.0, {}),
 )
 
@@ -123,7 +123,7 @@ class FormMix:
     jitter: float = 0.15
     sides: float = 0.16
     one_side: float = 0.5
-    strengths: tuple[float, ...] = tuple(round(0.70 + 0.05 * step, 2) for step in range(7))
+    strengths: tuple[float, ...] = tuple(round(0.80 + 0.05 * step, 2) for step in range(5))
     shares: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def digest(self) -> str:

@@ -11,15 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.pipeline.face import mesh
 from singanimation.stages.expansion.geometry.mean_face import load_interior, load_lid_relief, load_mean_landmarks
 from singanimation.stages.expansion.geometry.movement.brows import skin_below, whole_brows
 from singanimation.stages.expansion.geometry.movement.displacements import joint_displacements, unit_displacements
 from singanimation.stages.expansion.geometry.movement.face_frame import FaceFrame, face_frame, mirror_on
 from singanimation.stages.expansion.geometry.movement.flow import STEP, DenseFlow, enlarge, warp, within
-from singanimation.stages.expansion.geometry.movement.lids import keep_brows_above, keep_lids_apart, lid_mask
+from singanimation.stages.expansion.geometry.movement.lids import keep_brows_above, keep_lids_apart, lid_mask, ring_of
 from singanimation.stages.expansion.geometry.movement.lip_columns import close_columns
 from singanimation.stages.expansion.geometry.movement.lips import LipRules
 from singanimation.stages.expansion.geometry.movement.regions import gates, group_members
+from singanimation.stages.expansion.geometry.movement.spectacles import HELD, worn
 from singanimation.stages.expansion.geometry.painting.closed_lids import ClosedLids
 from singanimation.stages.expansion.geometry.painting.eyeballs import still_eyeballs
 from singanimation.stages.expansion.geometry.painting.folds import without_folds
@@ -83,6 +85,11 @@ class FaceGeometry:
         self._joint_tables = (groups[:, :, None, None] * joint).to(device)
         self._release = torch.tensor([RELEASE.get(name, 1.0) for name in AU_NAMES], device=device)
         points, self.mirror = points.to(device), mirror.to(device)
+        # what the eyes' units move beside the lids: brows, sockets, forehead
+        self._above_lids = torch.ones(mesh.POINTS, device=device)
+        for ring in (mesh.UPPER_LID, mesh.LOWER_LID, mesh.UPPER_LID_SKIN, mesh.LOWER_LID_SKIN, mesh.EYE_CORNERS):
+            for side in (None, self.mirror):
+                self._above_lids[ring_of(ring, side, points.device)] = 0
         self._lips = LipRules(points)
         self._flow = DenseFlow(points)
         self._shading = Shading(self.mirror)
@@ -108,6 +115,8 @@ class FaceGeometry:
         height, width = pictures.shape[-2:]
         frame = face_frame(landmarks)
         moves = self.moves(landmarks, change, frame, sides)
+        held = HELD * worn(pictures, frame)[:, None, None]
+        moves[:, 0] = moves[:, 0] * (1 - held * self._above_lids[:, None])
         after = landmarks + moves.sum(1)
         _, y = frame.coordinates(height, width, STEP)
         gate = gates(y)
