@@ -25,7 +25,7 @@ OPTIONS = (
 )
 
 # How many edits, and the digest over all of them: with the forms of `pipeline.forms`, whose digest is in every id.
-PINNED = (962, "844369227270f1077e6986a89d1b0e01")
+PINNED = (962, "c06051475ce8f072c379a5b4fa1caae9")
 
 
 def identities():
