@@ -68,6 +68,11 @@ class Findings:
         """Count ``names`` under ``sentence``, which may hold ``{count}``."""
         self._found.setdefault(sentence, []).extend(names)
 
+    def merge(self, other: "Findings") -> None:
+        """Take over what ``other`` found."""
+        for sentence, names in other._found.items():
+            self.add(sentence, *names)
+
     def sentences(self) -> list[str]:
         """Return one sentence for each kind of finding, in the order they were first met."""
         return [_sentence(text, names) for text, names in self._found.items()]

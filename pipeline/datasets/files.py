@@ -2,6 +2,9 @@
 
 import codecs
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.datasets.dataset import Findings
@@ -9,21 +12,45 @@ from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.files.pictures import SUFFIXES, UNREAD
 from singanimation.pipeline.files.regular import is_regular, is_special
 
+_LISTINGS: ContextVar[dict[Path, tuple[list[PurePosixPath], Findings]] | None] = ContextVar("listings", default=None)
 _SKIPPED_FOLDERS = frozenset({"__macosx", "__pycache__"})
+
+
+@contextmanager
+def remembered_listings() -> Iterator[None]:
+    """Within the block each folder is listed once: every reader that tries an input looks at its pictures."""
+    token = _LISTINGS.set({})
+    try:
+        yield
+    finally:
+        _LISTINGS.reset(token)
 
 
 def list_pictures(root: Path, findings: Findings | None = None) -> list[PurePosixPath]:
     """Return the pictures under ``root`` by their endings, relative to it and sorted; hidden ones are left out.
 
     Links to folders are followed once. Output folders of ours that lie in between hold nothing to read. Folders that
-    may not be read are added to ``findings``.
+    may not be read, pipes named like pictures, and kinds of pictures that are not read are added to ``findings``.
     """
+    known = _LISTINGS.get()
+    if known is None or root not in known:
+        told = Findings()
+        listing = (_list(root, told), told)
+        if known is not None:
+            known[root] = listing
+    else:
+        listing = known[root]
+    if findings is not None:
+        findings.merge(listing[1])
+    return list(listing[0])
+
+
+def _list(root: Path, findings: Findings) -> list[PurePosixPath]:
     found: list[PurePosixPath] = []
     visited: set[tuple[int, int]] = set()
 
     def refused(error: OSError) -> None:
-        if findings is not None:
-            findings.add("{count} folders could not be read", str(error.filename))
+        findings.add("{count} folders could not be read", str(error.filename))
 
     for folder, folders, files in os.walk(root, followlinks=True, onerror=refused):
         status = Path(folder).stat()
@@ -36,18 +63,17 @@ def list_pictures(root: Path, findings: Findings | None = None) -> list[PurePosi
             continue
         folders[:] = sorted(name for name in folders if _wanted(name))
         inner = PurePosixPath(Path(folder).relative_to(root).as_posix())
-        found.extend(inner / name for name in files if _taken(Path(folder), name, findings))
+        found.extend(inner / name for name in files if _taken(folder, name, findings))
     return sorted(found)
 
 
-def _taken(folder: Path, name: str, findings: Findings | None) -> bool:
+def _taken(folder: str, name: str, findings: Findings) -> bool:
     """Return whether a file is taken for a picture, and tell of those that look like one and cannot be read."""
     if is_picture_name(name):
-        if not is_special(folder / name):
+        if not is_special(os.path.join(folder, name)):  # noqa: PTH118 - of very many
             return True
-        if findings is not None:
-            findings.add("{count} files are named like pictures and are pipes or devices: left out", name)
-    elif findings is not None and not name.startswith(".") and _ending(name) in UNREAD:
+        findings.add("{count} files are named like pictures and are pipes or devices: left out", name)
+    elif not name.startswith(".") and _ending(name) in UNREAD:
         findings.add("{count} pictures are of a kind that is not read here and were left out", name)
     return False
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from singanimation.pipeline.datasets import hub
 from singanimation.pipeline.datasets.dataset import Dataset, Reader
-from singanimation.pipeline.datasets.files import any_picture, child, exists
+from singanimation.pipeline.datasets.files import any_picture, child, exists, remembered_listings
 from singanimation.pipeline.datasets.openface import with_openface
 from singanimation.pipeline.datasets.readers.sample import read_sample
 from singanimation.pipeline.datasets.splits_from import with_splits
@@ -59,7 +59,8 @@ def open_input(text: str, data_root: Path = Path("data"), splits_from: str | Non
     A name is looked for under ``data_root`` first, then as a path; ``splits_from`` is the option of that name.
     Raises DatasetError where nothing is there or no layout fits, with the layouts tried and what each lacked.
     """
-    return with_splits(_open(text, data_root), splits_from)
+    with remembered_listings():
+        return with_splits(_open(text, data_root), splits_from)
 
 
 def _open(text: str, data_root: Path) -> Dataset:

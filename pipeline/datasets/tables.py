@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-_LOOKED_AT = 1 << 22
 _SEPARATORS = ",\t;|"
 
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -45,7 +45,6 @@ ALIASES: dict[str, tuple[str, ...]] = {
 """What a column is for -> the names it goes by, the surest first; case, blanks and dashes do not matter."""
 
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _MOST_WORDS = 1000
 
 
@@ -78,13 +77,20 @@ def _read(path: Path, columns: Sequence[str] | None, rows: int | None) -> "pd.Da
 
         return read_parquet(path, columns)
     if suffix == ".json":
-        return pd.DataFrame(_records(json.loads(decoded(path.read_bytes()))))
-    text = decoded(_begin(path) if rows is not None else path.read_bytes())
-    if suffix in (".jsonl", ".ndjson"):
-        return pd.DataFrame([_object(line) for line in text.split("\n")[:rows] if line.strip()])
-    if "\0" in text:
-        raise ValueError("it holds NUL bytes")
-    lines = _lines(text, "\t" if suffix == ".tsv" else _separator(text), rows)
+        return pd.DataFrame(_records(json.loads(path.read_text(encoding=_encoding(path)))))
+    with path.open(encoding=_encoding(path), newline="") as file:
+        if suffix in (".jsonl", ".ndjson"):
+            objects = (line for line in file if line.strip())
+            return pd.DataFrame([_object(line) for line in itertools.islice(objects, rows)])
+        first = file.readline()
+        file.seek(0)
+        return _by_column(_lines(file, "\t" if suffix == ".tsv" else _separator(first), rows))
+
+
+def _by_column(lines: Iterator[list[str | None]]) -> "pd.DataFrame":
+    """Return a header and its lines as a frame, column by column, so that no row is kept twice."""
+    import pandas as pd
+
     header = next(lines, None)
     if header is None:
         raise ValueError("it is empty")
@@ -98,15 +104,13 @@ def _read(path: Path, columns: Sequence[str] | None, rows: int | None) -> "pd.Da
     return frame
 
 
-def _lines(text: str, separator: str, rows: int | None) -> Iterator[list[str | None]]:
+def _lines(file: Iterable[str], separator: str, rows: int | None) -> Iterator[list[str | None]]:
     """Yield a text table's header and lines, all of the header's length; None for empty cells.
 
     Raises ValueError for a line with more fields than the header, and for a quote that is left open: what followed
     would be read as other columns' or other rows' values.
     """
-    # line by line: a StringIO of the whole takes four bytes a character
-    text_lines = (found.group() for found in _LINE.finditer(text))
-    reader = csv.reader(text_lines, delimiter=separator, skipinitialspace=True, strict=True)
+    reader = csv.reader(_without_nul(file), delimiter=separator, skipinitialspace=True, strict=True)
     width = begun = count = 0
     for line in reader:
         first, begun = begun + 1, reader.line_num
@@ -126,6 +130,13 @@ def _lines(text: str, separator: str, rows: int | None) -> Iterator[list[str | N
             return
 
 
+def _without_nul(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        if "\0" in line:
+            raise ValueError("it holds NUL bytes")
+        yield line
+
+
 def _swallowed(field: str, separator: str, width: int) -> bool:
     """Return whether a field of several lines holds what look like lines of the table."""
     return any(line.count(separator) >= width - 1 for line in field.splitlines()[1:])
@@ -140,18 +151,11 @@ def _distinct(names: Sequence[str | None]) -> list[str]:
     return found
 
 
-def _begin(path: Path) -> bytes:
-    """Return the first lines of a file, whole ones: enough for a look at a table of any size."""
+def _encoding(path: Path) -> str:
+    """Return how a text file is written: UTF-8 with or without a mark, or UTF-16 with one (Windows' Unicode)."""
     with path.open("rb") as file:
-        data = file.read(_LOOKED_AT)
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return data if wide or len(data) < _LOOKED_AT else data[: data.rfind(b"\n") + 1] or data
-
-
-def decoded(data: bytes) -> str:
-    """Return a text file's text: UTF-8 with or without a mark, UTF-16 with one. Raises UnicodeDecodeError."""
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what Windows calls Unicode
-    return data.decode("utf-16" if wide else "utf-8-sig")
+        wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return "utf-16" if wide else "utf-8-sig"
 
 
 def _records(content: Any) -> list[dict[str, Any]]:
@@ -170,9 +174,8 @@ def _object(line: str) -> dict[str, Any]:
     return value
 
 
-def _separator(text: str) -> str:
+def _separator(header: str) -> str:
     """Return what separates the header's names: mostly a comma; spreadsheets write semicolons or tabs too."""
-    header = text.partition("\n")[0]
     return max(_SEPARATORS, key=header.count)
 
 
@@ -181,10 +184,8 @@ def header_of(path: Path) -> list[str]:
     if not is_regular(path):
         return []
     try:
-        with path.open("rb") as file:
-            begin = file.read(65536)
-        wide = begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        line = begin.decode("utf-16" if wide else "utf-8-sig", errors="replace").partition("\n")[0]
+        with path.open(encoding=_encoding(path), errors="replace", newline="") as file:
+            line = file.readline(65536)
         return [name.strip() for name in next(csv.reader([line], delimiter=_separator(line)), [])]
     except (OSError, csv.Error):
         return []

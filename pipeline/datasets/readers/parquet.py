@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LARGE_BYTES = 4 * 1024**3
+_WORD_NAMES = ("label", "labels", "label_name", "emotion", "target", "split", "id", "name")
 _PICTURE_NAMES = ("image", "img", "picture", "pixels", "img_bytes", "image_bytes", "bytes", "photo", "face", "data")
 
 OUR_COLUMNS = ("variant_id", "kind", "image", "source_id", "split", "group_id", "label_name", "status")
@@ -115,7 +116,7 @@ def picture_columns(schema: "pa.Schema") -> list[str]:
     Those with a picture's name come first.
     """
     found = [field.name for field in schema if _holds_picture(field.type)]
-    return sorted(found, key=lambda name: name.lower() not in _PICTURE_NAMES)
+    return sorted(found, key=lambda name: (name.lower() not in _PICTURE_NAMES, name.lower() in _WORD_NAMES))
 
 
 def _holds_picture(kind: "pa.DataType") -> bool:
