@@ -15,7 +15,7 @@ from singanimation.flows.job.pool import LOADER
 from singanimation.flows.job.preview import make_preview, print_preview
 from singanimation.flows.job.progress import Reporter, make_reporter, readable_seconds
 from singanimation.flows.job.recording import INTERRUPTED_SECONDS, LAST_SECONDS, Recording
-from singanimation.flows.job.summary import close_job, closing_words, summary_of
+from singanimation.flows.job.summary import close_job, closing_words, summary_of, trouble_of
 from singanimation.flows.prefect_server.server import prepare_environment
 from singanimation.pipeline.errors import ExitCode
 from singanimation.pipeline.settings import Settings
@@ -51,8 +51,9 @@ def run_main_job(
     elif not quiet:
         for line in closing_words(summary):
             print(line)
-    if summary["stopped"] and not quiet:
-        print(f"augment: {summary['stopped']}", file=sys.stderr)
+    trouble = trouble_of(summary)
+    if trouble and (quiet or as_json or summary["stopped"]):  # else the closing words have said it
+        print(f"augment: {trouble}", file=sys.stderr)
     return ExitCode(summary["exit_code"])
 
 

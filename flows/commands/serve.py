@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from singanimation.flows.interrupts import SIGNALS
 from singanimation.flows.job.plan import plan_run
 from singanimation.flows.options import check_input, with_settings
 from singanimation.flows.prefect_server.server import prepare_environment, user_has_server
@@ -108,7 +109,9 @@ def _stopped_by_signals(process: RunProcess, clock: Clock) -> Iterator[None]:
         clock.stop()
         process.stop()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    # Ctrl-C stays ignored where the shell ignores it for background jobs
+    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heeded}
     try:
         yield
     finally:

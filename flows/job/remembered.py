@@ -1,8 +1,8 @@
 """What the models were when an output's last run loaded them: a run without work need not load them to find that out.
 
 Finding what is left to do takes the models' digests, not the models (seconds and gigabytes). They are kept with a key
-over all that they are loaded by: the options, the weights files that would be taken, and the program itself. Workers
-that do load them say again what they are, and that is what counts.
+over all that they are loaded by: the options, the weights files, py-feat where it is here, and the program itself.
+Workers that do load them say again what they are, and that is what counts.
 """
 
 import json
@@ -18,6 +18,7 @@ from singanimation.flows.models import Fingerprint
 from singanimation.pipeline.digests import code_version, digest
 from singanimation.pipeline.errors import MachineError, WeightsError
 from singanimation.pipeline.files.atomic import atomic_file
+from singanimation.pipeline.pyfeat import unusable
 from singanimation.pipeline.settings import Settings
 from singanimation.pipeline.weights import ENTRIES, locate
 
@@ -33,7 +34,7 @@ class RememberedModels:
     def __init__(self, output: Path, settings: Settings, loader: str) -> None:
         self._path = output / "runs" / NAME
         options = settings.model_dump_json(exclude=_OF_THE_RUN)
-        self._key = digest(loader, code_version(), options, *_files(settings))
+        self._key = digest(loader, code_version(), options, unusable(), *_files(settings))
 
     def read(self) -> Fingerprint | None:
         """Return what is remembered, None where nothing is, or something has changed since."""

@@ -1,5 +1,6 @@
 """The end of a run: its contact sheet, its summary, and the lines it ends with."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from singanimation.flows.job.class_counts import class_lines
@@ -7,6 +8,7 @@ from singanimation.flows.job.job import Job
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.sheets.contact_sheet import write_contact_sheet
 from singanimation.manifests.summary import summarize
+from singanimation.pipeline.errors import ExitCode
 
 SHEET = "contact_sheet.png"
 _SOURCES_ON_SHEET = 4
@@ -71,13 +73,25 @@ def _models_of(models: Fingerprint) -> dict[str, Any]:
     }
 
 
+def trouble_of(summary: Mapping[str, Any]) -> str | None:
+    """Return in one sentence why a run's exit code is not 0, None where it is."""
+    sources = summary["sources"]
+    if summary.get("stopped"):
+        return str(summary["stopped"])
+    if sources["lost"]:
+        return f"{len(sources['lost']):,} sources are not done: {_some(sources['lost'])}."
+    if summary["exit_code"] == ExitCode.NOTHING_ACCEPTED:
+        return f"nothing was accepted{by_reason(sources['failed'])}."
+    return None
+
+
 def closing_words(summary: dict[str, Any]) -> list[str]:
     """Return the lines a run ends with: counts by reason, short and lost sources, where things lie, how to load."""
     sources, variants = summary["sources"], summary["variants"]
     rejected = variants["rejected"]
     lines = [
         f"{sources['worked_on']:,} sources worked on, {sources['complete_before']:,} were complete before.",
-        f"{variants['accepted']:,} variants accepted, {sum(rejected.values()):,} rejected{_by_reason(rejected)}.",
+        f"{variants['accepted']:,} variants accepted, {sum(rejected.values()):,} rejected{by_reason(rejected)}.",
     ]
     if summary.get("edits_rejected"):
         lines.append(f"{summary['edits_rejected']:,} edits rejected (not_expressed); no variants were made of them.")
@@ -85,7 +99,7 @@ def closing_words(summary: dict[str, Any]) -> list[str]:
         lines.append(f"{summary['accepted_again']:,} variants rejected before were accepted under this SIFID limit.")
     if sources["failed"]:
         lines.append(
-            f"{sum(sources['failed'].values()):,} sources could not be used{_by_reason(sources['failed'])}: "
+            f"{sum(sources['failed'].values()):,} sources could not be used{by_reason(sources['failed'])}: "
             f"{_some(sources['unusable'])}."
         )
     if sources["short"]:
@@ -107,7 +121,8 @@ def closing_words(summary: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _by_reason(counts: dict[str, int]) -> str:
+def by_reason(counts: Mapping[str, int]) -> str:
+    """Return `` (no_face 2, sifid 1)``, nothing for no counts."""
     listed = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
     return f" ({listed})" if listed else ""
 

@@ -11,12 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from singanimation.flows.job.progress import readable_seconds
+from singanimation.flows.job.summary import by_reason, trouble_of
 from singanimation.pipeline.errors import ExitCode
 
 COMMAND_SECONDS = 600.0
 """A --on-failure command that takes longer is ended: the next run must not wait for it for ever."""
-
-_LISTED = 3
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,8 @@ def error_of(code: int, summary: Mapping[str, Any] | None, said: str) -> str | N
     """
     if code in (ExitCode.DONE, ExitCode.INTERRUPTED):
         return None
-    if summary is not None and summary.get("stopped"):
-        return str(summary["stopped"])
-    if summary is not None and summary["sources"]["lost"]:
-        lost = summary["sources"]["lost"]
-        return f"{len(lost):,} sources are not done: {_some(lost)}."
-    if summary is not None and code == ExitCode.NOTHING_ACCEPTED:
-        return f"nothing was accepted{_by_reason(summary)}."
+    if summary is not None and (trouble := trouble_of(summary)) is not None:
+        return trouble
     if code < 0:
         return f"its process was killed by signal {-code} (out of memory?); the next run goes on from there."
     lines = [line.strip() for line in said.splitlines() if line.strip()]
@@ -78,7 +72,7 @@ def line_of(report: RunReport) -> str:
         sources, variants = report.summary["sources"], report.summary["variants"]
         parts.append(f"run {report.summary['run_id']}: {sources['worked_on']:,} new sources")
         parts.append(f"{variants['accepted']:,} accepted, {sum(variants['rejected'].values()):,} rejected")
-        parts.append(f"{sum(sources['failed'].values()):,} failed{_by_reason(report.summary)}")
+        parts.append(f"{sum(sources['failed'].values()):,} failed{by_reason(sources['failed'])}")
     parts.append(took)
     line = f"{due}: {', '.join(parts)}"
     if report.error is not None:
@@ -125,15 +119,3 @@ def run_command(command: str, report: RunReport) -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"--on-failure {command!r} did not end well: {error}"
     return f"--on-failure {command!r} ended with exit code {done.returncode}." if done.returncode else None
-
-
-def _by_reason(summary: Mapping[str, Any]) -> str:
-    reasons = summary["sources"]["failed"] or {}
-    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-    return f" ({listed})" if listed else ""
-
-
-def _some(named: Mapping[str, Any]) -> str:
-    shown = [f"{name} ({value})" for name, value in list(named.items())[:_LISTED]]
-    more = len(named) - _LISTED
-    return ", ".join(shown) + (f", and {more:,} more" if more > 0 else "")

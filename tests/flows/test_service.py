@@ -31,9 +31,10 @@ class FastClock(Clock):
             self.stop()
 
 
-def summary(new: int = 0, failed: dict | None = None, lost: dict | None = None) -> dict:
+def summary(new: int = 0, failed: dict | None = None, lost: dict | None = None, code: int = 0) -> dict:
     sources = {"worked_on": new, "failed": failed or {}, "lost": lost or {}}
-    return {"run_id": "R1", "sources": sources, "variants": {"accepted": 8 * new, "rejected": {"sifid": new}}}
+    variants = {"accepted": 8 * new, "rejected": {"sifid": new}}
+    return {"run_id": "R1", "exit_code": code, "stopped": None, "sources": sources, "variants": variants}
 
 
 class FakeRuns:
@@ -135,7 +136,7 @@ def test_a_clock_that_is_set_back_makes_no_run_twice(serve):
         (2, None, "augment: --splits dev: the input has no such pictures.\n", "--splits dev: the input has no such"),
         (3, summary(4, lost={"a.png": "disk"}), "", "1 sources are not done: a.png (disk)."),
         (3, summary() | {"stopped": "The disk is full."}, "", "The disk is full."),
-        (1, summary(1, {"no_face": 1}), "", "nothing was accepted (no_face 1)."),
+        (1, summary(1, {"no_face": 1}, code=1), "", "nothing was accepted (no_face 1)."),
         (-9, None, "", "killed by signal 9"),
         (1, None, "Traceback (most recent call last):\nValueError: 7\n", "ValueError: 7"),
     ],
