@@ -106,9 +106,8 @@ def work_off(job: Job, reporter: Reporter, flow_run: str | None = None) -> dict[
         raise
     if job.queue.fault is not None:
         raise job.queue.fault
-    summary = close_job(job)
-    _finish(recording)
-    return summary
+    _finish(recording)  # first: what it has to say stands in the summary
+    return close_job(job)
 
 
 def _finish(recording: Recording, seconds: float = LAST_SECONDS) -> None:

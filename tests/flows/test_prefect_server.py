@@ -6,9 +6,12 @@ import stat
 import subprocess
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from singanimation.flows.prefect_server import server as servers
 from singanimation.flows.prefect_server.server import Server, connected, prepare_environment
@@ -108,3 +111,30 @@ def test_the_runs_of_processes_that_are_gone_are_told_from_those_at_work():
     assert is_gone([f"{here}:{ended.pid}:{began}"])
     assert is_gone([f"{here}:{number}:{float(began) - 3600:.0f}"])  # the number was given again
     assert not is_gone([f"process:elsewhere:{ended.pid}:{began}"]) and not is_gone([])
+
+
+def test_a_services_deployment_records_runs_hears_requests_and_keeps_its_name(running, monkeypatch):
+    from prefect.client.orchestration import get_client
+
+    from singanimation.flows.serving.deployment import Deployment
+    from singanimation.pipeline.errors import UsageError
+
+    said: list[str] = []
+    due = datetime(2026, 11, 28, 2, 0, tzinfo=UTC)
+    with connected(running):
+        deployment = Deployment("nightly", "aaaa", {"input": "x"}, "cron", said.append)
+        first = deployment.begin(due)
+        assert first is not None and deployment.asked() is None
+        with get_client(sync_client=True) as client:
+            run = client.read_flow_run(UUID(first))
+            assert run.name == "due 2026-11-28 02:00:00+0000" and run.state is not None and run.state.is_pending()
+            assert run.deployment_id is not None
+            asked = client.create_flow_run_from_deployment(run.deployment_id, parameters={"options": {"input": "/etc"}})
+        assert deployment.asked() == str(asked.id)
+        Deployment("nightly", "aaaa", {"input": "x"}, "cron", said.append)  # the same service, started again
+        with pytest.raises(UsageError, match="--name nightly"):
+            Deployment("nightly", "bbbb", {"input": "y"}, "cron", said.append)
+    assert said == []
+    with temporary_settings(updates={PREFECT_API_URL: "http://127.0.0.1:1/api"}):
+        assert deployment.begin(due) is None and deployment.asked() is None
+    assert len(said) == 1 and "Prefect does not answer" in said[0]
