@@ -1,5 +1,6 @@
 """What a run will cost, before it starts: time and disk, from figures measured once and stated here."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,12 @@ _START_SECONDS = 12.0
 # Bytes: a 128 px PNG and its row; one part's own weight.
 _CROP_PICTURE_BYTES = 34_000
 _PART_BYTES = 12_000
+
+CHUNK_SECONDS = 120.0
+"""About this much work goes into one Prefect task (a task costs milliseconds, its record stays for ever)."""
+
+MOST_TASKS = 1000
+"""A run has no more: each leaves about 28 kB in Prefect's data base, whatever it did."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,17 @@ def estimate_cost(sources: int, edits: int, variants: int, settings: Settings, w
         _START_SECONDS + work / max(min(workers, sources), 1),
         (edits + variants) * _CROP_PICTURE_BYTES + sources * _PART_BYTES,
     )
+
+
+def cut_into_tasks(count: int, settings: Settings, workers: int) -> list[tuple[int, int]]:
+    """Cut ``count`` sources into ranges (first, last + 1) of about CHUNK_SECONDS: MOST_TASKS, enough for all workers."""
+    if not count:
+        return []
+    edits = min(settings.edits, settings.per_image)
+    costs = [estimate_cost(n, n * edits, n * settings.per_image, settings, 1).seconds for n in (1, 2)]
+    size = max(round(CHUNK_SECONDS / (costs[1] - costs[0])), math.ceil(count / MOST_TASKS), 1)
+    size = min(size, max(math.ceil(count / (4 * workers)), 1))
+    return [(first, min(first + size, count)) for first in range(0, count, size)]
 
 
 def disk_warning(output: Path, needed: int) -> str | None:

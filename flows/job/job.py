@@ -1,14 +1,13 @@
 """One augmentation job: opened by the command line or by a scheduled flow run, worked off by the flow's tasks."""
 
 import logging
-import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from singanimation.flows.job.cost import estimate_cost
+from singanimation.flows.job.cost import cut_into_tasks
 from singanimation.flows.job.faults import Faults
 from singanimation.flows.job.plan import RunPlan
 from singanimation.flows.job.pool import LOADER, WorkerPool
@@ -28,9 +27,6 @@ from singanimation.pipeline.runs import Run, free_bytes, open_run
 from singanimation.pipeline.settings import Settings
 
 LOGGER = logging.getLogger("singanimation.job")
-
-CHUNK_SECONDS = 120.0
-"""About this much work goes into one Prefect task (a task costs milliseconds, its record stays for ever)."""
 
 INTERRUPTED = "interrupted"
 
@@ -85,14 +81,8 @@ class Job:
         return self.run.run_id
 
     def chunks(self) -> list[tuple[int, int]]:
-        """Cut ``todo`` into ranges (first, last + 1) of about CHUNK_SECONDS, and enough for all workers."""
-        count = len(self.todo)
-        if not count:
-            return []
-        edits = min(self.settings.edits, self.settings.per_image)
-        each = estimate_cost(1, edits, self.settings.per_image, self.settings, 1).seconds
-        size = min(max(round(CHUNK_SECONDS / each), 1), max(math.ceil(count / (4 * self.workers)), 1))
-        return [(first, min(first + size, count)) for first in range(0, count, size)]
+        """Return the ranges of ``todo`` (first, last + 1) that are Prefect's tasks."""
+        return cut_into_tasks(len(self.todo), self.settings, self.workers)
 
     def work(self, index: int) -> None:
         """Work on one source of ``todo`` and count what came of it."""
