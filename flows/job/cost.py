@@ -49,7 +49,7 @@ def estimate_cost(sources: int, edits: int, variants: int, settings: Settings, w
 
 
 def cut_into_tasks(count: int, settings: Settings, workers: int) -> list[tuple[int, int]]:
-    """Cut ``count`` sources into ranges (first, last + 1) of about CHUNK_SECONDS: MOST_TASKS, enough for all workers."""
+    """Cut ``count`` sources into ranges (first, last + 1) of CHUNK_SECONDS, MOST_TASKS, enough for all workers."""
     if not count:
         return []
     edits = min(settings.edits, settings.per_image)
