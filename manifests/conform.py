@@ -6,6 +6,7 @@ lists, numbers as floats): such files are recognised by their columns.
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.types as types
@@ -22,6 +23,8 @@ _BEFORE = {TIME: pa.timestamp("us", tz="UTC")}
 
 def schema_problem(schema: pa.Schema) -> str | None:
     """Return what makes this file's schema none of ours (a newer version, other columns), else None."""
+    if is_todays(schema):
+        return None
     raw = (schema.metadata or {}).get(KEY)
     if raw is None:
         return _stranger(schema)
@@ -50,7 +53,7 @@ def conform(table: pa.Table, names: Sequence[str]) -> pa.Table:
 
     Raises pyarrow.ArrowInvalid for values that do not fit (a label of 0.5, an AU vector of 16).
     """
-    wanted = pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)
+    wanted = _todays(tuple(names))
     if table.schema.equals(wanted):
         return table.replace_schema_metadata(SCHEMA.metadata)
     there = set(table.schema.names)
@@ -59,6 +62,11 @@ def conform(table: pa.Table, names: Sequence[str]) -> pa.Table:
         for field in wanted
     ]
     return pa.Table.from_arrays(columns, schema=wanted)
+
+
+@lru_cache(maxsize=64)
+def _todays(names: tuple[str, ...]) -> pa.Schema:
+    return pa.schema([SCHEMA.field(name) for name in names], metadata=SCHEMA.metadata)
 
 
 def _stranger(schema: pa.Schema) -> str | None:

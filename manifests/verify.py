@@ -41,7 +41,7 @@ _SPLITS = "mend the splits or people in the data set, then `augment prune` takes
 
 
 def verify(path: Path | str, *, pictures: bool = True, datasets: Sequence[Dataset] = ()) -> Verification:
-    """Check a manifest; ``pictures`` False leaves the pictures' bytes alone (seconds for a million rows).
+    """Check a manifest; ``pictures`` False leaves the pictures' bytes alone (about a minute for a million rows).
 
     With ``datasets``, those that it was made of, stale rows are named: of pictures that are gone or changed. Raises
     ManifestError only where there is no manifest at all.
