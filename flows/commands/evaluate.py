@@ -53,17 +53,20 @@ def evaluate_manifest(
     expression_judge: Annotated[
         Path | None, typer.Option(help="An expression classifier of `augment train expression`.")
     ] = None,
+    identity: Annotated[
+        Path | None, typer.Option(help="A face-identity network: ONNX, of OpenCV's SFace form.")
+    ] = None,
 ) -> None:
     """Measure a manifest: SIFID by start scale, action units asked and measured, how variants differ, what people say.
 
     Prints Markdown; writes JSON, CSV, Markdown, LaTeX and plots.
     """
-    _check_files({"--expression-judge": expression_judge})
+    _check_files({"--expression-judge": expression_judge, "--identity": identity})
     from singanimation.flows.evaluation.run import evaluate_output
 
     folder = to or output / "evaluation"
     make_folder(folder)
-    print(evaluate_output(output, folder, most, expression_judge))
+    print(evaluate_output(output, folder, most, expression_judge, identity))
 
 
 @app.command("edits")

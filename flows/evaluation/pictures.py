@@ -54,10 +54,13 @@ def _edits(output: Path) -> Iterator[tuple[tuple[str, str], str, np.ndarray, np.
 
 def _measured(edit: np.ndarray, variants: np.ndarray) -> dict[str, float]:
     from singanimation.stages.singan.diversity import diversity
+    from singanimation.stages.singan.figures.detail import drawn_detail, new_detail
     from singanimation.stages.singan.tensors import to_tensor
 
     tensors = to_tensor(np.stack([edit, *variants]), "cpu")
     found = {"diversity": diversity(tensors[1:], tensors[:1])}
+    if edit.shape[0] == edit.shape[1]:
+        found["detail"] = float(np.mean([drawn_detail(new_detail(edit, variant)) for variant in variants]))
     flat = variants.reshape(len(variants), -1).astype(np.float32)
     pairs = [float(np.sqrt(np.square(flat[i] - flat[j]).mean())) for i in range(len(flat)) for j in range(i)]
     found["near-duplicates"] = float(np.mean(np.array(pairs) < NEAR))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
+from singanimation.flows.evaluation.identity import identity_table, load_identity
 from singanimation.flows.evaluation.manifest import agreement_table, gather, people_table, tables_of
 from singanimation.flows.evaluation.pictures import picture_table
 from singanimation.flows.evaluation.plots import write_plots
@@ -21,10 +22,13 @@ _FEWEST = 5
 """A rank correlation is printed over at least so many variants."""
 
 
-def evaluate_output(output: Path, folder: Path, most: int = 50, judge: Path | None = None) -> str:
+def evaluate_output(
+    output: Path, folder: Path, most: int = 50, judge: Path | None = None, identity: Path | None = None
+) -> str:
     """Measure a manifest, write its tables and plots into ``folder``, and return them as Markdown.
 
-    ``most`` edits of each engine and start have their pictures measured; ``judge`` is an expression classifier's file.
+    ``most`` edits of each engine and start have their pictures measured; ``judge`` is an expression classifier's file,
+    ``identity`` a face-identity network's (ONNX).
     Raises ManifestError, WeightsError, MachineError.
     """
     figures = gather(output)
@@ -34,6 +38,8 @@ def evaluate_output(output: Path, folder: Path, most: int = 50, judge: Path | No
         tables += [pictures] if pictures.rows else []
     if judge is not None:
         tables.append(_agreement(output, judge, most))
+    if identity is not None:
+        tables.append(identity_table(output, load_identity(identity), max(most, 1)))
     tables += _people(output)
     write_tables(folder, tables)
     write_plots(folder, figures)

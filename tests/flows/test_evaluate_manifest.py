@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from singanimation.flows.evaluation.identity import identity_table, load_identity
 from singanimation.flows.evaluation.manifest import agreement_table, gather, people_table, tables_of
 from singanimation.flows.evaluation.pictures import picture_table
 from singanimation.flows.evaluation.run import evaluate_output
@@ -16,6 +17,7 @@ from singanimation.flows.study.plan import Shown, make_study
 from singanimation.flows.study.score import Rate
 from singanimation.flows.study.store import save_study
 from singanimation.manifests.write import write_part
+from singanimation.pipeline.errors import WeightsError
 from singanimation.pipeline.expressions import AU_INDEX, EMOTIONS
 from singanimation.pipeline.files.pictures import encode_png
 from singanimation.pipeline.records import Row
@@ -174,3 +176,51 @@ def test_the_command_takes_a_folder_or_says_what_is_wrong(augment, output: Path,
     assert code == 0 and out.startswith("## SIFID by start scale")
     code, _, err = augment("evaluate", tmp_path / "nothing")
     assert code != 0 and len(err.strip().splitlines()) == 1
+
+
+def field(number: int, content: bytes | int) -> bytes:
+    """One field of a protocol-buffer message."""
+    if isinstance(content, int):
+        return bytes([number << 3, content])
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def tiny_network(path: Path) -> Path:
+    """An ONNX file whose vector is the picture's mean colour: (1, 3, 112, 112) -> (1, 3, 1, 1)."""
+
+    def value(name: bytes, edges: tuple[int, ...]) -> bytes:
+        shape = b"".join(field(1, field(1, edge)) for edge in edges)
+        return field(1, name) + field(2, field(1, field(1, 1) + field(2, shape)))
+
+    node = field(1, b"data") + field(2, b"mean") + field(4, b"GlobalAveragePool")
+    graph = field(1, node) + field(2, b"g") + field(11, value(b"data", (1, 3, 112, 112)))
+    graph += field(12, value(b"mean", (1, 3, 1, 1)))
+    path.write_bytes(field(1, 7) + field(7, graph) + field(8, field(1, b"") + field(2, 13)))
+    return path
+
+
+def test_an_identity_network_of_the_users_gives_vectors_and_others_are_named(tmp_path: Path) -> None:
+    network = load_identity(tiny_network(tmp_path / "tiny.onnx"))
+    red, blue = (np.full((128, 128, 3), colour, np.uint8) for colour in ((200, 10, 10), (10, 10, 200)))
+    assert network(red) @ network(red) == pytest.approx(1) and network(red) @ network(blue) < 0.2
+    (tmp_path / "bad.onnx").write_bytes(b"no network")
+    with pytest.raises(WeightsError, match=r"bad\.onnx is no face-identity network"):
+        load_identity(tmp_path / "bad.onnx")
+
+
+def test_a_persons_distances_have_their_controls(output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = {"a": (200, 10, 10), "bb": (10, 10, 200)}
+    crops = {name: np.full((128, 128, 3), colour, np.uint8) for name, colour in colours.items()}
+
+    def cut(picture: np.ndarray) -> np.ndarray:
+        return np.full((128, 128, 3), colours["a"], np.uint8)  # every edit shows the first person
+
+    monkeypatch.setattr(
+        "singanimation.flows.evaluation.identity._source_crops",
+        lambda *_: {name: (crop, cut) for name, crop in crops.items()},
+    )
+    network = load_identity(tiny_network(tmp_path / "tiny.onnx"))
+    rows = {row[0]: row[1].mean for row in identity_table(output, network, 5).rows}
+    apart = 1 - float(network(crops["a"]) @ network(crops["bb"]))
+    assert rows["another source"] == pytest.approx(apart) and rows["edit, happiness"] == pytest.approx(apart / 2)
+    assert rows["the same picture, re-encoded"] == pytest.approx(0, abs=0.01) and rows["variant, happiness"] > 0.1
