@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NOT_EXPRESSED = "not_expressed"
 
-WIDE_OPEN, CLOSED = 0.65, 0.3
+WIDE_OPEN, CLOSED = 0.58, 0.3
 """A mouth whose AU25 and AU26 are above the first does not close to below the second without hooks and rags: nothing
 in the picture shows its lips and its chin."""
 
