@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from singanimation.pipeline.expressions import AU_INDEX, EMOTIONS, NOT_EXPRESSIVE, PROTOTYPES
+from singanimation.pipeline.expressions import AU_INDEX, EMOTIONS, NOT_EXPRESSIVE
+from singanimation.pipeline.forms import first_form
 from singanimation.pipeline.files.atomic import atomic_file
 
 MAGNIFIED = 1.5
@@ -65,7 +66,7 @@ def emotion_targets(source: np.ndarray) -> np.ndarray:
 
 
 def _target(source: np.ndarray, emotion: str) -> np.ndarray:
-    target = PROTOTYPES[emotion].copy()
+    target = first_form(emotion).units.copy()
     left = [AU_INDEX[name] for name in NOT_EXPRESSIVE]
     target[left] = source[left]
     return target
