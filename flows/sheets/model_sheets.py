@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from singanimation.pipeline.expressions import AU_INDEX, EMOTIONS, NOT_EXPRESSIVE
-from singanimation.pipeline.forms import first_form
 from singanimation.pipeline.files.atomic import atomic_file
+from singanimation.pipeline.forms import first_form
 
 MAGNIFIED = 1.5
 _HEAD = 18
