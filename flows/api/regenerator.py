@@ -69,7 +69,7 @@ class Regenerator:
         run would accept (no near-copies, no damaged faces, the same expression, SIFID under the limit): at most
         three times ``count`` are drawn, so that fewer may come back. The same picture and seed give the same bytes.
 
-        The fit is what takes time (``fast`` 10 s of a core, ``patch`` 0.8 s at the first draw): ``fit`` keeps it.
+        The fit is what takes time (``fast`` 2 s of a core, ``patch`` 0.6 s at the first draw): ``fit`` keeps it.
         Raises PictureError where no face is found, UsageError for other pictures.
         """
         return self.fit(picture, seed=seed, face_crop=face_crop).draw(count, as_crop=as_crop, checked=checked)

@@ -106,7 +106,7 @@ class RegeneratedVariant(v2.Transform):
     """With probability ``p`` replace the face by a variant of itself: small changes of texture, light and detail.
 
     The label stays. A model is fitted to each face when it is first met, and ``kept`` of them are remembered in each
-    process: ``patch`` takes 0.8 s of a core for a new face, ``fast`` 10 s, then a checked draw 0.15 s. ``starts`` are
+    process: ``patch`` takes 0.6 s of a core for a new face, ``fast`` 2 s, then a checked draw 0.15 s. ``starts`` are
     the scales variants begin at (N-1 changes more than N-2). A picture without a face, or whose variants all fail the
     checks of a run, stays as it is. Raises UsageError as ``ExpressionEdit`` does.
 
