@@ -40,11 +40,11 @@ FEW = 50
 def recommended_share(real: Sequence[int]) -> Callable[[float], Part]:
     """Return the share that docs/usefulness.md's measurements favour; ``real`` are the real pictures' classes 0..6.
 
-    Few real pictures: synthetic ones are half of the first three fifths of the training and a quarter of the rest.
-    Many (more than 50 a class on average): the first half of the training is on synthetic ones, the rest on real ones.
+    Synthetic pictures are half of the first three fifths of the training. The rest is a quarter synthetic where real
+    pictures are few, and real alone where there are more than 50 a class on average.
     """
     few = len(real) <= FEW * len(set(real))
-    return two_steps(0.6, 0.5, 0.25) if few else two_steps()
+    return two_steps(0.6, 0.5, 0.25 if few else 0.0)
 
 
 class Labelled(Protocol):

@@ -92,11 +92,11 @@ def test_nothing_to_draw_from_is_refused() -> None:
 
 def test_the_recipe_ends_on_real_pictures_where_there_are_many() -> None:
     few, many, rare = (
-        [recommended_share(classes)(progress) for progress in (0.0, 0.49, 0.55, 0.9)]
+        [recommended_share(classes)(progress) for progress in (0.0, 0.55, 0.65, 0.9)]
         for classes in ([*range(7)] * 20, [*range(7)] * 200, [*range(7)] * 30 + [3, 6] * 220)
     )
-    assert few == [0.5, 0.5, 0.5, 0.25]
-    assert many == rare == [1.0, 1.0, 0.0, 0.0]
+    assert few == [0.5, 0.5, 0.25, 0.25]
+    assert many == rare == [0.5, 0.5, 0.0, 0.0]
 
 
 def test_a_loader_mixes_two_parts_of_a_manifest(tmp_path: Path, source_rows: Callable[..., list[Row]]) -> None:
