@@ -10,6 +10,7 @@ photographs ``augment --frame source`` puts edits back into theirs.
 """
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -115,7 +116,11 @@ def main(
     """Train, test, print the confusion matrix and each class' recall."""
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    real, synthetic, tested = parts(manifest)
+    try:
+        real, synthetic, tested = parts(manifest)
+    except ManifestError as error:
+        print(f"{error} Was it made with --include-real, and of training pictures?", file=sys.stderr)
+        raise typer.Exit(2) from None
     recipe = recommended_share(real.targets) if share is None else share
     print(f"{len(real)} real and {len(synthetic)} synthetic pictures to train on, {len(tested)} real ones to test on")
     counts = confusion(train(mixed_loader(real, synthetic, batch, steps, recipe, seed), device), tested, device)

@@ -40,11 +40,15 @@ FEW = 50
 def recommended_share(real: Sequence[int]) -> Callable[[float], Part]:
     """Return the share that docs/usefulness.md's measurements favour; ``real`` are the real pictures' classes 0..6.
 
-    Synthetic pictures are half of the first three fifths of the training. The rest is a quarter synthetic where real
-    pictures are few, and real alone where there are more than 50 a class on average.
+    Few real pictures: synthetic ones are half of the first three fifths of the training and a quarter of the rest.
+    More than 50 a class on average: half of the first three fifths in the classes that have no more than the average,
+    none in the others, and real ones alone for the rest.
     """
-    few = len(real) <= FEW * len(set(real))
-    return two_steps(0.6, 0.5, 0.25 if few else 0.0)
+    counts = np.bincount(np.asarray(real, int), minlength=_CLASSES)
+    average = len(real) / max(int((counts > 0).sum()), 1)
+    if average <= FEW:
+        return two_steps(0.6, 0.5, 0.25)
+    return two_steps(0.6, [0.5 if count <= average else 0.0 for count in counts.tolist()])
 
 
 class Labelled(Protocol):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from singanimation.manifests.write import write_part
@@ -70,8 +71,6 @@ def manifest(tmp_path: Path) -> Callable[[tuple[str, ...]], Path]:
 
 
 def test_the_example_ends_in_a_confusion_matrix(example: ModuleType, manifest: Callable[..., Path]) -> None:
-    import typer
-
     app = typer.Typer()
     app.command()(example.main)
     output = manifest(("train", "train", "train", "train", "test"))
@@ -82,6 +81,15 @@ def test_the_example_ends_in_a_confusion_matrix(example: ModuleType, manifest: C
     matrix = {line[0]: line[1:8] for line in lines if line and line[0] in EMOTIONS}
     assert sum(int(count) for row in matrix.values() for count in row) == 4
     assert float(lines[-1][1]) > 0.5
+
+
+def test_a_manifest_without_training_pictures_is_told_in_a_sentence(
+    example: ModuleType, manifest: Callable[..., Path]
+) -> None:
+    app = typer.Typer()
+    app.command()(example.main)
+    done = CliRunner().invoke(app, [str(manifest(("test",)))])
+    assert done.exit_code == 2 and "--include-real" in done.output
 
 
 def test_without_a_test_split_people_are_kept_for_the_test(example: ModuleType, manifest: Callable[..., Path]) -> None:

@@ -90,13 +90,14 @@ def test_nothing_to_draw_from_is_refused() -> None:
         MixedBatches(REAL, SYNTHETIC, 0, 5)
 
 
-def test_the_recipe_ends_on_real_pictures_where_there_are_many() -> None:
-    few, many, rare = (
+def test_the_recipe_hangs_on_how_many_real_pictures_there_are() -> None:
+    few, even, rare = (
         [recommended_share(classes)(progress) for progress in (0.0, 0.55, 0.65, 0.9)]
         for classes in ([*range(7)] * 20, [*range(7)] * 200, [*range(7)] * 30 + [3, 6] * 220)
     )
     assert few == [0.5, 0.5, 0.25, 0.25]
-    assert many == rare == [0.5, 0.5, 0.0, 0.0]
+    assert even == [[0.5] * 7, [0.5] * 7, 0.0, 0.0]
+    assert rare[:3] == [[0.5, 0.5, 0.5, 0.0, 0.5, 0.5, 0.0]] * 2 + [0.0]
 
 
 def test_a_loader_mixes_two_parts_of_a_manifest(tmp_path: Path, source_rows: Callable[..., list[Row]]) -> None:
