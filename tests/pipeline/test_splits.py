@@ -179,6 +179,24 @@ def test_partitioned_pictures_and_partitioned_tables_read_alike(tmp_path: Path, 
         assert not any("no splits" in warning for warning in dataset.warnings)
 
 
+def test_shards_of_one_name_and_pictures_of_one_name_are_groups_of_their_own(tmp_path: Path) -> None:
+    for split, shade in (("train", 1), ("test", 2)):
+        (tmp_path / split).mkdir()
+        png = encode_png(np.full((20, 20, 3), shade, "uint8"))
+        pd.DataFrame({"image": [png, png]}).to_parquet(tmp_path / split / "part.parquet")
+        pd.DataFrame({"image": [{"bytes": png, "path": "0.png"}]}).to_parquet(tmp_path / split / "named.parquet")
+    dataset = open_input(str(tmp_path))
+    held = {source.group_id for source in dataset.sources if source.split == "test"}
+    trained = {source.group_id for source in dataset.sources if source.split == "train"}
+    assert len(dataset.sources) == 6 and not held & trained
+    assert {source.source_id for source in dataset.sources} >= {
+        "test/part#000000",
+        "train/part#000001",
+        "0.png",
+        "0.png#2",
+    }
+
+
 @pytest.mark.parametrize("name", ["test-00000-of-00001", "my_set_test", "data-test", "FER2013Test", "test"])
 def test_shards_and_tables_named_by_their_split(tmp_path: Path, name: str) -> None:
     png = encode_png(np.zeros((20, 20, 3), "uint8"))

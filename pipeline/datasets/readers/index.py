@@ -7,6 +7,7 @@ pictures are kept in memory.
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -132,6 +133,7 @@ def _read(path: Path) -> Dataset:
     sentence = folders.sentence()
     if sentence:
         findings.add(sentence)
+    stems = Counter(file.stem for file in shards)
     sources: dict[str, Source] = {}
     contents: dict[str, list[str]] = {}
     has_splits = False
@@ -139,7 +141,7 @@ def _read(path: Path) -> Dataset:
         columns = _columns(file)
         if columns.picture is None and columns.file is None:
             raise DatasetError(f"{file} has no column with pictures or their file names.")
-        about = _about(_inside(file, folder), folders)
+        about = _about(_inside(file, folder), folders, alone=stems[file.stem] == 1)
         has_splits = has_splits or columns.split is not None or about.split is not None
         for source in _rows(file, name, columns, about, user_map, findings):
             source = _distinct(source, sources, contents, findings)
@@ -155,18 +157,19 @@ def _read(path: Path) -> Dataset:
 
 @dataclass(frozen=True)
 class _About:
-    """What a table's own path tells of all its rows: split, label, person."""
+    """What a table's own path tells of all its rows: split, label, person, and the ``name`` that their ids begin with."""
 
     split: str | None
     label: str | None
     group: str | None
+    name: str
 
 
 def _inside(file: Path, folder: Path) -> PurePosixPath:
     return PurePosixPath(file.relative_to(folder).as_posix())
 
 
-def _about(file: PurePosixPath, folders: FolderSplits) -> _About:
+def _about(file: PurePosixPath, folders: FolderSplits, alone: bool) -> _About:
     """Read the folders on a shard's way (``split=test/label=fear``) and its name (``train-00000-of-00001``)."""
     columns = partitions(file)
     found = {purpose: columns.get(column(list(columns), purpose) or "") for purpose in ("split", "label", "group")}
@@ -175,7 +178,7 @@ def _about(file: PurePosixPath, folders: FolderSplits) -> _About:
     stem = re.split(r"-\d{3,}", file.stem)[0]
     named = canonical_split(stem) or plain_split(stem)
     split = held_out_first(parted, named, folders(file)) or parted or (folders(file) == UNCLEAR and UNCLEAR) or None
-    return _About(split, found["label"], found["group"])
+    return _About(split, found["label"], found["group"], file.stem if alone else str(file.with_suffix("")))
 
 
 def _rows(
@@ -199,7 +202,7 @@ def _rows(
         if not pictures and place is None:
             continue
         text = place or text
-        row_id = values["id"] or text or f"{file.stem}#{number:06d}"
+        row_id = values["id"] or text or f"{about.name}#{number:06d}"
         label, raw = meaning(values["label"])
         if columns.label is None and about.label is not None:
             label, raw = map_label(about.label, {}, user_map), about.label
@@ -261,7 +264,9 @@ def _distinct(
         return None
     known.append(content)
     findings.add("{count} ids are shared by different pictures and were numbered", source.source_id)
-    return replace(source, source_id=f"{source.source_id}#{len(known)}")
+    new = f"{source.source_id}#{len(known)}"
+    # a picture that is nobody's known is a group of its own, whatever its name
+    return replace(source, source_id=new, group_id=new if source.group_id == source.source_id else source.group_id)
 
 
 def _content(source: Source) -> str:
