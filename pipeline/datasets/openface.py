@@ -97,7 +97,7 @@ def attach(
 
 def picture_path(source: Source, folder: Path) -> Path:
     """Return where a source's picture lies, or would lie if it were a file."""
-    return source.path or folder / source.source_path
+    return source.path if isinstance(source.path, Path) else folder / source.source_path
 
 
 def read_tables(folder: Path, everywhere: bool = True) -> list[OpenFaceTable]:

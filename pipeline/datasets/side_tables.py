@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from singanimation.pipeline.datasets.dataset import Findings
 from singanimation.pipeline.datasets.files import inside, is_output_folder, read_text, subfolders
 from singanimation.pipeline.datasets.labels import folder_emotion, label_meaning, map_label
+from singanimation.pipeline.datasets.picture_names import PictureNames
 from singanimation.pipeline.datasets.splits import canonical_split, plain_split
 from singanimation.pipeline.datasets.tables import (
     PARQUET_SUFFIXES,
@@ -57,7 +58,7 @@ def read_side_tables(
     root: Path, pictures: Sequence[PurePosixPath], user_map: Mapping[str, str] | None, findings: Findings
 ) -> Tells:
     """Return picture -> what the tables and lists near it tell, empty where there are none."""
-    find = _Finder(pictures)
+    find = PictureNames(pictures)
     read: dict[str, Tells] = {}
     for file in _candidates(root):
         name = file.relative_to(root).as_posix()
@@ -92,7 +93,7 @@ def _candidates(root: Path) -> Iterator[Path]:
 
 
 def _told(
-    file: Path, root: Path, find: "_Finder", user_map: Mapping[str, str] | None, findings: Findings
+    file: Path, root: Path, find: "PictureNames", user_map: Mapping[str, str] | None, findings: Findings
 ) -> Tells | None:
     if file.suffix.lower() in _UNREAD:
         if _LABEL_FILE.search(file.stem):
@@ -183,7 +184,7 @@ def _embeds_pictures(file: Path) -> bool:
 
 
 def _from_list(
-    file: Path, root: Path, find: "_Finder", user_map: Mapping[str, str] | None, findings: Findings
+    file: Path, root: Path, find: "PictureNames", user_map: Mapping[str, str] | None, findings: Findings
 ) -> Tells | None:
     """Read a list of names, one a line, with a label behind each or without: ``train.txt``, ``labels.txt``."""
     lines = [line.strip() for line in read_text(file).splitlines() if line.strip()]
@@ -235,36 +236,3 @@ def _joined(old: Told, new: Told) -> Told:
         for name in ("label", "raw", "split", "group", "licence")
     }
     return replace(old, **values)
-
-
-class _Finder:
-    """Finds the picture that a table's name means: from the table's folder, from the root, else by its end alone."""
-
-    def __init__(self, pictures: Sequence[PurePosixPath]) -> None:
-        self._present = set(pictures)
-        self._by_name: dict[str, list[PurePosixPath]] = {}
-        for picture in pictures:
-            for key in {picture.name.lower(), picture.stem.lower()}:
-                self._by_name.setdefault(key, []).append(picture)
-
-    def __call__(self, text: str | None, folder: Path) -> PurePosixPath | None:
-        name = inside(text or "")
-        if name is None:
-            return None
-        for place in (PurePosixPath(folder.as_posix()) / name, name):
-            if place in self._present:
-                return place
-        candidates = self._by_name.get(name.name.lower()) or self._by_name.get(name.stem.lower(), [])
-        ends = [_common_end(candidate, name) for candidate in candidates]
-        best = [candidate for candidate, end in zip(candidates, ends, strict=True) if end == max(ends)]
-        return best[0] if len(best) == 1 else None
-
-
-def _common_end(first: PurePosixPath, second: PurePosixPath) -> int:
-    """Return how many of the last folders of two paths are the same."""
-    count = 0
-    for one, other in zip(reversed(first.parts[:-1]), reversed(second.parts[:-1]), strict=False):
-        if one.lower() != other.lower():
-            break
-        count += 1
-    return count

@@ -6,121 +6,56 @@ pictures are kept in memory.
 """
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
-from singanimation.pipeline.datasets.files import inside, is_output_folder, list_pictures
+from singanimation.pipeline.datasets.files import inside
 from singanimation.pipeline.datasets.labels import canonical_split, label_meaning, map_label, read_label_map
-from singanimation.pipeline.datasets.metadata import find_metadata
+from singanimation.pipeline.datasets.readers.index_tables import (
+    PURPOSES,
+    About,
+    Columns,
+    about,
+    columns_of,
+    find_tables,
+    inside_folder,
+)
 from singanimation.pipeline.datasets.readers.parquet import (
     LARGE_BYTES,
-    class_label_column,
     is_our_manifest,
     parquet_schema,
-    picture_columns,
     picture_path,
     pictures_bytes,
 )
-from singanimation.pipeline.datasets.splits import UNCLEAR, FolderSplits, held_out_first, partitions, plain_split
+from singanimation.pipeline.datasets.splits import FolderSplits, held_out_first
 from singanimation.pipeline.datasets.tables import (
     PARQUET_SUFFIXES,
-    TABLE_SUFFIXES,
     cell,
-    column,
-    column_of,
-    header_of,
     read_table,
 )
 from singanimation.pipeline.errors import DatasetError, PictureError
 from singanimation.pipeline.files.pictures import picture_size
-from singanimation.pipeline.files.regular import is_regular
 from singanimation.pipeline.records import KINDS, STATUSES, InFolder, Source
 
-_OUR_ID = "variant_id"
 _JUDGED = {"kind": (KINDS, ("real", "variant")), "status": (STATUSES, ("accepted",))}
-_PURPOSES = ("label", "split", "group", "id", "licence")
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """Which columns serve what; None where there is none."""
-
-    picture: str | None
-    file: str | None
-    label: str | None
-    split: str | None
-    group: str | None
-    id: str | None
-    licence: str | None
-    landmarks: str | None
 
 
 def _lacks(path: Path) -> str | None:
-    files = _tables(path)
+    files = find_tables(path)
     if not files:
         return "is no table" if path.is_file() else "holds neither Parquet shards nor a table that labels its pictures"
     if files[0].suffix.lower() in PARQUET_SUFFIXES and is_our_manifest(parquet_schema(files[0])):
         return "is one of our manifests"
-    columns = _columns(files[0])
+    columns = columns_of(files[0])
     if columns.picture is None and columns.file is None:
         return f"{files[0].name} has no column with pictures or their file names"
     return None
-
-
-def _tables(path: Path) -> list[Path]:
-    """Return the table itself, the Parquet shards of a folder without loose pictures (a downloaded data set), or the
-    table that our export wrote beside its class folders.
-    """
-    if path.is_file():
-        return [path] if path.suffix.lower() in TABLE_SUFFIXES else []
-    pictures = list_pictures(path)
-    if pictures:
-        return _our_export(path)
-    shards = [shard for shard in path.rglob("*") if shard.suffix.lower() in PARQUET_SUFFIXES and is_regular(shard)]
-    return sorted(shard for shard in shards if not is_output_folder(shard.parent.parent) and shard.name[0] not in "._")
-
-
-def _our_export(path: Path) -> list[Path]:
-    """Return the only table at the top of a folder when it is our export's: it knows people and licences too."""
-    tables = [entry for entry in path.iterdir() if entry.suffix.lower() in TABLE_SUFFIXES and is_regular(entry)]
-    if len(tables) != 1 or tables[0].suffix.lower() in PARQUET_SUFFIXES or find_metadata(path):
-        return []
-    names = header_of(tables[0])
-    ours = _OUR_ID in names and column(names, "file") is not None and column(names, "label") is not None
-    return tables if ours else []
-
-
-def _is_word(name: str) -> bool:
-    return any(column([name], purpose) for purpose in ("label", "split", "group"))
-
-
-def _columns(path: Path) -> _Columns:
-    if path.suffix.lower() in PARQUET_SUFFIXES:
-        schema = parquet_schema(path)
-        names, pictures = list(schema.names), picture_columns(schema)
-        file = column([name for name in names if name not in pictures], "file")
-        # a label in bytes is no second picture
-        others = [name for name in names if name not in pictures or name != pictures[0] and _is_word(name)]
-        label = class_label_column(schema)
-        if others and (label is None or file is None and not pictures):
-            frame = read_table(path, others)
-            file = file or (column_of(frame, "file") if not pictures else None)
-            label = label or column_of(frame, "label")
-    else:
-        frame = read_table(path)
-        names, pictures = [str(name) for name in frame.columns], []
-        file, label = column_of(frame, "file"), column_of(frame, "label")
-    picture = pictures[0] if pictures else None
-    found = {purpose: column(names, purpose) for purpose in _PURPOSES if purpose != "label"}
-    landmarks = next((name for name in names if name.lower() == "landmarks"), None)
-    return _Columns(picture, file, landmarks=landmarks, label=label if label != file else None, **found)
 
 
 def _read(path: Path) -> Dataset:
@@ -128,8 +63,8 @@ def _read(path: Path) -> Dataset:
     name = path.stem if path.is_file() else path.resolve().name
     folder = path.parent if path.is_file() else path
     user_map = read_label_map(folder)
-    shards = _tables(path)
-    folders = FolderSplits.of(folder, [_inside(file, folder) for file in shards])
+    shards = find_tables(path)
+    folders = FolderSplits.of(folder, [inside_folder(file, folder) for file in shards])
     sentence = folders.sentence()
     if sentence:
         findings.add(sentence)
@@ -138,12 +73,12 @@ def _read(path: Path) -> Dataset:
     contents: dict[str, list[str]] = {}
     has_splits = False
     for file in shards:
-        columns = _columns(file)
+        columns = columns_of(file)
         if columns.picture is None and columns.file is None:
             raise DatasetError(f"{file} has no column with pictures or their file names.")
-        about = _about(_inside(file, folder), folders, alone=stems[file.stem] == 1)
-        has_splits = has_splits or columns.split is not None or about.split is not None
-        for source in _rows(file, name, columns, about, user_map, findings):
+        path_tells = about(inside_folder(file, folder), folders, alone=stems[file.stem] == 1)
+        has_splits = has_splits or columns.split is not None or path_tells.split is not None
+        for source in _rows(file, name, columns, path_tells, user_map, findings):
             source = _distinct(source, sources, contents, findings)
             if source is not None:
                 sources[source.source_id] = source
@@ -155,37 +90,11 @@ def _read(path: Path) -> Dataset:
     return build_dataset(name, sources.values(), findings, path, licence=licence, has_splits=has_splits)
 
 
-@dataclass(frozen=True)
-class _About:
-    """What a table's own path tells of all its rows: split, label, person, and the ``name`` that their ids begin with."""
-
-    split: str | None
-    label: str | None
-    group: str | None
-    name: str
-
-
-def _inside(file: Path, folder: Path) -> PurePosixPath:
-    return PurePosixPath(file.relative_to(folder).as_posix())
-
-
-def _about(file: PurePosixPath, folders: FolderSplits, alone: bool) -> _About:
-    """Read the folders on a shard's way (``split=test/label=fear``) and its name (``train-00000-of-00001``)."""
-    columns = partitions(file)
-    found = {purpose: columns.get(column(list(columns), purpose) or "") for purpose in ("split", "label", "group")}
-    by_column = found["split"]
-    parted = (canonical_split(by_column) or by_column) if by_column else None
-    stem = re.split(r"-\d{3,}", file.stem)[0]
-    named = canonical_split(stem) or plain_split(stem)
-    split = held_out_first(parted, named, folders(file)) or parted or (folders(file) == UNCLEAR and UNCLEAR) or None
-    return _About(split, found["label"], found["group"], file.stem if alone else str(file.with_suffix("")))
-
-
 def _rows(
     file: Path,
     dataset: str,
-    columns: _Columns,
-    about: _About,
+    columns: Columns,
+    path_tells: About,
     user_map: Mapping[str, str] | None,
     findings: Findings,
 ) -> Iterator[Source]:
@@ -195,17 +104,17 @@ def _rows(
     shared = InFolder(file.parent)
     rows = (dict(zip(wanted, each, strict=True)) for each in zip(*(frame[name] for name in wanted), strict=True))
     for number, row in enumerate(rows):
-        values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in _PURPOSES}
+        values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in PURPOSES}
         text = cell(row[columns.file]) if columns.file else picture_path(row[columns.picture])
         pictures: list[bytes | None] = list(pictures_bytes(row[columns.picture])) if columns.picture else []
         place = None if pictures else _place(file, text, findings)
         if not pictures and place is None:
             continue
         text = place or text
-        row_id = values["id"] or text or f"{about.name}#{number:06d}"
+        row_id = values["id"] or text or f"{path_tells.name}#{number:06d}"
         label, raw = meaning(values["label"])
-        if columns.label is None and about.label is not None:
-            label, raw = map_label(about.label, {}, user_map), about.label
+        if columns.label is None and path_tells.label is not None:
+            label, raw = map_label(path_tells.label, {}, user_map), path_tells.label
         for index, data in enumerate(pictures or [None]):
             source_id = row_id if index == 0 else f"{row_id}/{index + 1}"
             yield Source(
@@ -213,8 +122,8 @@ def _rows(
                 source_id=source_id,
                 path=shared if place else None,
                 source_path=text if place and text else f"{file.name}#{source_id}",
-                split=_split(values["split"], about.split, findings, source_id),
-                group_id=values["group"] or about.group or row_id,
+                split=_split(values["split"], path_tells.split, findings, source_id),
+                group_id=values["group"] or path_tells.group or row_id,
                 label=label,
                 source_label=raw,
                 licence=values["licence"],
