@@ -7,6 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from singanimation.flows.commands.train_options import (
+    AdversarialOption,
+    AttentionWeightOption,
+    AverageOption,
+    BatchOption,
+    CriticStepsOption,
+    CycleWeightOption,
+    FacesOption,
+    MixedOption,
+    OutputOption,
+    RateOption,
+    RegressionOption,
+    ScheduleOption,
+    StepsOption,
+    UnitWeightOption,
+    VariationWeightOption,
+)
 from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.flows.training.expression import STEPS
@@ -15,10 +32,8 @@ from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.runs import make_folder
 from singanimation.pipeline.system import usable_cores
 from singanimation.stages.expansion.training.settings import (
-    PAPER_RATE,
     PaperTerms,
     Recipe,
-    Schedule,
     TrainSettings,
     paper_steps,
 )
@@ -28,38 +43,6 @@ if TYPE_CHECKING:
     from singanimation.stages.expansion.training.loop import Progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train the models that ship, or your own.")
-
-FacesOption = Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")]
-OutputOption = Annotated[Path, typer.Option("--output", help="The .safetensors file to write; logs go beside it.")]
-RateOption = Annotated[
-    float | None,
-    typer.Option(min=1e-8, help=f"Default: {TrainSettings.learning_rate} (geometry), {PAPER_RATE} (paper)."),
-]
-AdversarialOption = Annotated[float, typer.Option(min=0, help="Weight of geometry's adversarial term.")]
-RegressionOption = Annotated[
-    float | None,
-    typer.Option(min=0, help=f"Weight of geometry's AU regression (default: {TrainSettings.regression:g})."),
-]
-MixedOption = Annotated[
-    bool | None,
-    typer.Option(help="bfloat16. Default: geometry where the device gains from it (GPUs, CPUs with AMX)."),
-]
-StepsOption = Annotated[
-    int | None,
-    typer.Option(min=1, help=f"Generator steps. Default: {TrainSettings.steps} (geometry), 30 epochs (paper)."),
-]
-BatchOption = Annotated[
-    int | None, typer.Option(min=1, help=f"Default: {TrainSettings.batch_size} (geometry), 25 (paper).")
-]
-ScheduleOption = Annotated[
-    Schedule | None, typer.Option(help="Of the learning rate. Default: cosine (geometry), paper (paper).")
-]
-JointOption = Annotated[bool, typer.Option("--joint-critic", help="paper: one Adam step on penalty and rest.")]
-ClampOption = Annotated[bool, typer.Option("--clamp-targets", help="paper: noisy targets stay in 0..1.")]
-AverageOption = Annotated[
-    float | None,
-    typer.Option(min=0, max=0.99999, help=f"Of weights. Default: {TrainSettings.average} (geometry), 0 (paper)."),
-]
 
 
 @app.command("ganimation")
@@ -76,11 +59,11 @@ def train_ganimation(
     regression: RegressionOption = None,
     schedule: ScheduleOption = None,
     average: AverageOption = None,
-    unit_weight: Annotated[float, typer.Option(min=0, help="paper: of the AUs, over the batch.")] = PaperTerms.units,
-    cycle_weight: Annotated[float, typer.Option(min=0, help="paper: of the cycle.")] = PaperTerms.cycle,
-    attention_weight: Annotated[float, typer.Option(min=0, help="paper: of A's mean.")] = PaperTerms.attention,
-    variation_weight: Annotated[float, typer.Option(min=0, help="paper: of A's steps.")] = PaperTerms.variation,
-    critic_steps: Annotated[int, typer.Option(min=1, help="paper: batches a step.")] = PaperTerms.critic_steps,
+    unit_weight: UnitWeightOption = PaperTerms.units,
+    cycle_weight: CycleWeightOption = PaperTerms.cycle,
+    attention_weight: AttentionWeightOption = PaperTerms.attention,
+    variation_weight: VariationWeightOption = PaperTerms.variation,
+    critic_steps: CriticStepsOption = PaperTerms.critic_steps,
     joint_critic: Annotated[
         bool, typer.Option("--joint-critic", help="paper: one Adam step on penalty and rest.")
     ] = False,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _LISTS = (".txt", ".lst", ".list")
 _UNREAD = (".xlsx", ".xls", ".ods", ".mat", ".pkl", ".xml", ".db", ".sqlite")
 _MOST_IN_A_FOLDER = 20
-_MOST_BYTES = 1 << 30
+_MOST_BYTES, _MOST_LIST_BYTES = 1 << 30, 1 << 26
 _FEWEST_NAMED = 0.5
 _EMOTION_COLUMNS = 4
 _LABEL_FILE = re.compile(r"label|annot|metadata|emotion|expression|legend|train|test|val", re.IGNORECASE)
@@ -86,7 +86,7 @@ def _candidates(root: Path) -> Iterator[Path]:
             if entry.suffix.lower() in (*TABLE_SUFFIXES, *_LISTS, *_UNREAD, ".json")
             and not entry.name.lower().startswith((".", "label_map", "readme", "license", "licence"))
             and is_regular(entry)
-            and entry.stat().st_size <= _MOST_BYTES
+            and entry.stat().st_size <= (_MOST_LIST_BYTES if entry.suffix.lower() in _LISTS else _MOST_BYTES)
         ]
         if len(found) <= _MOST_IN_A_FOLDER:
             yield from found

@@ -92,7 +92,7 @@ def source_bytes(source: Source) -> bytes:
     """Return the bytes of a data set's picture. Raises PictureError: ``missing``, ``unreadable``, ``too_large``."""
     if source.data is not None:
         return source.data
-    if source.path is None:
+    if not isinstance(source.path, Path):
         raise PictureError("missing", f"{source.source_id} has neither a file nor bytes.")
     return _file_bytes(source.path)
 

@@ -277,3 +277,18 @@ def test_arrays_of_affectnet_that_are_no_files_are_told(tmp_path: Path, put: Put
     dataset = open_input(str(tmp_path))
     assert told(dataset) == [("0.jpg", "surprise", "train")]
     assert any("1 label files are damaged" in warning for warning in dataset.warnings)
+
+
+def test_raf_dbs_copies_name_a_broken_table_and_count_what_differs_from_the_folders(tmp_path: Path, put: Put) -> None:
+    put(tmp_path, "train/5/train_00001_aligned.jpg", "train/4/train_00002_aligned.jpg", "test/7/test_0001_aligned.jpg")
+    (tmp_path / "train_labels.csv").write_text("image,label\ntrain_00001_aligned.jpg,5\ntrain_00002_aligned.jpg,6\n")
+    (tmp_path / "test_labels.csv").write_text("image,label\ntest_0001_aligned.jpg,7,x\n")
+    dataset = open_input(str(tmp_path))
+    assert dataset.name == "raf-db" and {Path(s.source_id).name[:11]: s.label for s in dataset.sources} == {
+        "test_0001_a": None,
+        "train_00001": "sadness",
+        "train_00002": "anger",
+    }
+    said = " ".join(dataset.warnings)
+    assert "test_labels.csv cannot be read as a table (line 2 has 3 fields" in said
+    assert "1 pictures have another label in train_labels.csv than by their folder" in said

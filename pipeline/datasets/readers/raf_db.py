@@ -137,6 +137,13 @@ def _raw_labels(faces: Mapping[str, _Face], labels: LabelFile | None, findings: 
     extra = [str(face.best) for stem, face in faces.items() if stem not in labels.raw]
     if extra:
         findings.add(f"{{count}} pictures have no line in {labels.name} and are kept without a label", *extra)
+    for stem, label in labels.raw.items():
+        folder = class_folder(faces[stem].best) if stem in faces else None
+        if folder and whole_number(folder) and whole_number(folder) != whole_number(label):
+            findings.add(
+                f"{{count}} pictures have another label in {labels.name} than by their folder, and the file's is taken",
+                f"{faces[stem].best} ({label})",
+            )
     return {stem: label for stem, label in labels.raw.items() if stem in faces}
 
 

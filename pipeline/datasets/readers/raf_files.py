@@ -45,7 +45,7 @@ def find_labels(base: Path, findings: Findings) -> LabelFile | None:
     pairs: list[tuple[str, str | None]] = []
     names: list[str] = []
     for path in sorted([*base.glob("*.csv"), *base.glob("*/*.csv")]):
-        found = [] if path.name.lower().startswith("label_map") else _csv_pairs(path)
+        found = [] if path.name.lower().startswith("label_map") else _csv_pairs(path, findings)
         if found:
             pairs.extend(found)
             names.append(path.name)
@@ -59,12 +59,12 @@ def _list_lines(path: Path) -> Iterator[tuple[str, str | None]]:
             yield (words[0], words[1]) if len(words) == 2 else (line.strip(), None)
 
 
-def _csv_pairs(path: Path) -> list[tuple[str, str | None]]:
+def _csv_pairs(path: Path, findings: Findings) -> list[tuple[str, str | None]]:
     try:
         frame = read_table(path)
-    except DatasetError:
-        # Some other table that lies beside the pictures; without label files the class folders decide.
-        return []
+    except DatasetError as error:
+        findings.add(f"{str(error).replace(str(path), path.name).rstrip('.')}; it is not used")
+        return []  # without label files the class folders decide
     file, label = column(frame.columns, "file"), column(frame.columns, "label")
     if file is None or label is None:
         return []
