@@ -15,7 +15,7 @@ from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.checks.files import PartFile
 from singanimation.manifests.checks.findings import Fault as Fault
 from singanimation.manifests.checks.findings import Verification, make_anew
-from singanimation.manifests.checks.rows import ID_COLUMNS, PART, check_ids
+from singanimation.manifests.checks.rows import ID_COLUMNS, PART, REAL_COLUMNS, changed_sources, check_ids
 from singanimation.manifests.checks.runs import Runs, check_summaries
 from singanimation.manifests.checks.values import VALUE_COLUMNS, value_faults
 from singanimation.manifests.compaction_plan import PLAN
@@ -48,7 +48,7 @@ def verify(path: Path | str, *, pictures: bool = True, datasets: Sequence[Datase
     """
     result = Verification()
     good: list[Path] = []
-    runs, ids = _check_rows(_sound_tables(part_paths(path), good, result, pictures), result)
+    runs, ids = _check_rows(_sound_tables(part_paths(path), good, result, pictures), result, bool(datasets))
     result.parts = len(good)
     output = _output_folder(Path(path))
     if output is not None:
@@ -100,9 +100,10 @@ def _looked_at(part: PartFile, table: pa.Table, result: Verification, pictures: 
     return plain.append_column(PART, pa.array([part.path.name]).take(pa.array([0] * len(plain), pa.int32())))
 
 
-def _check_rows(tables: Iterator[pa.Table], result: Verification) -> tuple[Runs, pa.Table]:
+def _check_rows(tables: Iterator[pa.Table], result: Verification, compared: bool) -> tuple[Runs, pa.Table]:
     """Check values, ids, parents and splits; return the rows per (run, kind, status), and all ids with their runs."""
     ids: list[pa.Table] = []
+    real: list[pa.Table] = []
     runs: Runs = Counter()
     leakage = Leakage()
     wrong: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
@@ -119,6 +120,7 @@ def _check_rows(tables: Iterator[pa.Table], result: Verification) -> tuple[Runs,
                 names += [name or "(no id)" for name in rows.column("variant_id").to_pylist()]
                 parts += rows.column(PART).to_pylist()
         ids.append(table.select([*ID_COLUMNS, "run_id"]))
+        real.append(table.filter(pc.equal(table.column("kind"), "real")).select(REAL_COLUMNS))
     for (check, sentence), (names, parts) in wrong.items():
         result.add(check, sentence, names, make_anew(parts))
     whole = (
@@ -127,6 +129,7 @@ def _check_rows(tables: Iterator[pa.Table], result: Verification) -> tuple[Runs,
         else pa.table({name: pa.array([], pa.string()) for name in (*ID_COLUMNS, "run_id")})
     )
     check_ids(whole, result)
+    result.notes += changed_sources(pa.concat_tables(real)) if real and not compared else []
     for check, sentence, names in leakage.faults():
         result.add(check, sentence, names, _SPLITS)
     return runs, whole

@@ -11,6 +11,7 @@ PART = "part"
 """The column that says which file a row is in."""
 
 ID_COLUMNS = ("variant_id", "parent_id", "kind", PART)
+REAL_COLUMNS = ("dataset", "source_id", "source_sha256", "label_name")
 _PARENTS = (("edit", "real"), ("variant", "edit"))
 
 
@@ -31,6 +32,26 @@ def check_ids(whole: pa.Table, result: Verification) -> None:
         names, parts = (lost.column(name).to_pylist() for name in ("variant_id", PART))
         sentence = f"{{count}} {kind} rows have no {parent} row as their parent"
         result.add("parents", sentence, sorted(names), make_anew(parts))
+
+
+def changed_sources(real: pa.Table) -> list[str]:
+    """Return notes on real rows (with REAL_COLUMNS) that cannot all be of the data set as it is now.
+
+    A replaced picture has two rows of one source, a moved one has rows of two with different labels. Which is the
+    older the data set alone can tell; two inputs of one name, or the same picture twice in a data set, look alike.
+    """
+    notes = []
+    real = real.filter(pc.is_valid(real.column("source_sha256")))  # what could not be read has none
+    for columns, other, sentence in (
+        (["dataset", "source_id"], "source_sha256", "sources have real rows of different pictures"),
+        (["dataset", "source_sha256"], "label_name", "pictures have real rows with different labels"),
+    ):
+        groups = real.group_by(columns).aggregate([(other, "count_distinct")])
+        several = groups.filter(pc.greater(groups.column(f"{other}_count_distinct"), 1)).column(columns[1])
+        if len(several):
+            names = listed(sorted(several.to_pylist()))
+            notes.append(f"{len(several):,} {sentence} ({names}): replaced or moved? --input DATA tells.")
+    return notes
 
 
 def _copies(whole: pa.Table, doubled: pa.ChunkedArray) -> list[str]:

@@ -86,6 +86,21 @@ def test_rows_of_pictures_that_changed_are_named_and_taken_out(output: Path, dat
     assert verify(output, datasets=[open_input(str(data))]).clean
 
 
+@pytest.mark.parametrize("change", ["moved", "replaced"])
+def test_without_the_data_set_two_real_rows_are_a_note(
+    output: Path, data: Path, source_rows: Rows, change: str
+) -> None:
+    assert verify(output).notes == []
+    CHANGES[change][0](data)
+    name = "train/fear/a.png" if change == "moved" else NAMES["a"]
+    again = _rows_of(source_rows, "again", name, hashlib.sha256((data / name).read_bytes()).hexdigest())
+    write_part(output / "manifest", "part-again.parquet", [replace(row, group_id=NAMES["a"]) for row in again])
+    (note,) = verify(output).notes
+    words = {"moved": "1 pictures have real rows with different labels", "replaced": "1 sources have real rows of diff"}
+    assert words[change] in note and "--input DATA tells" in note and verify(output).clean
+    assert verify(output, datasets=[open_input(str(data))]).notes == []
+
+
 def test_other_labels_splits_and_people_are_stale_too(output: Path, data: Path, tmp_path: Path) -> None:
     def table(*rows: str) -> Path:
         (data / "metadata.csv").write_text("\n".join(["file_name,label,split,person", *rows]) + "\n")

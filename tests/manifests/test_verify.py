@@ -139,3 +139,11 @@ def test_leftovers_are_told(output: Path) -> None:
 def test_a_part_that_a_run_is_writing_right_now_is_no_fault(output: Path) -> None:
     (output / "manifest" / f".part-a.parquet.{host()}~{os.getppid()}~0a.tmp").write_text("half")
     assert _faults(output) == {}
+
+
+def test_pictures_that_could_not_be_read_are_not_taken_for_one(output: Path, source_rows: Rows) -> None:
+    bare = {"source_sha256": None, "status": "failed", "reason": "missing"}
+    rows = [replace(source_rows(name, label=label)[0], **bare) for name, label in (("x", "fear"), ("y", "anger"))]
+    _add(output, rows)
+    result = verify(output)
+    assert result.clean and result.notes == []
