@@ -52,7 +52,7 @@ def _digests(output: Path) -> set[str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {str(each) for each in content["people"]}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a file in the way is told by whoever wants to write there
         return set()
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise OutputError(f"{path} cannot be read ({type(error).__name__}): put it right, or remove it.") from error
