@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from singanimation.flows.cli import COMMANDS, app
 
@@ -34,10 +35,10 @@ def test_a_shown_command_line_exists(line: str) -> None:
         assert words[0] in COMMANDS, f"there is no command {words[0]!r}"
         command = typer.main.get_command(importlib.import_module(f"singanimation.flows.commands.{words[0]}").app)
         words = words[1:]
-    inner = getattr(command, "commands", None)
-    if inner is not None and words and not words[0].startswith("-"):
-        assert words[0] in inner, f"there is no command {words[0]!r} in {line!r}"
-        command = inner[words[0]]
+    if isinstance(command, TyperGroup) and words and not words[0].startswith("-"):
+        _, found, _ = command.resolve_command(command.context_class(command), words)  # raises where there is none
+        assert found is not None
+        command = found
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= known | {"--help"}
 
