@@ -1,7 +1,7 @@
 """Pictures in folders as sources: class and split folders, partition folders, and the tables beside them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.datasets.dataset import Findings
@@ -46,6 +46,7 @@ def read_folders(root: Path, kind: Kind, findings: Findings) -> tuple[list[Sourc
     user_map = read_label_map(root)
     folders = _classes(pictures, user_map)
     tells = read_side_tables(root, pictures, user_map, findings)
+    tells = _without_foreign(tells, folders, user_map, findings)
     splits = _splits(root, pictures, tells, findings)
     if not folders and not tells:
         _tell_label_folders(root, pictures, findings)
@@ -77,6 +78,19 @@ def read_folders(root: Path, kind: Kind, findings: Findings) -> tuple[list[Sourc
             )
         )
     return sources, bool(splits)
+
+
+def _without_foreign(
+    tells: Tells, folders: Mapping[PurePosixPath, str], user_map: Mapping[str, str] | None, findings: Findings
+) -> Tells:
+    """Return the tells without the labels of tables that name no expression, where class folders do."""
+    if not any(map_label(name, {}, user_map) for name in folders.values()):
+        return tells
+    expressive = {told.table for told in tells.values() if told.label is not None}
+    foreign = {told.table for told in tells.values() if told.raw is not None} - expressive
+    if foreign:
+        findings.add("{count} tables name no expressions, and the folders' labels are kept", *sorted(foreign))
+    return {picture: replace(told, raw=None) if told.table in foreign else told for picture, told in tells.items()}
 
 
 def _tell_label_folders(root: Path, pictures: Sequence[PurePosixPath], findings: Findings) -> None:

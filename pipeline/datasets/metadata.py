@@ -69,6 +69,7 @@ def read_metadata(root: Path, files: list[Path]) -> Dataset:
         columns = {purpose: column(list(frame.columns), purpose) for purpose in _PURPOSES}
         columns["label"] = column_of(frame, "label")
         meaning = label_meaning(file, frame, columns["label"], user_map, findings)
+        knows = columns["label"] is not None and any(meaning(cell(value))[0] for value in frame[columns["label"]])
         folder = PurePosixPath(file.parent.relative_to(root).as_posix())
         for row in frame.to_dict("records"):
             picture = _picture(folder, cell(row["file_name"]) or "", present, findings, file)
@@ -80,7 +81,13 @@ def read_metadata(root: Path, files: list[Path]) -> Dataset:
             values = {purpose: cell(row[name]) if name else None for purpose, name in columns.items()}
             split = _split(values["split"], splits(picture), findings)
             has_splits = has_splits or split is not None
-            label, raw = meaning(values["label"]) if columns["label"] else _by_folder(picture, user_map)
+            by_folder = _by_folder(picture, user_map)
+            label, raw = meaning(values["label"])
+            if by_folder[0] is not None and (raw is None or not knows):
+                label, raw = by_folder
+            elif by_folder[0] not in (None, label):
+                said = f"{{count}} pictures have another label in {file.name} than by their folder: the file's is taken"
+                findings.add(said, f"{picture} ({raw})")
             sources[str(picture)] = Source(
                 dataset=name,
                 source_id=str(picture),

@@ -26,6 +26,7 @@ from singanimation.pipeline.datasets.tables import (
 )
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.files.regular import is_regular
+from singanimation.pipeline.openface import form_of, looks_like_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,7 @@ _MOST_BYTES, _MOST_LIST_BYTES = 1 << 30, 1 << 26
 _FEWEST_NAMED = 0.5
 _EMOTION_COLUMNS = 4
 _LABEL_FILE = re.compile(r"label|annot|metadata|emotion|expression|legend|train|test|val", re.IGNORECASE)
+_VERDICTS = re.compile(r"predict|(?:^|[^a-z])preds?(?:[^a-z]|$)|result|submission|output|scores?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,11 @@ def _told(
         findings.add("{count} Parquet files hold pictures of their own and are not read with the others", file.name)
         return None
     frame = read_table(file)
+    if form_of(list(frame.columns)) or looks_like_units(list(frame.columns)):
+        return None  # a tool's measurements; its emotions are verdicts, no labels
+    if _VERDICTS.search(file.stem):
+        findings.add("{count} tables look like a classifier's verdicts and are not used as labels", file.name)
+        return None
     names = column_of(frame, "file") if len(frame.columns) > 1 or plain_split(file.stem) else None
     columns = {purpose: column(list(frame.columns), purpose) for purpose in ("split", "group", "licence")}
     label = column_of(frame, "label")

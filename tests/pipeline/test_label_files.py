@@ -337,3 +337,52 @@ def test_no_message_ever_holds_raw_bytes(tmp_path: Path) -> None:
     said = " ".join(dataset.warnings)
     assert "\\x" not in said and "\ufffd" not in said and said.isprintable() and len(said) < 2000
     assert {source.label for source in dataset.sources} == {None, "happiness"}
+
+
+def test_a_columns_words_that_are_no_expressions_do_not_replace_class_folders(tmp_path: Path, put: Put) -> None:
+    for name, table in (("a", "metadata.csv"), ("b", "people.csv")):
+        put(tmp_path / name, "happy/a.png", "sad/b.png")
+        column = "file_name" if table == "metadata.csv" else "image"
+        (tmp_path / name / table).write_text(f"{column},category,person\nhappy/a.png,male,p1\nsad/b.png,female,p2\n")
+        dataset = open_input(str(tmp_path / name))
+        assert by_name(dataset) == {"a.png": "happiness", "b.png": "sadness"}
+        assert [source.group_id for source in dataset.sources] == ["p1", "p2"]
+
+
+def test_metadata_that_differ_from_the_folders_are_taken_and_counted(tmp_path: Path, put: Put) -> None:
+    put(tmp_path, "happy/a.png", "sad/b.png")
+    (tmp_path / "metadata.csv").write_text("file_name,label\nhappy/a.png,fear\nsad/b.png,\n")
+    dataset = open_input(str(tmp_path))
+    assert by_name(dataset) == {"a.png": "fear", "b.png": "sadness"}
+    assert any("1 pictures have another label in metadata.csv" in warning for warning in dataset.warnings)
+
+
+@pytest.mark.parametrize("name", ["predictions.csv", "my_preds.csv", "results.csv", "submission.csv"])
+def test_a_classifiers_verdicts_are_no_labels(tmp_path: Path, put: Put, name: str) -> None:
+    put(tmp_path, "happy/a.png")
+    (tmp_path / name).write_text("file,label\nhappy/a.png,fear\n")
+    dataset = open_input(str(tmp_path))
+    assert by_name(dataset) == {"a.png": "happiness"} and any(name in warning for warning in dataset.warnings)
+
+
+def test_a_tools_measurements_with_emotions_are_no_labels(tmp_path: Path, put: Put) -> None:
+    put(tmp_path, "happy/a.png")
+    units = ["AU01", "AU02", "AU04", "AU05"]
+    emotions = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
+    (tmp_path / "fex.csv").write_text(f"input,{','.join([*units, *emotions])}\nhappy/a.png{',1' * 4}{',0' * 6},1\n")
+    assert by_name(open_input(str(tmp_path))) == {"a.png": "happiness"}
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_index_without_labels_and_splits_goes_by_its_paths(tmp_path: Path, put: Put, kind: str) -> None:
+    names = ["train/happy/a.png", "Test_Faces/sad/b.png", "val2017/fear/c.png"]
+    put(tmp_path, *names)
+    frame = pd.DataFrame({"image_path": names})
+    frame.to_csv(tmp_path / "list.csv", index=False) if kind == "csv" else frame.to_parquet(tmp_path / "list.parquet")
+    dataset = open_input(str(tmp_path / f"list.{kind}"))
+    assert sorted((source.label, source.split) for source in dataset.sources) == [
+        ("fear", "validation"),
+        ("happiness", "train"),
+        ("sadness", "test"),
+    ]
+    assert not any("no splits" in warning for warning in dataset.warnings)

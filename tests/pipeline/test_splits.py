@@ -233,3 +233,12 @@ def test_unknown_splits_of_a_column_are_kept_and_told(tmp_path: Path, put: Put) 
     dataset = open_input(str(tmp_path / "index.jsonl"))
     assert splits_of(dataset) == {"a.png": "fold 3", "b.png": "test"}
     assert any("kept as they are" in warning for warning in dataset.warnings)
+
+
+def test_an_index_of_unclear_folders_stops_and_asks(tmp_path: Path, put: Put) -> None:
+    put(tmp_path, "train_and_test/happy/a.png")
+    (tmp_path / "list.csv").write_text("file,label\ntrain_and_test/happy/a.png,happy\n")
+    with pytest.raises(DatasetError, match="--splits-from train_and_test=train"):
+        open_input(str(tmp_path / "list.csv"))
+    dataset = open_input(str(tmp_path / "list.csv"), splits_from="train_and_test=test")
+    assert splits_of(dataset) == {"train_and_test/happy/a.png": "test"}

@@ -9,13 +9,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
 from singanimation.pipeline.datasets.files import inside
+from singanimation.pipeline.datasets.folders import class_folder
 from singanimation.pipeline.datasets.labels import canonical_split, label_meaning, map_label, read_label_map
 from singanimation.pipeline.datasets.readers.index_tables import (
     PURPOSES,
@@ -82,6 +83,7 @@ def _read(path: Path) -> Dataset:
             source = _distinct(source, sources, contents, findings)
             if source is not None:
                 sources[source.source_id] = source
+    has_splits = has_splits or any(source.split != "train" for source in sources.values())
     held = sum(len(source.data or b"") for source in sources.values())
     if held > LARGE_BYTES:
         findings.add(f"the embedded pictures take {held / 1024**3:.1f} GiB of memory")
@@ -103,6 +105,10 @@ def _rows(
     meaning = label_meaning(file, frame, columns.label, user_map, findings)
     shared = InFolder(file.parent)
     rows = (dict(zip(wanted, each, strict=True)) for each in zip(*(frame[name] for name in wanted), strict=True))
+    column_of_ways = columns.file or columns.picture
+    ways = FolderSplits.of(file.parent, map(_way, frame[column_of_ways])) if column_of_ways else None
+    if ways is not None and (sentence := ways.sentence()):
+        findings.add(sentence)
     for number, row in enumerate(rows):
         values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in PURPOSES}
         text = cell(row[columns.file]) if columns.file else picture_path(row[columns.picture])
@@ -115,6 +121,11 @@ def _rows(
         label, raw = meaning(values["label"])
         if columns.label is None and path_tells.label is not None:
             label, raw = map_label(path_tells.label, {}, user_map), path_tells.label
+        way = PurePosixPath(text or "")
+        if raw is None and (by_folder := map_label(class_folder(way), {}, user_map)) is not None:
+            label, raw = by_folder, class_folder(way)
+        by_way = ways(way) if ways else None
+        told = held_out_first(path_tells.split, by_way) or by_way or path_tells.split
         for index, data in enumerate(pictures or [None]):
             source_id = row_id if index == 0 else f"{row_id}/{index + 1}"
             yield Source(
@@ -122,7 +133,7 @@ def _rows(
                 source_id=source_id,
                 path=shared if place else None,
                 source_path=text if place and text else f"{file.name}#{source_id}",
-                split=_split(values["split"], path_tells.split, findings, source_id),
+                split=_split(values["split"], told, findings, source_id),
                 group_id=values["group"] or path_tells.group or row_id,
                 label=label,
                 source_label=raw,
@@ -130,6 +141,12 @@ def _rows(
                 data=data,
                 landmarks=_landmarks(row.get(columns.landmarks), data or (file.parent / place if place else None)),
             )
+
+
+def _way(value: Any) -> PurePosixPath:
+    """Return the path that a cell of names or of pictures with paths holds; an empty one where it is none."""
+    text = picture_path(value) if isinstance(value, dict) else cell(value) if isinstance(value, str) else None
+    return inside(text or "") or PurePosixPath()
 
 
 def _judged_columns(file: Path) -> list[str]:
