@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from singanimation.flows.cli import print_json
 from singanimation.flows.diagnosis.checks import (
@@ -83,8 +84,8 @@ def _print(findings: Sequence[Finding], can_run: bool) -> None:
     for column in ("check", "state", "found", "what to do"):
         table.add_column(column, overflow="fold")
     for finding in findings:
-        colour = _COLOURS[finding.state]
-        table.add_row(finding.name, f"[{colour}]{finding.state}[/]", *map(_plain, (finding.found, finding.advice)))
+        state = Text(finding.state, style=_COLOURS[finding.state])
+        table.add_row(finding.name, state, finding.found, finding.advice)
     console = Console(markup=False, emoji=False)
     console.print(table)
     notes = sum(finding.state not in (OK, PROBLEM) for finding in findings)
@@ -93,10 +94,3 @@ def _print(findings: Sequence[Finding], can_run: bool) -> None:
         console.print(f"The main job can run ({notes} notes).")
     else:
         console.print(f"The main job cannot run: {problems} problems.")
-
-
-def _plain(text: str) -> str:
-    """Keep rich from reading brackets in paths and sentences as its own marks."""
-    from rich.markup import escape
-
-    return escape(text)

@@ -130,6 +130,15 @@ def test_a_data_set_is_counted_and_its_openface_files_too(tmp_path):
     assert lines(other, tmp_path, checkup.check_dataset)["data set"].advice == "name a split with --splits: train"
 
 
+def test_the_table_shows_states_and_brackets_as_they_are(monkeypatch, capsys):
+    from singanimation.flows.commands import doctor
+
+    monkeypatch.setenv("COLUMNS", "100")
+    doctor._print([checkup.Finding("disk", PROBLEM, "12 MB free for /data/[red]faces", "free some [/]")], False)
+    shown = capsys.readouterr().out
+    assert " problem " in shown and "/data/[red]faces" in shown and "free some [/]" in shown and "[red]p" not in shown
+
+
 def test_what_fails_in_the_trial_or_cannot_be_imported_is_a_problem(monkeypatch, tmp_path):
     def fail() -> float:
         raise WeightsError("no weights here")
