@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _NAME = re.compile(r"[\w\s.\-]{1,80}")
 _NUMBER_BEFORE_NAME = re.compile(r"^\d+[\s_.\-]+(?=[^\W\d])")
 
 
+@lru_cache(maxsize=8192)  # asked for each picture's folders
 def folder_emotion(name: str) -> str | None:
     """Return the emotion that a class folder's name means (``happy``, ``Anger``, ``03_disgust``, ``train_fear``)."""
     text = _NUMBER_BEFORE_NAME.sub("", name.strip())

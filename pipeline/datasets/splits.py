@@ -7,6 +7,7 @@ that happen to be in one (``contest``). Names that say two splits are ``UNCLEAR`
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.files.untrusted import words
@@ -54,6 +55,7 @@ _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _FILE_WORD = re.compile(r"^([A-Za-z]+)[_\-. ]?\d+")
 
 
+@lru_cache(maxsize=4096)
 def canonical_split(text: str) -> str | None:
     """Return ``train``, ``validation`` or ``test`` for a usual way to write it (``valid``, ``train2017``), else None.
 

@@ -50,7 +50,10 @@ def _by_column(lines: Iterator[list[str | None]]) -> "pd.DataFrame":
     same: dict[str | None, str | None] = {}  # labels and splits are a few words, however many rows
     for line in lines:
         for column, value in zip(cells, line, strict=True):
-            column.append(same.setdefault(value, value) if len(same) < _MOST_WORDS else same.get(value, value))
+            if column and column[-1] == value:  # a person's pictures follow each other
+                column.append(column[-1])
+            else:
+                column.append(same.setdefault(value, value) if len(same) < _MOST_WORDS else same.get(value, value))
     frame = pd.DataFrame({place: pd.Series(column, dtype=object) for place, column in enumerate(cells)})
     frame.columns = _distinct(header)
     return frame

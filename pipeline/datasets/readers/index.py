@@ -109,6 +109,7 @@ def _rows(
     ways = FolderSplits.of(file.parent, map(_way, frame[column_of_ways])) if column_of_ways else None
     if ways is not None and (sentence := ways.sentence()):
         findings.add(sentence)
+    labels: dict[str | None, tuple[str | None, str | None]] = {}  # few, however many rows
     for number, row in enumerate(rows):
         values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in PURPOSES}
         text = cell(row[columns.file]) if columns.file else picture_path(row[columns.picture])
@@ -118,7 +119,7 @@ def _rows(
             continue
         text = place or text
         row_id = values["id"] or text or f"{path_tells.name}#{number:06d}"
-        label, raw = meaning(values["label"])
+        label, raw = labels.get(values["label"]) or labels.setdefault(values["label"], meaning(values["label"]))
         if columns.label is None and path_tells.label is not None:
             label, raw = map_label(path_tells.label, {}, user_map), path_tells.label
         way = PurePosixPath(text or "")

@@ -30,6 +30,8 @@ _OUR_ID = "variant_id"
 
 PURPOSES = ("label", "split", "group", "id", "licence")
 
+_LOOKED_AT = 100  # rows that say what a text table's columns hold
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -89,7 +91,7 @@ def columns_of(path: Path) -> Columns:
             file = file or (column_of(frame, "file") if not pictures else None)
             label = label or column_of(frame, "label")
     else:
-        frame = read_table(path)
+        frame = read_table(path, rows=_LOOKED_AT)
         names, pictures = [str(name) for name in frame.columns], []
         file, label = column_of(frame, "file"), column_of(frame, "label")
     picture = pictures[0] if pictures else None
