@@ -1,9 +1,7 @@
 """What a run is going to work on, found out before anything is started: the same for a run and its dry run."""
 
-import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from singanimation.flows.job.face_crops import known_crops
@@ -71,8 +69,7 @@ def _check_generator(settings: Settings) -> None:
 
 def open_sources(settings: Settings) -> tuple[Dataset, list[Source]]:
     """Open the data set and choose its sources. Raises DatasetError, UsageError."""
-    with _undisturbed_by_collection():
-        dataset = without_forgotten(open_dataset(settings), settings.output_folder)
+    dataset = without_forgotten(open_dataset(settings), settings.output_folder)
     output = settings.output_folder.resolve()
     if dataset.root is not None and dataset.root.resolve() in (output, output / "manifest"):
         raise UsageError(f"--output {settings.output_folder} is the input itself; name another folder.")
@@ -91,18 +88,6 @@ def _limit_said(chosen: Sequence[Source], allowed: Sequence[Source]) -> list[str
         return []
     listed = ", ".join(f"{name} {taken[name]:,} of {count:,}" for name, count in sorted(every.items()))
     return [f"--limit takes the first {len(chosen):,} of {len(allowed):,} sources by name: {listed}."]
-
-
-@contextmanager
-def _undisturbed_by_collection() -> Iterator[None]:
-    """Let no garbage be looked for: a million new sources hold none, and looking takes a quarter of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source]:
