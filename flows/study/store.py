@@ -1,7 +1,6 @@
 """A study on disk: its pictures, its trials, and the answers, one line each, appended and synced before they count."""
 
 import json
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from singanimation.flows.study.plan import Study, Trial
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.runs import make_folder
+from singanimation.pipeline.system import sync_file
 
 PLAN, ANSWERS, PICTURES = "study.json", "answers.jsonl", "pictures"
 
@@ -88,7 +88,7 @@ class Answers:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
                 file.flush()
-                os.fsync(file.fileno())
+                sync_file(file.fileno())
             self._given[subject] = given + 1
         return trial.answer if trial.tutorial else None
 
