@@ -33,22 +33,23 @@ def falling(first: float = 1.0, last: float = 0.0) -> Callable[[float], float]:
     return lambda progress: first + (last - first) * progress
 
 
-FEW = 50
-"""Real pictures a class, on average, up to which synthetic ones stay in the batches to the end."""
+FEW, COMMON = 30, 1.5
+"""Real pictures a class, on average, up to which synthetic ones stay in the batches to the end; and how many times the
+average a class needs to be left to its real pictures alone."""
 
 
 def recommended_share(real: Sequence[int]) -> Callable[[float], Part]:
     """Return the share that docs/usefulness.md's measurements favour; ``real`` are the real pictures' classes 0..6.
 
     Few real pictures: synthetic ones are half of the first three fifths of the training and a quarter of the rest.
-    More than 50 a class on average: half of the first three fifths in the classes that have no more than the average,
-    none in the others, and real ones alone for the rest.
+    More than 30 a class on average: half of the first three fifths, none in classes that have more than one and a half
+    times the average, and real ones alone for the rest.
     """
     counts = np.bincount(np.asarray(real, int), minlength=_CLASSES)
     average = len(real) / max(int((counts > 0).sum()), 1)
     if average <= FEW:
         return two_steps(0.6, 0.5, 0.25)
-    return two_steps(0.6, [0.5 if count <= average else 0.0 for count in counts.tolist()])
+    return two_steps(0.6, [0.0 if count > COMMON * average else 0.5 for count in counts.tolist()])
 
 
 class Labelled(Protocol):
