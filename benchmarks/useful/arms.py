@@ -27,6 +27,7 @@ class Arm:
 
 
 BOTH = ("table", "forms")
+OF_RARE = [0.0 if emotion in ("happiness", "neutral") else 0.5 for emotion in EMOTIONS]
 SINGLE_KINDS = ("table", "table at 1", "first", "forms", "forms, plain", "donors", "continuous")
 
 ARMS: dict[str, Arm] = {
@@ -48,6 +49,7 @@ ARMS: dict[str, Arm] = {
         Arm("table + forms 1, then .25", BOTH, two_steps(0.5, 1.0, 0.25)),
         Arm("table + forms .25, then .1", BOTH, two_steps(0.6, 0.25, 0.1)),
         Arm("table + forms .5, then real", BOTH, two_steps(0.6, 0.5)),
+        Arm("table + forms .5 of rare classes, then real", BOTH, two_steps(0.6, OF_RARE)),
         Arm("table + forms, then real", BOTH, two_steps()),
     )
 }
