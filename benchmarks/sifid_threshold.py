@@ -5,6 +5,7 @@
 Prints percentiles per kind and the threshold; its figures are in ``stages/sifid/filter.py``.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +21,11 @@ from singanimation.stages.sifid.filter import RELATIVE, SifidFilter
 from singanimation.stages.sifid.inception import InceptionStem
 from singanimation.stages.sifid.trials import bad_variants, calibrate, mild_variants
 from singanimation.stages.singan import make_regenerator
+from singanimation.stages.singan.engine import EngineOptions
+from singanimation.stages.singan.fast.engine import FastRegenerator
+from singanimation.stages.singan.fast.training import FastRecipe
 
-BAD = ("blurred", "patches shuffled", "fast from N")
+BAD = ("blurred", "patches shuffled", "fast from N", "untrained")
 MILD = ("re-encoded", "shifted", "2% noise")
 
 
@@ -45,6 +49,9 @@ def main(
             fitted = make_regenerator("fast").fit(face[None], [number], ["N", "N-1", "N-2"])
             for start in ("N", "N-1", "N-2"):
                 variants[f"fast from {start}"] = list(fitted.draw(0, start, range(4)))
+            # what a GAN of one iteration draws, at the same diversity: dull, and to be told from a trained one's
+            untrained = FastRegenerator(EngineOptions(warm_start=False), replace(FastRecipe(), from_scratch=1))
+            variants["untrained"] = list(untrained.fit(face[None], [number], ["N-1"]).draw(0, "N-1", range(4)))
         for name, drawn in variants.items():
             values.setdefault(name, []).extend(sifid.measure(face, np.stack(drawn)).tolist())
     table = Table("kind", "5%", "50%", "95%", title=f"SIFID on {features}, {count} faces")

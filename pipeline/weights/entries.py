@@ -79,7 +79,7 @@ _ALL = (
         size="90 KiB",
         file="start.safetensors",
         package=("singanimation.stages.singan.fast", "weights/start.safetensors"),
-        sha256="07e66b1bd4715ee73e8d87fe51aa400bf8c54070c36d60a8e9e3294a70a23275",
+        sha256="2482bb4e936b9b5600295f20ebc4391667dd5d7bfc412d3a4de14023f4835a3d",
     ),
     Entry(
         name="inception-v3",

@@ -22,7 +22,7 @@ from singanimation.stages.singan.figures.registration import grey, register
 from singanimation.stages.singan.pyramid import resize
 from singanimation.stages.singan.tensors import to_tensor
 
-LIKENESS: Mapping[str, float] = MappingProxyType({"eye": 0.85, "brow": 0.8, "mouth": 0.85})
+LIKENESS: Mapping[str, float] = MappingProxyType({"eye": 0.88, "brow": 0.85, "mouth": 0.88})
 """The least correlation of a window with the edit's, after registration, by the word in its name."""
 
 
@@ -42,7 +42,7 @@ class VariantChecks:
     new_detail: float = 0.05
     redraws: bool = True
     likeness: Mapping[str, float] = field(default_factory=lambda: LIKENESS)
-    blotches: float = 6.0
+    blotches: float = 5.0
     au_drift: float = 0.3
     judged_units: tuple[int, ...] = ()
 

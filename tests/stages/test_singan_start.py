@@ -40,7 +40,7 @@ def test_what_was_learnt_is_written_and_read_back_in_half_precision(tmp_path: Pa
 
 def test_training_goes_on_from_weights_handed_in() -> None:
     *_, last = learn_start(_pictures(), SMALL)
-    frozen = FastRecipe(kernels=4, crop=12, learning_rate=0.0)
+    frozen = FastRecipe(kernels=4, crop=12, learning_rate_from_scratch=0.0)
     begun = StartSettings(steps=1, faces=2, seed=5, recipe=frozen, init=last.start)
     (progress,) = learn_start(_pictures(), begun)
     for before, after in zip(last.start[64], progress.start[64], strict=True):

@@ -63,7 +63,7 @@ class _Faces:
 
 def learn_start(pictures: np.ndarray, settings: StartSettings) -> Iterator[StartProgress]:
     """Train on ``pictures`` uint8 (N, 128, 128, 3), aligned crops; yield after each step, the first included."""
-    size, recipe = pictures.shape[1], settings.recipe
+    size, recipe = pictures.shape[1], settings.recipe.fresh()
     like = torch.zeros(1)
     randomness = EditRandomness([settings.seed], "singan-start", like)
     networks = {each: make_networks(1, recipe, FOLD, CODES) for each in fast_sizes(size)}

@@ -1,7 +1,7 @@
 """Training of the fast engine, scale by scale: one generator and one critic step an iteration, on random crops."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -20,11 +20,12 @@ class FastRecipe:
     """The fast engine's settings. ``iterations`` a scale from shipped weights, ``from_scratch`` from others;
     ``share`` of the detail that the generators cannot rebuild is given back to what they draw."""
 
-    iterations: int = 14
+    iterations: int = 8
     from_scratch: int = 150
     kernels: int = 16
     crop: int = 24
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
+    learning_rate_from_scratch: float = 2e-3
     decay_from: float = 0.5
     decay_to: float = 0.1
     penalty_every: int = 8
@@ -32,6 +33,10 @@ class FastRecipe:
     share: float = 0.6
     weights: Weights = field(default_factory=Weights)
     start_noise: StartNoise = field(default_factory=StartNoise)
+
+    def fresh(self) -> "FastRecipe":
+        """Return what a scale that begins from random weights is trained by."""
+        return replace(self, iterations=self.from_scratch, learning_rate=self.learning_rate_from_scratch)
 
 
 def train_pyramid(
@@ -56,8 +61,8 @@ def train_pyramid(
             network.to(target)
         if pyramid.from_noise(index):
             pyramid.optimal_noise = layered(randomness.normal(1, NOISE, *[size // fold_of(size)] * 2))
-        iterations = recipe.iterations if begun else recipe.from_scratch
-        pyramid.scales.append(_train_scale(pyramid, index, networks, recipe, iterations, randomness))
+        own = recipe if begun else recipe.fresh()
+        pyramid.scales.append(_train_scale(pyramid, index, networks, own, randomness))
         yield pyramid
 
 
@@ -99,9 +104,9 @@ def _train_scale(
     index: int,
     networks: tuple[FoldedGenerator, FoldedCritic],
     recipe: FastRecipe,
-    iterations: int,
     randomness: EditRandomness,
 ) -> FastScale:
+    iterations = recipe.iterations
     pool = fill_pool(pyramid, index, recipe.pool, randomness)
     optimisers = make_optimisers(networks, recipe)
     batches = Batches(pyramid, index, pool, recipe.crop, iterations, randomness)
