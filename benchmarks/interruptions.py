@@ -69,9 +69,10 @@ class Runs:
         _, said = process.communicate(timeout=120)
         self.ends[f"{number.name} at {place}: exit code {process.returncode}"] += 1
         begun = len(list((output / "runs").glob("2*"))) > self.last
-        # before Python itself is there the signal has its usual effect; nothing is written yet
-        allowed = {-number, 0} if number == signal.SIGKILL or not begun else {130, 0}
-        if process.returncode not in allowed or "Traceback" in said:
+        # while Python imports its own library the signal has its usual effect (a traceback for Ctrl-C): nothing is
+        # written yet, and no code of ours has run
+        allowed = {-number, 0} if number == signal.SIGKILL else {130, 0} if begun else {130, 0, -number}
+        if process.returncode not in allowed or begun and "Traceback" in said:
             self.faults.append(f"{number.name} at {place}: exit code {process.returncode}\n{said}")
         if number != signal.SIGKILL and place != "start":
             self._look_at_summary(output, process.returncode)

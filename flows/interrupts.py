@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import util
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -64,6 +63,8 @@ def run(command: Callable[[], int]) -> int:
     for number in SIGNALS:  # the rest is Python's own tidying up
         signal.signal(number, signal.SIG_IGN)
     if _leave:
+        from multiprocessing import util
+
         util._run_finalizers(0)  # gives the workers' semaphores back, which their tracker would complain of
         sys.stdout.flush()
         sys.stderr.flush()
