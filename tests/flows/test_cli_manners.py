@@ -43,7 +43,7 @@ def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(augment, typ
 def test_choices_are_shown_and_kept_to(augment, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     shown = augment("--help")[1]
-    for choices in ("fast|reference|patch", "auto|source|crop", "N|N-1|N-2,...", "auto|pyfeat|openface|embedded"):
+    for choices in ("fast|reference|patch|warp", "auto|source|crop", "N|N-1|N-2,...", "auto|pyfeat|openface|embedded"):
         assert choices in shown
     assert "geometry|paper" in augment("train", "ganimation", "-h")[1]
     assert "csv|openface-csv" in augment("aus", "-h")[1]
