@@ -7,13 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from rich.console import Console
 
 from singanimation.flows.cli import COMMANDS
 from singanimation.flows.job.progress import RichReporter, Totals
-from singanimation.pipeline.settings import Settings, make_settings
+from singanimation.pipeline.settings import AuChoice, Engine, Frame, Settings, StartScale, make_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,15 +44,13 @@ def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(augment, typ
 def test_choices_are_shown_and_kept_to(augment, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     shown = augment("--help")[1]
-    for choices in ("fast|reference|patch|warp", "auto|source|crop", "N|N-1|N-2,...", "auto|pyfeat|openface|embedded"):
-        assert choices in shown
+    for choices in map(get_args, (Engine, Frame, AuChoice, StartScale)):
+        assert "|".join(choices) in shown
     assert "geometry|paper" in augment("train", "ganimation", "-h")[1]
     assert "csv|openface-csv" in augment("aus", "-h")[1]
     code, _, err = augment("--input", "sample", "--engine", "slow")
-    assert (
-        code == 2
-        and err == "augment: Invalid value for '--engine': 'slow' is not one of 'fast', 'reference', 'patch'.\n"
-    )
+    wrong = f"'slow' is not one of {', '.join(map(repr, get_args(Engine)))}."
+    assert code == 2 and err == f"augment: Invalid value for '--engine': {wrong}\n"
 
 
 @pytest.mark.parametrize(
