@@ -24,7 +24,7 @@ CHUNK_SECONDS = 120.0
 """About this much work goes into one Prefect task (a task costs milliseconds, its record stays for ever)."""
 
 MOST_TASKS = 1000
-"""A run has no more: each leaves about 28 kB in Prefect's data base, whatever it did."""
+"""A run has no more: each leaves about 18 kB in Prefect's data base, whatever it did."""
 
 
 @dataclass(frozen=True)
