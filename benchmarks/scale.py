@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--faster", type=float, default=200.0, help="by how much the sleeping is shortened")
     asked = parser.parse_args()
     SleepingPool.seconds = asked.seconds / asked.faster
-    vars(jobs)["WorkerPool"] = SleepingPool
+    setattr(jobs, "WorkerPool", SleepingPool)  # noqa: B010 - the type checker knows it as a class
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PREFECT_HOME"] = str(Path(folder) / "prefect")
         begin = megabytes()

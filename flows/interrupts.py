@@ -65,7 +65,8 @@ def run(command: Callable[[], int]) -> int:
     if _leave:
         from multiprocessing import util
 
-        util._run_finalizers(0)  # gives the workers' semaphores back, which their tracker would complain of
+        # gives the workers' semaphores back, which their tracker would complain of
+        util._run_finalizers(0)  # pyright: ignore[reportAttributeAccessIssue]
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
