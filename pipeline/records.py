@@ -54,7 +54,7 @@ class Source:
 
     dataset: str
     source_id: str
-    path: "Path | InFolder | None"
+    path: "Path | None"
     source_path: str
     split: str = "train"
     group_id: str = ""

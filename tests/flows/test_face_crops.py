@@ -38,6 +38,7 @@ def test_small_pictures_in_which_no_face_is_seen_count_and_large_ones_do_not(tmp
 
 def test_a_data_sets_own_boxes_tell_and_what_the_reader_knows_is_left_alone(tmp_path):
     wide = write(tmp_path, "wide.png", astronaut())
+    assert wide.path is not None
     boxed = source_of(wide.path, box=(0.0, 0.0, 500.0, 500.0))
     assert known_crops([boxed], [boxed])[0][0].fills_picture
     aligned = source_of(wide.path, is_face_crop=True)

@@ -1,5 +1,7 @@
 """Rows of an engine whose pixels changed get ids of their own."""
 
+from dataclasses import replace
+
 import pytest
 
 from singanimation.pipeline import settings as module
@@ -13,7 +15,7 @@ def test_another_version_of_an_engine_and_other_start_weights_are_other_pixels(m
     assert fast.pixel_digest() != before and fast.edit_digest() == edit
     monkeypatch.undo()
     entry = module.get_entry("singan-start")
-    monkeypatch.setattr(module, "get_entry", lambda name: type(entry)(**(vars(entry) | {"sha256": "0" * 64})))
+    monkeypatch.setattr(module, "get_entry", lambda name: replace(entry, sha256="0" * 64))
     assert fast.pixel_digest() != before
 
 

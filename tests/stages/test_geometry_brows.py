@@ -31,7 +31,7 @@ def test_both_edges_of_a_brow_go_the_same_way_and_nothing_else_is_touched() -> N
 def test_a_raised_brow_keeps_its_breadth(teacher: FaceGeometry, points: Tensor) -> None:
     after = points + teacher.moves(points, change_of(AU01=0.8, AU02=0.8)).sum(1)
     breadth = [(where[:, list(LOWER), 1] - where[:, list(UPPER), 1]) for where in (points, after)]
-    assert torch.allclose(*breadth, atol=0.5)
+    assert torch.allclose(breadth[0], breadth[1], atol=0.5)
     assert (points[:, list(UPPER), 1] - after[:, list(UPPER), 1]).mean() > 3
 
 

@@ -10,6 +10,7 @@ from singanimation.stages.singan import make_regenerator
 from singanimation.stages.singan.face_parts import parts_of
 from singanimation.stages.singan.figures.detail import (
     BANDS,
+    NewDetail,
     blotches,
     detail_spread,
     drawn_detail,
@@ -38,7 +39,7 @@ def another(face: np.ndarray) -> np.ndarray:
     return other
 
 
-def of_band(found: dict, band: str) -> float:
+def of_band(found: NewDetail, band: str) -> float:
     return float(np.mean([value for (name, _), value in found.items() if name == band]))
 
 

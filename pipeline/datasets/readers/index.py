@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def _rows(
     wanted = [name for name in dict.fromkeys(vars(columns).values()) if name is not None]
     frame = _usable(file, read_table(file, [*wanted, *_judged_columns(file)]), findings)
     meaning = label_meaning(file, frame, columns.label, user_map, findings)
-    shared = InFolder(file.parent)
+    shared = cast(Path, InFolder(file.parent))  # Source.path keeps it as it is, and reads as a Path
     rows = (dict(zip(wanted, each, strict=True)) for each in zip(*(frame[name] for name in wanted), strict=True))
     column_of_ways = columns.file or columns.picture
     ways = FolderSplits.of(file.parent, map(_way, frame[column_of_ways])) if column_of_ways else None
