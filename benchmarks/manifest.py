@@ -29,9 +29,9 @@ from singanimation.flows.models import Fingerprint
 from singanimation.flows.source.remaining import plan_work
 from singanimation.flows.source.row_ids import Identity
 from singanimation.flows.source.work import file_sha256
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.summary import summarize
-from singanimation.manifests.verify import verify
 from singanimation.manifests.write import part_name
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.records import Source

@@ -24,7 +24,7 @@ from singanimation.flows.job.plan import plan_run
 from singanimation.flows.job.progress import Reporter
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.source.work import Outcome, SourceJob, give_up
-from singanimation.manifests.compact import compact
+from singanimation.manifests.care.compact import compact
 from singanimation.pipeline.settings import make_settings
 
 MODELS = Fingerprint("e" * 64, "simulated", "a" * 64, "embedded", 1.0)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from singanimation.manifests.compaction_plan import finish_compaction
+from singanimation.manifests.care.compaction_plan import finish_compaction
+from singanimation.manifests.care.removal import Removal, remove_rows
 from singanimation.manifests.reading import MANIFEST_FOLDER, part_paths
-from singanimation.manifests.removal import Removal, remove_rows
 from singanimation.manifests.write import remove_leftovers
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.runs import hold_output

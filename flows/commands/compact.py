@@ -11,7 +11,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def compact(output: Annotated[Path, typer.Argument(help="An output folder.")]) -> None:
     """Merge small parts into large ones; rows stay as they are. Never happens by itself."""
-    from singanimation.manifests.compact import compact as merge
+    from singanimation.manifests.care.compact import compact as merge
     from singanimation.manifests.reading import MANIFEST_FOLDER, part_paths
     from singanimation.pipeline.runs import hold_output
 

@@ -25,8 +25,8 @@ def forget(
     even where they are still in the data set. What went is recorded in runs/<id>/removal.json, without name or picture.
     """
     from singanimation.flows.removals import remove
-    from singanimation.manifests.forget import plan_forget
-    from singanimation.manifests.removal import Removal
+    from singanimation.manifests.care.forget import plan_forget
+    from singanimation.manifests.care.removal import Removal
     from singanimation.pipeline.forgotten import remember_to_forget
 
     def before(folder: Path, removal: Removal) -> None:

@@ -24,7 +24,7 @@ def prune(
     recorded in runs/<id>/removal.json. The job then makes the rows of what changed anew.
     """
     from singanimation.flows.removals import remove
-    from singanimation.manifests.prune import plan_prune
+    from singanimation.manifests.care.prune import plan_prune
     from singanimation.manifests.run_settings import Input
 
     dataset = Input(input, data_root, splits_from).open()

@@ -27,8 +27,8 @@ def verify(
     Each fault comes with what mends it. Exit code 1 when there are faults.
     """
     from singanimation.flows.cli import print_json
+    from singanimation.manifests.care.verify import verify as check
     from singanimation.manifests.run_settings import Input, open_inputs
-    from singanimation.manifests.verify import verify as check
 
     if no_input:
         datasets, notes = [], []

@@ -6,8 +6,8 @@ from pathlib import Path
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.source.remaining import plan_work
 from singanimation.flows.source.row_ids import Identity
-from singanimation.manifests.accept_again import Rejected, accept_rejected
-from singanimation.manifests.compaction_plan import finish_compaction
+from singanimation.manifests.care.accept_again import Rejected, accept_rejected
+from singanimation.manifests.care.compaction_plan import finish_compaction
 from singanimation.manifests.scan import ManifestScan
 from singanimation.manifests.write import remove_leftovers
 

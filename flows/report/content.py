@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from singanimation.flows.report.thumbnails import decoded
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.reading import iter_tables, part_paths
 from singanimation.manifests.summary import summarize
-from singanimation.manifests.verify import verify
 from singanimation.pipeline.expressions import AU_NAMES
 
 COLUMNS = (

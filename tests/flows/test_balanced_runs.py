@@ -15,7 +15,7 @@ from singanimation.flows.job.plan import plan_run
 from singanimation.flows.job.preview import make_preview
 from singanimation.flows.job.progress import Reporter
 from singanimation.flows.job.summary import close_job, closing_words
-from singanimation.manifests.verify import verify
+from singanimation.manifests.care.verify import verify
 from singanimation.pipeline.errors import OutputError
 from singanimation.pipeline.settings import make_settings
 

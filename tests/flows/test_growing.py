@@ -16,9 +16,9 @@ from command import times
 from fake_models import add_picture
 
 from singanimation.flows.job.summary import closing_words
-from singanimation.manifests.compact import compact
+from singanimation.manifests.care.compact import compact
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.scan import ManifestScan
-from singanimation.manifests.verify import verify
 
 HERE = Path(__file__).parent
 
@@ -78,7 +78,7 @@ def test_an_interrupted_compaction_is_finished_when_a_run_starts(augmented, face
     augmented(input=str(faces), output=out, limit=2)
     rows = rows_of(out)
     with monkeypatch.context() as patched:
-        patched.setattr("singanimation.manifests.compact.finish_compaction", lambda folder: False)
+        patched.setattr("singanimation.manifests.care.compact.finish_compaction", lambda folder: False)
         compact(out)
     assert len(rows_of(out)) == 2 * len(rows)  # killed before the old parts went
     assert augmented(input=str(faces), output=out, limit=2)["sources"]["complete_before"] == 2

@@ -6,7 +6,7 @@ import pytest
 from fake_models import add_picture
 
 from singanimation.manifests import read
-from singanimation.manifests.verify import verify
+from singanimation.manifests.care.verify import verify
 from singanimation.pipeline.runs import hold_output
 
 

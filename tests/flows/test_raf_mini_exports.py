@@ -15,9 +15,9 @@ from PIL import Image
 from singanimation.flows.source.row_ids import Identity
 from singanimation.flows.source.work import SourceJob, augment_source, file_sha256
 from singanimation.manifests import read
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.exports import LICENCES, export
 from singanimation.manifests.torch_dataset import ManifestDataset
-from singanimation.manifests.verify import verify
 from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.settings import make_settings

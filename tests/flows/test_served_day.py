@@ -17,7 +17,7 @@ from singanimation.flows.serving.process import RunProcess, ServedJob
 from singanimation.flows.serving.report import RunReport, Teller
 from singanimation.flows.serving.schedule import read_cron
 from singanimation.flows.serving.service import Clock, Service
-from singanimation.manifests.verify import verify
+from singanimation.manifests.care.verify import verify
 from singanimation.pipeline.settings import make_settings
 
 BERLIN = ZoneInfo("Europe/Berlin")

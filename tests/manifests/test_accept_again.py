@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from singanimation.manifests.accept_again import Rejected, accept_rejected
+from singanimation.manifests.care.accept_again import Rejected, accept_rejected
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.reading import open_part, read
-from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.records import Row
 

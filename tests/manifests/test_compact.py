@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import singanimation.manifests
-from singanimation.manifests.compact import compact
-from singanimation.manifests.compaction_plan import PLAN, finish_compaction
+from singanimation.manifests.care.compact import compact
+from singanimation.manifests.care.compaction_plan import PLAN, finish_compaction
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.conform import is_todays
 from singanimation.manifests.reading import part_paths
 from singanimation.manifests.rows import rows_to_table
 from singanimation.manifests.schema import SCHEMA
-from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.records import Row
@@ -90,7 +90,7 @@ KILLED_AT = {
 def test_a_compaction_killed_at_any_moment_loses_nothing(output: Path, moment: str) -> None:
     ids = sorted(_ids(output))
     code = (
-        "import os, pathlib, signal\nfrom singanimation.manifests import compact as module\n"
+        "import os, pathlib, signal\nfrom singanimation.manifests.care import compact as module\n"
         "def die(*args, **options): os.kill(os.getpid(), signal.SIGKILL)\n"
         f"{KILLED_AT[moment]}\nmodule.compact(pathlib.Path({str(output)!r}))"
     )
@@ -172,7 +172,7 @@ def test_columns_that_are_not_ours_are_not_thrown_away(output: Path) -> None:
 
 
 def test_row_groups_of_many_parts_are_whole(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("singanimation.manifests.compact.GROUP_BYTES", 3000)
+    monkeypatch.setattr("singanimation.manifests.care.compact.GROUP_BYTES", 3000)
     done = compact(output)
     assert pq.read_metadata(done.written[0]).num_row_groups > 5
     assert verify(output).clean

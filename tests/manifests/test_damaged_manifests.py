@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.schema import SCHEMA
-from singanimation.manifests.verify import verify
 from singanimation.manifests.write import part_writer, write_part
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.records import Row

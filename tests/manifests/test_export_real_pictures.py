@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from singanimation.manifests import read
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.exports import EXPORTERS, ExportOptions, export, make_options
 from singanimation.manifests.torch_dataset import ManifestDataset
-from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.errors import DatasetError, UsageError

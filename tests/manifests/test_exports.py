@@ -16,12 +16,12 @@ import pytest
 from PIL import Image
 
 from singanimation.manifests import read
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.exports import EXPORTERS, LICENCES, ExportOptions, export
 from singanimation.manifests.exports.huggingface import export_huggingface
 from singanimation.manifests.exports.records import ExportReport
 from singanimation.manifests.exports.selection import records
 from singanimation.manifests.exports.webdataset import export_webdataset
-from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.errors import MachineError, ManifestError, OutputError, UsageError

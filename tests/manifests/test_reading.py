@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import singanimation.manifests
-from singanimation.manifests.compact import compact
+from singanimation.manifests.care.compact import compact
 from singanimation.manifests.reading import part_paths
 from singanimation.manifests.scan import ManifestScan
 from singanimation.manifests.summary import summarize

@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from singanimation.manifests import read
-from singanimation.manifests import removal as removal_module
-from singanimation.manifests.forget import plan_forget
-from singanimation.manifests.prune import plan_prune
+from singanimation.manifests.care import removal as removal_module
+from singanimation.manifests.care.forget import plan_forget
+from singanimation.manifests.care.prune import plan_prune
+from singanimation.manifests.care.removal import RECORD, plan_removal, remove_rows
+from singanimation.manifests.care.rewrite import rewrite_part
+from singanimation.manifests.care.verify import verify
 from singanimation.manifests.reading import part_paths
-from singanimation.manifests.removal import RECORD, plan_removal, remove_rows
-from singanimation.manifests.rewrite import rewrite_part
-from singanimation.manifests.verify import verify
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.errors import UsageError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from singanimation.manifests.compact import compact
+from singanimation.manifests.care.compact import compact
 from singanimation.manifests.torch_dataset import ManifestDataset
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.errors import ManifestError

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from singanimation.manifests.care.removal import Removal, plan_removal
+from singanimation.manifests.care.stale import find_stale
 from singanimation.manifests.reading import iter_tables
-from singanimation.manifests.removal import Removal, plan_removal
-from singanimation.manifests.stale import find_stale
 from singanimation.pipeline.datasets.dataset import Dataset
 from singanimation.pipeline.errors import UsageError
 

@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow as pa
 
 from singanimation.manifests.arrow_functions import pc
+from singanimation.manifests.care.rewrite import refuse_strange_columns, rewrite_part
 from singanimation.manifests.checks.runs import Removed
 from singanimation.manifests.reading import iter_tables
-from singanimation.manifests.rewrite import refuse_strange_columns, rewrite_part
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.files.atomic import atomic_file

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from singanimation.manifests.arrow_functions import pc
+from singanimation.manifests.care.rewrite import rewrite_part
 from singanimation.manifests.reading import iter_tables
-from singanimation.manifests.rewrite import rewrite_part
 from singanimation.manifests.schema import SCHEMA
 
 _COLUMNS = ("variant_id", "sifid", "sifid_features", "reason", "image_sha256")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from singanimation.manifests.arrow_functions import pc
+from singanimation.manifests.care.removal import Removal, plan_removal
 from singanimation.manifests.reading import iter_tables
-from singanimation.manifests.removal import Removal, plan_removal
 from singanimation.pipeline.errors import UsageError
 
 _COLUMNS = ("variant_id", "kind", "dataset", "source_id", "group_id", "edit_donor")

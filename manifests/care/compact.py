@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from singanimation.manifests.arrow_functions import pc
-from singanimation.manifests.compaction_plan import CompactionPlan, finish_compaction
+from singanimation.manifests.care.compaction_plan import CompactionPlan, finish_compaction
+from singanimation.manifests.care.rewrite import refuse_strange_columns, rewrite_part
 from singanimation.manifests.conform import is_todays
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, open_part, part_paths
-from singanimation.manifests.rewrite import refuse_strange_columns, rewrite_part
 from singanimation.manifests.write import part_name, part_writer, remove_leftovers
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.files.atomic import atomic_file

@@ -12,18 +12,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from singanimation.manifests.arrow_functions import pc
+from singanimation.manifests.care.compaction_plan import PLAN
+from singanimation.manifests.care.leakage import LEAK_COLUMNS, Leakage
+from singanimation.manifests.care.removal import removed_rows
+from singanimation.manifests.care.stale import find_stale
 from singanimation.manifests.checks.files import PartFile
 from singanimation.manifests.checks.findings import Fault as Fault
 from singanimation.manifests.checks.findings import Verification, make_anew
 from singanimation.manifests.checks.rows import ID_COLUMNS, PART, REAL_COLUMNS, changed_sources, check_ids
 from singanimation.manifests.checks.runs import Runs, check_summaries
 from singanimation.manifests.checks.values import VALUE_COLUMNS, value_faults
-from singanimation.manifests.compaction_plan import PLAN
-from singanimation.manifests.leakage import LEAK_COLUMNS, Leakage
 from singanimation.manifests.reading import part_paths
-from singanimation.manifests.removal import removed_rows
 from singanimation.manifests.schema import SCHEMA
-from singanimation.manifests.stale import find_stale
 from singanimation.manifests.write import LEFTOVER, being_written
 from singanimation.pipeline.datasets.dataset import Dataset
 from singanimation.pipeline.errors import ManifestError, PictureError
