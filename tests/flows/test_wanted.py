@@ -25,7 +25,7 @@ OPTIONS = (
 )
 
 # How many edits, and the digest over all of them: with the forms of `pipeline.forms`, whose digest is in every id.
-PINNED = (962, "c06051475ce8f072c379a5b4fa1caae9")
+PINNED = (962, "44b59f304d370aaab3399778420f4424")
 
 
 def identities():
