@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,11 @@ def prepare_environment() -> None:
 
 
 def _home() -> Path:
-    """Return the kept PREFECT_HOME: a migrated data base saves 10 s a run; a temporary one where it cannot be."""
-    cache = user_cache() / "singanimation" / "prefect"
+    """Return the kept PREFECT_HOME: a migrated data base saves 10 s a run; a temporary one where it cannot be.
+
+    One a release of Prefect: no server starts on a data base that a later release has migrated.
+    """
+    cache = user_cache() / "singanimation" / f"prefect-{version('prefect')}"
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         cache.chmod(0o700)  # made by an earlier version, or under another umask

@@ -7,6 +7,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
 
@@ -83,7 +84,10 @@ def test_the_folder_of_the_server_is_closed_to_others(tmp_path, monkeypatch):
     (tmp_path / "singanimation" / "prefect").mkdir(parents=True, mode=0o755)
     prepare_environment()
     home = Path(os.environ["PREFECT_HOME"])
-    assert home == tmp_path / "singanimation" / "prefect" and stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert (
+        home == tmp_path / "singanimation" / f"prefect-{version('prefect')}"
+        and stat.S_IMODE(home.stat().st_mode) == 0o700
+    )
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "own" / "place"))
     prepare_environment()
     assert stat.S_IMODE((tmp_path / "own" / "place").stat().st_mode) == 0o700
