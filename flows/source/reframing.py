@@ -5,6 +5,7 @@ import numpy as np
 
 from singanimation.flows.models import FaceModels
 from singanimation.flows.source.rows import Shipped
+from singanimation.pipeline.files.grey import greyed
 from singanimation.pipeline.files.pictures import Picture, encode_png
 from singanimation.pipeline.records import Crop
 
@@ -19,7 +20,7 @@ class Reframer:
         if self._frame == "source":
             pixels = self._models.paste(self._picture.pixels, self._crop, pixels)
         if self._picture.mode == "L":
-            pixels = _grey(pixels)
+            pixels = greyed(pixels)
         view = self._models.cut(pixels, self._crop.matrix) if self._frame == "source" else pixels
         # one at a time, so that the figures do not depend on how many are measured together
         units = self._models.action_units(view[None])[0]
@@ -31,9 +32,3 @@ def resized(pixels: np.ndarray, size: int) -> np.ndarray:
     if pixels.shape[0] == size:
         return pixels
     return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if pixels.shape[0] > size else cv2.INTER_CUBIC)
-
-
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    """Return the BT.601 luma of uint8 (H, W, 3), in three equal channels."""
-    luma = np.rint(pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
-    return np.repeat(np.clip(luma, 0, 255).astype(np.uint8)[..., None], 3, axis=2)

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 import torch
 
+from singanimation.pipeline.files.grey import greyed
 from singanimation.stages.expansion.checkpoints import load_generator
 from singanimation.stages.expansion.composition import Generator
 from singanimation.stages.expansion.expander import Edits
@@ -74,12 +75,6 @@ def is_grey(crop: np.ndarray) -> bool:
     """Return whether uint8 (H, W, 3) is a grey picture, also one that a JPEG has tinted by a few levels."""
     spread = crop.max(2).astype(np.int16) - crop.min(2)
     return bool(np.percentile(spread, 99) <= NEARLY_GREY)
-
-
-def greyed(pictures: np.ndarray) -> np.ndarray:
-    """Return the BT.601 luma of uint8 (K, H, W, 3), in three equal channels."""
-    luma = np.rint(pictures.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
-    return np.repeat(np.clip(luma, 0, 255).astype(np.uint8)[..., None], 3, axis=3)
 
 
 def _unedited(crop: np.ndarray, count: int) -> Edits:

@@ -1,5 +1,6 @@
 """How much variants differ, measured where grain does not count, and the noise that gives what is wanted."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
 from typing import cast
@@ -54,3 +55,23 @@ def calibrate_gain(
     if excess(lowest) >= 0:
         return lowest
     return cast(float, brentq(excess, lowest, highest, xtol=tolerance * highest))
+
+
+class Calibrated(ABC):
+    """What a fitted engine draws with: a noise gain for each edit and start, fixed or calibrated once."""
+
+    def __init__(self, fixed: float | None) -> None:
+        self._fixed = fixed
+        self._gains: dict[tuple[int, str], float] = {}
+
+    def gain(self, index: int, start: str) -> float:
+        """Return the noise gain of draws of edit ``index`` from ``start``."""
+        if self._fixed is not None:
+            return self._fixed
+        if (index, start) not in self._gains:
+            self._gains[index, start] = self._calibrated(index, start)
+        return self._gains[index, start]
+
+    @abstractmethod
+    def _calibrated(self, index: int, start: str) -> float:
+        """Find the gain of the wanted diversity."""

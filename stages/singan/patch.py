@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from singanimation.stages.singan.diversity import calibrate_gain, damage, diversity
+from singanimation.stages.singan.diversity import Calibrated, calibrate_gain, damage, diversity
 from singanimation.stages.singan.engine import EngineOptions, check_edits
 from singanimation.stages.singan.networks import COLOURS
 from singanimation.stages.singan.pyramid import resize, start_size
@@ -71,12 +71,12 @@ class PatchRegenerator:
         return FittedPatch(self, to_tensor(edits, self._device), seeds)
 
 
-class FittedPatch:
+class FittedPatch(Calibrated):
     """Edits whose patches are put together anew."""
 
     def __init__(self, engine: PatchRegenerator, targets: torch.Tensor, seeds: Sequence[int]) -> None:
+        super().__init__(engine.noise)
         self._engine, self._targets, self._seeds = engine, targets, list(seeds)
-        self._gains: dict[tuple[int, str], float] = {}
 
     def draw(self, index: int, start: str, seeds: Sequence[int]) -> np.ndarray:
         """Return one variant per seed; see ``engine.FittedRegenerator.draw``."""
@@ -86,15 +86,10 @@ class FittedPatch:
         keys = [f"patch:{start}:{seed}" for seed in seeds]
         return to_pictures(torch.cat([self._one(pyramid, start, gain, key) for key in keys]))
 
-    def gain(self, index: int, start: str) -> float:
-        """Return the noise gain for edit ``index``: the wanted diversity, or less where a place would break."""
-        if self._engine.noise is not None:
-            return self._engine.noise
-        if (index, start) not in self._gains:
-            self._gains[index, start] = 1.0 if start == "N" else self._calibrated(index, start)
-        return self._gains[index, start]
-
     def _calibrated(self, index: int, start: str) -> float:
+        """Find the gain of the wanted diversity, or less where a place would break."""
+        if start == "N":
+            return 1.0
         target = self._targets[index : index + 1]
         pyramid = patch_pyramid(target, start_size(start, target.shape[-1]))
         pyramid = [each for each in pyramid if each.shape[-1] <= 0.75 * target.shape[-1]] or pyramid

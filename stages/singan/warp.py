@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from singanimation.stages.singan.diversity import calibrate_gain, diversity
+from singanimation.stages.singan.diversity import Calibrated, calibrate_gain, diversity
 from singanimation.stages.singan.engine import EngineOptions, check_edits
 from singanimation.stages.singan.pyramid import start_index
 from singanimation.stages.singan.randomness import EditRandomness
@@ -48,27 +48,22 @@ class WarpRegenerator:
         return FittedWarp(self, to_tensor(edits, self._device), seeds)
 
 
-class FittedWarp:
+class FittedWarp(Calibrated):
     """Edits that are moved and tinted."""
 
     def __init__(self, engine: WarpRegenerator, targets: torch.Tensor, seeds: Sequence[int]) -> None:
+        super().__init__(engine.noise)
         self._engine, self._targets, self._seeds = engine, targets, list(seeds)
-        self._gains: dict[tuple[int, str], float] = {}
 
     def draw(self, index: int, start: str, seeds: Sequence[int]) -> np.ndarray:
         """Return one variant per seed; see ``engine.FittedRegenerator.draw``."""
         gain = self.gain(index, start)
         return to_pictures(torch.cat([self._one(index, gain, f"warp:{start}:{seed}") for seed in seeds]))
 
-    def gain(self, index: int, start: str) -> float:
-        """Return the noise gain for edit ``index`` from ``start``: that of the wanted diversity."""
-        if self._engine.noise is not None:
-            return self._engine.noise
-        if (index, start) not in self._gains:
-            self._gains[index, start] = 1.0 if start_index(start) == 0 else self._calibrated(index, start)
-        return self._gains[index, start]
-
     def _calibrated(self, index: int, start: str) -> float:
+        """Find the gain of the wanted diversity."""
+        if start_index(start) == 0:
+            return 1.0
         keys = [f"warp-probe:{start}:{self._seeds[index]}:{probe}" for probe in range(PROBES)]
 
         def diversity_at(gain: float) -> float:

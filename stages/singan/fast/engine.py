@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from singanimation.stages.singan.diversity import calibrate_gain, diversity
+from singanimation.stages.singan.diversity import Calibrated, calibrate_gain, diversity
 from singanimation.stages.singan.engine import EngineOptions, check_edits
 from singanimation.stages.singan.fast.pyramid import FastPyramid
 from singanimation.stages.singan.fast.start import load_start
@@ -92,7 +92,7 @@ class FastRegenerator:
         return trained
 
 
-class FittedFast:
+class FittedFast(Calibrated):
     """The trained GANs of some edits."""
 
     def __init__(
@@ -102,8 +102,8 @@ class FittedFast:
         targets: torch.Tensor,
         seeds: Sequence[int],
     ) -> None:
+        super().__init__(engine._noise)
         self._engine, self._pyramids, self._targets, self._seeds = engine, pyramids, targets, list(seeds)
-        self._gains: dict[tuple[int, str], float] = {}
 
     def draw(self, index: int, start: str, seeds: Sequence[int]) -> np.ndarray:
         """Return one variant per seed; see ``engine.FittedRegenerator.draw``."""
@@ -116,14 +116,6 @@ class FittedFast:
             for seed in seeds
         ]
         return to_pictures(torch.cat(drawn))
-
-    def gain(self, index: int, start: str) -> float:
-        """Return the noise gain of draws of edit ``index`` from ``start`` (calibrated once per start)."""
-        if self._engine._noise is not None:
-            return self._engine._noise
-        if (index, start) not in self._gains:
-            self._gains[index, start] = self._calibrated(index, start)
-        return self._gains[index, start]
 
     def _calibrated(self, index: int, start: str) -> float:
         """Find the gain on what enters: the generators change little of what diversity looks at."""
