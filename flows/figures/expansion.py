@@ -1,6 +1,7 @@
 """Grids of edits: single action units, a path between expressions, the seven emotions."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from singanimation.flows.models import FaceModels
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, single_target
 from singanimation.pipeline.records import ExpressionTarget
+
+if TYPE_CHECKING:
+    from singanimation.stages.expansion.expander import Edits
 
 UNITS = ("AU01", "AU02", "AU04", "AU05", "AU45", "AU10", "AU12", "AU15", "AU25")
 """The nine action units that the figure of single ones shows, brows and eyes first."""
@@ -48,17 +52,9 @@ def discrete_grid(faces: Sequence[Face], models: FaceModels, emotions: Sequence[
     return Grid(rows, ["source", *emotions])
 
 
-class _Drawn:
-    """Pictures (K, 128, 128, 3), attention (K, 128, 128) and colour (K, 128, 128, 3) of some targets."""
-
-    def __init__(self, pictures: np.ndarray, attention: np.ndarray, colour: np.ndarray) -> None:
-        self.pictures, self.attention, self.colour = pictures, attention, colour
-
-
-def _draw(face: Face, models: FaceModels, targets: Sequence[ExpressionTarget]) -> _Drawn:
+def _draw(face: Face, models: FaceModels, targets: Sequence[ExpressionTarget]) -> "Edits":
     units = np.array([target.action_units for target in targets], np.float32)
     for index, target in enumerate(targets):
         if target.strength == 0:
             units[index] = face.action_units  # the very same picture, not one step of rounding away
-    edits = models.expander.edit(face.crop.pixels, face.action_units, units, None, face.crop.seen)
-    return _Drawn(edits.pictures, edits.attention, edits.colour)
+    return models.expander.edit(face.crop.pixels, face.action_units, units, None, face.crop.seen)

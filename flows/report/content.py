@@ -96,12 +96,13 @@ def read_content(output: Path, most: int) -> Content:
     licences: Counter[str] = Counter()
     figures: dict[str, dict[str, list[float]]] = {"SIFID": {}, "AU error of edits": {}, "AU error of variants": {}}
     number: dict[str, int] = {}
+    full = False
     for row in _rows(output):
         licences[row["licence"] or "not stated"] += 1
         _measure(row, figures)
-        if len(content.rows) >= most and row["kind"] == "real":
-            most = 0  # only whole sources: the first one beyond the limit closes the gallery
-        if len(content.rows) >= most and most == 0:
+        # only whole sources: the first one beyond the limit closes the gallery
+        full = full or (len(content.rows) >= most and row["kind"] == "real")
+        if full:
             content.omitted += 1
             continue
         number[row["variant_id"]] = len(content.rows)

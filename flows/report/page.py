@@ -1,6 +1,5 @@
 """The page: content, thumbnails and template put together, written whole or not at all."""
 
-import base64
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from singanimation.flows.report.content import Content, histogram
 from singanimation.flows.report.redrawn import STEPS, Redrawn
-from singanimation.flows.report.thumbnails import place_thumbnails, thumbnail
+from singanimation.flows.report.thumbnails import data_uri, place_thumbnails, thumbnail
 from singanimation.pipeline.digests import code_version
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.files.atomic import atomic_file
@@ -70,12 +69,8 @@ def _for_script(value: Any) -> str:
 def _strips(redrawn: Redrawn) -> dict[str, Any]:
     return {
         str(source): {
-            kind: {name: [_uri(each) for each in strip] for name, strip in named.items()}
+            kind: {name: [data_uri(thumbnail(each)) for each in strip] for name, strip in named.items()}
             for kind, named in kinds.items()
         }
         for source, kinds in redrawn.strips.items()
     }
-
-
-def _uri(pixels: np.ndarray) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(thumbnail(pixels)).decode()}"

@@ -28,6 +28,11 @@ def thumbnail(picture: bytes | np.ndarray) -> bytes:
     return out.getvalue()
 
 
+def data_uri(jpeg: bytes) -> str:
+    """Return a thumbnail as an address that holds it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
 def decoded(picture: bytes | None) -> np.ndarray:
     """Return PNG bytes as uint8 (H, W, 3); an empty picture where there are none."""
     if picture is None:
@@ -41,7 +46,7 @@ def place_thumbnails(thumbnails: Sequence[bytes | None], folder: Path) -> list[s
     Raises MachineError for the disk.
     """
     if sum(len(data) for data in thumbnails if data) <= MOST_EMBEDDED:
-        return [f"data:image/jpeg;base64,{base64.b64encode(data).decode()}" if data else None for data in thumbnails]
+        return [data_uri(data) if data else None for data in thumbnails]
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     places: list[str | None] = []
     for index, data in enumerate(thumbnails):

@@ -132,11 +132,12 @@ def _single(
     counts: tuple[int, int],
     random: np.random.Generator,
 ) -> None:
-    by, wanted = "label" if study.kind == "emotion" else "scale", sum(counts)
-    for pictures, what in ((real, "real pictures"), (synthetic, "synthetic pictures")):
+    wanted = sum(counts)
+    by = "label" if study.kind == "emotion" else "scale"
+    for pictures, what, turns in ((real, "real pictures", "label"), (synthetic, "synthetic pictures", by)):
         if study.kind == "emotion":
             pictures = [shown for shown in pictures if shown.label in EMOTIONS]
-        chosen = _evenly(list(pictures), "label" if study.kind == "emotion" or what[0] == "r" else by, random)
+        chosen = _evenly(list(pictures), turns, random)
         chosen = list({shown.name: shown for shown in chosen}.values())
         _enough(len(chosen), wanted, what)
         for index, shown in enumerate(chosen[:wanted]):
