@@ -28,7 +28,7 @@ from rich.table import Table
 from teacher import spread
 from torch import Tensor, nn
 
-from singanimation.flows.commands.evaluate import editor_edit
+from singanimation.flows.evaluation.models import editor_edit
 from singanimation.pipeline.expressions import AU_INDEX, AU_NAMES
 from singanimation.stages.action_units.estimators import EmbeddedEstimator
 from singanimation.stages.action_units.evaluation import correlation

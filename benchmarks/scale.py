@@ -23,7 +23,8 @@ from singanimation.flows.job import job as jobs
 from singanimation.flows.job.plan import plan_run
 from singanimation.flows.job.progress import Reporter
 from singanimation.flows.models import Fingerprint
-from singanimation.flows.source.work import Outcome, SourceJob, give_up
+from singanimation.flows.source.outcome import Outcome, SourceJob
+from singanimation.flows.source.work import give_up
 from singanimation.manifests.care.compact import compact
 from singanimation.pipeline.settings import make_settings
 

@@ -17,7 +17,7 @@ import torch
 import typer
 from rich.console import Console
 
-from singanimation.flows.commands.evaluate import table_of_edits
+from singanimation.flows.evaluation.unit_tables import table_of_edits
 from singanimation.flows.sheets.model_sheets import write_emotions, write_path, write_units
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.face.framing import MARGIN

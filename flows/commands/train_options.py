@@ -1,10 +1,12 @@
-"""The options of `augment train`, each with its help."""
+"""The options of `augment train`, each with its help, and the checks that all trainings share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.runs import make_folder
 from singanimation.stages.expansion.training.settings import PAPER_RATE, Schedule, TrainSettings
 
 FacesOption = Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")]
@@ -43,3 +45,20 @@ CycleWeightOption = Annotated[float, typer.Option(min=0, help="paper: of the cyc
 AttentionWeightOption = Annotated[float, typer.Option(min=0, help="paper: of A's mean.")]
 VariationWeightOption = Annotated[float, typer.Option(min=0, help="paper: of A's steps.")]
 CriticStepsOption = Annotated[int, typer.Option(min=1, help="paper: batches a step.")]
+
+
+def check_output(output: Path) -> None:
+    """Make the folder of the file that a training will write. Raises UsageError, OutputError."""
+    if output.suffix != ".safetensors":
+        raise UsageError(f"--output {output} has to end in .safetensors.")
+    if output.is_dir():
+        raise UsageError(f"--output {output} is a folder; name the file to write.")
+    make_folder(output.parent)
+
+
+def use_threads(threads: int | None) -> None:
+    """Have PyTorch compute with so many CPU threads; None leaves its own choice."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)

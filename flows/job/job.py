@@ -18,8 +18,9 @@ from singanimation.flows.job.todo import Todo, find_todo
 from singanimation.flows.job.work_queue import WorkQueue
 from singanimation.flows.models import Fingerprint
 from singanimation.flows.prefect_server.server import Server, user_has_server
+from singanimation.flows.source.outcome import Outcome, SourceJob
 from singanimation.flows.source.row_ids import Identity
-from singanimation.flows.source.work import Outcome, SourceJob, give_up
+from singanimation.flows.source.work import give_up
 from singanimation.manifests.scan import ManifestScan
 from singanimation.pipeline.errors import ExitCode, MachineError, UsageError
 from singanimation.pipeline.records import Source

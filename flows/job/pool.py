@@ -15,7 +15,8 @@ import cv2
 
 from singanimation.flows import interrupts
 from singanimation.flows.models import Fingerprint, Models
-from singanimation.flows.source.work import Outcome, SourceJob, augment_source
+from singanimation.flows.source.outcome import Outcome, SourceJob
+from singanimation.flows.source.work import augment_source
 from singanimation.pipeline.errors import MachineError
 from singanimation.pipeline.settings import Settings
 from singanimation.pipeline.system import process_context

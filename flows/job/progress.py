@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from singanimation.flows.source.work import Outcome
+from singanimation.flows.source.outcome import Outcome
 
 PLAIN_SECONDS = 60.0
 """Without a terminal, at most one line in this time."""

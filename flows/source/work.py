@@ -3,62 +3,25 @@
 import errno
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from singanimation.flows.models import Models
 from singanimation.flows.source.donated import units_of_donors, without_donor
 from singanimation.flows.source.expressed import look_at
-from singanimation.flows.source.reframing import Reframer, resized
-from singanimation.flows.source.remaining import Attempt, EditWork, canonical_label, plan_work
-from singanimation.flows.source.row_ids import Identity, Known
+from singanimation.flows.source.outcome import Outcome, SourceJob
+from singanimation.flows.source.reframing import Reframer
+from singanimation.flows.source.regeneration import ShippedEdit, VariantJudge, fit_edits, regenerate
+from singanimation.flows.source.remaining import canonical_label, plan_work
+from singanimation.flows.source.row_ids import Identity
 from singanimation.flows.source.rows import RowMaker
 from singanimation.manifests.write import existing_part_ids, part_name, write_part
 from singanimation.pipeline.errors import MachineError, PictureError, SinganimationError
 from singanimation.pipeline.files.pictures import Picture, encode_png, read_source
-from singanimation.pipeline.records import Crop, Fault, Row, Source
-
-if TYPE_CHECKING:
-    from singanimation.stages.singan import FittedRegenerator
-
-
-@dataclass(frozen=True)
-class SourceJob:
-    """One source to work on: whose it is, and which of its rows the manifest already holds."""
-
-    identity: Identity
-    known: Known
-    run_id: str
-    manifest: Path
-
-
-@dataclass
-class Outcome:
-    """What became of one source; ``lost`` says why it could not be worked on (its part is then absent).
-
-    ``fault`` is the manifest's reason for a loss that may well come again: a row, if it does in a later run.
-    ``rows`` is how many more the manifest has: those of its part, less the ones that the part took the place of.
-    """
-
-    source_id: str
-    accepted: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    edits: int = 0
-    edits_rejected: int = 0
-    failed: str | None = None
-    message: str | None = None
-    missing: int = 0
-    lost: str | None = None
-    fault: str | None = None
-    seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-    part: Path | None = None
-    rows: int = 0
+from singanimation.pipeline.records import Crop, Row, Source
 
 
 def augment_source(job: SourceJob, models: Models) -> Outcome:
@@ -163,8 +126,8 @@ def _augment(
         replace(work, attempts=()) if each.fault and work.edit_id not in job.known else work
         for work, each in zip(works, found, strict=True)
     ]
-    judge = _Judge(maker, models, ship, au_source, outcome)
-    fitted = _fit(identity, models, works, edits)
+    judge = VariantJudge(maker, models, ship, au_source, outcome)
+    fitted = fit_edits(identity, models, works, edits)
     for index, (work, edit) in enumerate(zip(works, edits, strict=True)):
         new = work.edit_id not in job.known
         if new or work.attempts:
@@ -173,7 +136,7 @@ def _augment(
                 rows.append(maker.edit(work, au_source, shipped, found[index]))
                 outcome.edits += 1
                 outcome.edits_rejected += found[index].fault is not None
-            rows += _regenerate(fitted, index, work, _Edit(edit, shipped.action_units), judge)
+            rows += regenerate(fitted, index, work, ShippedEdit(edit, shipped.action_units), judge)
     return rows
 
 
@@ -182,97 +145,6 @@ def _source_units(identity: Identity, models: Models, crop: Crop) -> np.ndarray:
     if identity.own_units:
         return np.array(identity.source.action_units, np.float32)
     return models.faces.action_units(crop.pixels[None])[0]
-
-
-def _fit(
-    identity: Identity, models: Models, works: Sequence[EditWork], edits: np.ndarray
-) -> "FittedRegenerator | None":
-    """Fit one SinGAN per edit that still lacks variants. All edits go in (one gan_batch), whatever is left to draw:
-
-    an engine that starts the others warm from the first then does the same in a run that tops up.
-    """
-    size = identity.settings.singan_size
-    shrunk = np.stack([resized(edit, size) for edit in edits])
-    wanted = [index for index, work in enumerate(works) if work.attempts]
-    seeds = [work.fit_seed for work in works]
-    return models.regenerator.fit(shrunk, seeds, identity.settings.start_scale, wanted) if wanted else None
-
-
-@dataclass(frozen=True)
-class _Edit:
-    """An edit uint8 (128, 128, 3), and the action units measured on it as it is shipped."""
-
-    pixels: np.ndarray
-    action_units: np.ndarray
-
-
-def _regenerate(
-    fitted: "FittedRegenerator | None", index: int, work: EditWork, edit: _Edit, judge: "_Judge"
-) -> list[Row]:
-    """Draw variants of one edit until its quota is met or its attempts run out."""
-    rows: list[Row] = []
-    lacking, attempts = work.lacking, list(work.attempts)
-    if fitted is None or not attempts:
-        judge.outcome.missing += lacking
-        return rows
-    size = edit.pixels.shape[0]
-    kept = [resized(variant, size) for variant in _draw(fitted, index, work.kept)]
-    while lacking and attempts:
-        # never more than are lacking: the attempts made are then the same whether a run tops up or not
-        batch, attempts = attempts[:lacking], attempts[lacking:]
-        variants = [resized(variant, size) for variant in _draw(fitted, index, batch)]
-        new = judge(work, edit, list(zip(batch, variants, strict=True)), kept)
-        lacking -= sum(row.status == "accepted" for row in new)
-        rows += new
-    judge.outcome.missing += lacking
-    return rows
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """Measures variants against their edit and writes their rows."""
-
-    maker: RowMaker
-    models: Models
-    ship: "Reframer"
-    au_source: np.ndarray
-    outcome: Outcome
-
-    def __call__(
-        self, work: EditWork, edit: _Edit, drawn: Sequence[tuple[Attempt, np.ndarray]], kept: list[np.ndarray]
-    ) -> list[Row]:
-        """Return the rows of what was drawn, in order; the accepted join ``kept``, which later ones must not copy."""
-        values = np.asarray(self.models.sifid.measure(edit.pixels, np.stack([each for _, each in drawn])), np.float32)
-        rows = []
-        for (attempt, variant), value in zip(drawn, values.tolist(), strict=True):
-            shipped = self.ship(variant)
-            units = edit.action_units, shipped.action_units
-            fault = self.models.checks.first_fault((edit.pixels, variant), units, kept) or self._too_far(value)
-            size = self.models.start_size(attempt.start)
-            rows.append(self.maker.variant(work, attempt, self.au_source, shipped, (value, fault), size))
-            if fault:
-                self.outcome.rejected[fault.reason] += 1
-            else:
-                self.outcome.accepted += 1
-                kept.append(variant)
-        return rows
-
-    def _too_far(self, sifid: float) -> Fault | None:
-        """Judge the SIFID, last of all: under another limit a variant with this fault alone would be accepted."""
-        if bool(self.models.sifid.accepts(np.array([sifid], np.float32))[0]):
-            return None
-        limit = self.models.sifid.threshold
-        return Fault("sifid", f"SIFID {sifid:.4g} is above the limit of {limit:.4g}.")
-
-
-def _draw(fitted: "FittedRegenerator", index: int, attempts: Sequence[Attempt]) -> list[np.ndarray]:
-    """Draw the attempts' variants, uint8 (H, W, 3) each, in their order; those of one start scale together."""
-    drawn: dict[int, np.ndarray] = {}
-    for start in dict.fromkeys(attempt.start for attempt in attempts):
-        group = [attempt for attempt in attempts if attempt.start == start]
-        pictures = fitted.draw(index, start, [attempt.seed for attempt in group])
-        drawn.update({attempt.index: picture for attempt, picture in zip(group, pictures, strict=True)})
-    return [drawn[attempt.index] for attempt in attempts]
 
 
 def _name(job: SourceJob, rows: Sequence[Row]) -> str:

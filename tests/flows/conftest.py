@@ -104,8 +104,9 @@ def work(tmp_path):
     """Work on one source; what the manifest holds already counts, as in a real run."""
     import fake_models
 
+    from singanimation.flows.source.outcome import SourceJob
     from singanimation.flows.source.row_ids import Identity
-    from singanimation.flows.source.work import SourceJob, augment_source, file_sha256
+    from singanimation.flows.source.work import augment_source, file_sha256
     from singanimation.manifests.reading import read
     from singanimation.pipeline.settings import make_settings
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import fake_models
 import pytest
 
+from singanimation.flows.source.outcome import SourceJob
 from singanimation.flows.source.row_ids import Identity
-from singanimation.flows.source.work import SourceJob, augment_source, file_sha256
+from singanimation.flows.source.work import augment_source, file_sha256
 from singanimation.manifests import read
 from singanimation.pipeline.datasets import open_input
 from singanimation.pipeline.runs import hold_output

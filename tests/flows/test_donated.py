@@ -9,8 +9,9 @@ from PIL import Image
 
 from singanimation.flows.job.plan import plan_run
 from singanimation.flows.job.preview import make_preview
+from singanimation.flows.source.outcome import SourceJob
 from singanimation.flows.source.row_ids import Identity
-from singanimation.flows.source.work import SourceJob, augment_source, file_sha256
+from singanimation.flows.source.work import augment_source, file_sha256
 from singanimation.pipeline.settings import make_settings
 
 

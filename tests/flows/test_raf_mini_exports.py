@@ -12,8 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
+from singanimation.flows.source.outcome import SourceJob
 from singanimation.flows.source.row_ids import Identity
-from singanimation.flows.source.work import SourceJob, augment_source, file_sha256
+from singanimation.flows.source.work import augment_source, file_sha256
 from singanimation.manifests import read
 from singanimation.manifests.care.verify import verify
 from singanimation.manifests.exports import LICENCES, export

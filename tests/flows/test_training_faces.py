@@ -15,11 +15,12 @@ from skimage import data
 from torch import nn
 from typer.testing import CliRunner
 
-from singanimation.flows.commands.train import app, run_training
+from singanimation.flows.commands.train import app
 from singanimation.flows.training import face_search as training_search
 from singanimation.flows.training import faces as training_faces
 from singanimation.flows.training.faces import FEWEST_FACES, PreparedFaces, prepare_faces
 from singanimation.flows.training.log import TrainingLog
+from singanimation.flows.training.run import run_training
 from singanimation.pipeline.errors import DatasetError, UsageError
 from singanimation.stages.expansion.checkpoints import load_generator
 from singanimation.stages.expansion.training.loop import Progress

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from singanimation.flows.commands.train import _gains_from_bfloat16
+from singanimation.flows.commands.train_ganimation import _gains_from_bfloat16
 from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training import run as training_run
 from singanimation.flows.training.checkpoint import hold_training, load_checkpoint, save_checkpoint, training_terms
