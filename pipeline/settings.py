@@ -23,6 +23,7 @@ StartScale = Literal["N", "N-1", "N-2"]
 Frame = Literal["auto", "source", "crop"]
 SifidFeatures = Literal["auto", "inception-64", "inception-192", "embedded"]
 AuChoice = Literal["auto", "pyfeat", "openface", "embedded"]
+Runner = Literal["local", "ray"]
 
 # What changes the pixels of a row. The rest (device, workers, output, how many, the filter) does not, and stays
 # out of the rows' identities, so that a later run tops up instead of doubling. `aus` and `ganimation` are not
@@ -78,7 +79,9 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     )
     seed: int = Field(default=0, ge=0, description="the run's seed")
     device: str = Field(default="auto", description="where to compute: auto, cpu or cuda")
-    workers: int | None = Field(default=None, ge=1, description="worker processes; default: one a core (cpu), 1 (cuda)")
+    workers: int | None = Field(default=None, ge=1, description="processes or actors; default: one a core, or a GPU")
+    runner: Runner = Field(default="local", description="who works: processes here, or a Ray cluster's actors")
+    address: str | None = Field(default=None, description="the Ray cluster's address; default: Ray on this machine")
     resume: bool = Field(default=True, description="go on where an earlier run stopped")
     retry_failed: bool = Field(
         default=False, description="take up failed sources again, and rejected variants that a new --sifid-max allows"

@@ -10,7 +10,8 @@ from pathlib import Path
 from singanimation.flows.job.cost import cut_into_tasks
 from singanimation.flows.job.faults import Faults
 from singanimation.flows.job.plan import RunPlan
-from singanimation.flows.job.pool import LOADER, WorkerPool
+from singanimation.flows.job.pool import LOADER
+from singanimation.flows.job.pools import Pool, make_pool
 from singanimation.flows.job.progress import Reporter, Totals
 from singanimation.flows.job.remembered import RememberedModels
 from singanimation.flows.job.resume import open_manifest
@@ -45,7 +46,7 @@ class Job:
     plan: RunPlan
     run: Run
     reporter: Reporter
-    pool: WorkerPool
+    pool: Pool
     server: Server | None
     models: Fingerprint
     todo: Todo
@@ -68,8 +69,8 @@ class Job:
 
     @property
     def workers(self) -> int:
-        """Return how many worker processes there are."""
-        return self.plan.workers
+        """Return how many workers there are: processes, or actors of a cluster."""
+        return self.pool.workers
 
     @property
     def first(self) -> Sequence[Source]:
@@ -177,7 +178,7 @@ def open_job(plan: RunPlan, reporter: Reporter, loader: str = LOADER) -> Iterato
         for note in plan.notes:
             reporter.say(note)
             LOGGER.info("%s", note)
-        pool = WorkerPool(settings, plan.workers, loader)
+        pool = make_pool(plan, loader)
         stack.callback(pool.close, now=True)
         server = None if user_has_server() else Server()
         if server is not None:
@@ -194,7 +195,7 @@ def open_job(plan: RunPlan, reporter: Reporter, loader: str = LOADER) -> Iterato
 
 
 def _find_work(
-    plan: RunPlan, run: Run, reporter: Reporter, pool: WorkerPool, memory: RememberedModels
+    plan: RunPlan, run: Run, reporter: Reporter, pool: Pool, memory: RememberedModels
 ) -> tuple[Fingerprint, Todo]:
     """Return what the models are and what is left to do; the models are loaded where there is something, or may be."""
     remembered = memory.read()

@@ -42,11 +42,13 @@ def plan_run(settings: Settings) -> RunPlan:
     Raises UsageError, DatasetError, WeightsError.
     """
     check_estimator(settings.aus)
-    if settings.device not in ("auto", "cpu"):
+    if settings.runner == "local" and settings.device not in ("auto", "cpu"):
         choose_device(settings.device)
     _check_generator(settings)
     dataset, sources = open_sources(settings)
     said, donors = [], None
+    if settings.runner == "ray" and settings.workers is None:
+        said.append("Ray: as many actors as the cluster has GPUs or cores; a plan without --workers counts with one.")
     if settings.frame == "auto":
         sources, framed = known_crops(sources, dataset.sources)
         said.append(framed)
@@ -103,7 +105,12 @@ def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source
 
 
 def worker_count(settings: Settings, sources: int) -> int:
-    """Return how many worker processes to use: as asked, else one a core, one on a GPU; no more than sources."""
+    """Return how many worker processes to use: as asked, else one a core, one on a GPU; no more than sources.
+
+    A Ray cluster is not asked: without ``--workers`` one is what a plan counts with.
+    """
+    if settings.runner == "ray":
+        return max(min(settings.workers or 1, sources), 1)
     if settings.workers is not None:
         return most_processes(min(settings.workers, max(sources, 1)))
     if settings.device.startswith("cuda"):

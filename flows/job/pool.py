@@ -24,6 +24,9 @@ from singanimation.pipeline.system import process_context
 LOADER = "singanimation.flows.models:load_models"
 """``module:function`` that builds the models from the settings, in the worker."""
 
+LIBRARY_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""What libraries read their number of threads from; one each gives the same bytes whatever the number of workers."""
+
 _LOADING_TRIES = 2
 
 _models: Models | None = None
@@ -33,7 +36,7 @@ class WorkerPool:
     """Worker processes for one run. Thread-safe: each thread that calls ``augment`` keeps one worker busy."""
 
     def __init__(self, settings: Settings, workers: int, loader: str = LOADER) -> None:
-        self._settings, self._workers, self._loader = settings, workers, loader
+        self._settings, self.workers, self._loader = settings, workers, loader
         self._lock, self._retrying = threading.Lock(), threading.Lock()
         self._closed = False
         self._loading: list[Future[Fingerprint]] = []
@@ -41,14 +44,14 @@ class WorkerPool:
 
     def at_most(self, workers: int) -> None:
         """Have no more workers than that; only before any is at work."""
-        if workers < self._workers:
-            self._workers = workers
+        if workers < self.workers:
+            self.workers = workers
             self._executor = self._start()
 
     def load(self) -> None:
         """Let every worker load the models, and return at once."""
         executor = self._executor
-        self._loading = [_submit(executor, _fingerprint, self._settings, self._loader) for _ in range(self._workers)]
+        self._loading = [_submit(executor, _fingerprint, self._settings, self._loader) for _ in range(self.workers)]
 
     def fingerprint(self) -> Fingerprint:
         """Wait for the models and say what they are. Raises WeightsError and its kin; MachineError for dead workers."""
@@ -106,7 +109,7 @@ class WorkerPool:
                 self._executor = self._start()
 
     def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._workers, mp_context=process_context(), initializer=prepare_worker)
+        return ProcessPoolExecutor(self.workers, mp_context=process_context(), initializer=prepare_worker)
 
 
 def _submit(executor: ProcessPoolExecutor, *call: Any) -> "Future[Any]":
@@ -117,7 +120,7 @@ def _submit(executor: ProcessPoolExecutor, *call: Any) -> "Future[Any]":
 
 def prepare_worker() -> None:
     """One thread each (the same bytes whatever the number of workers), no Ctrl-C, and an end with the parent."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for name in LIBRARY_THREADS:
         os.environ[name] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     interrupts.unblock()

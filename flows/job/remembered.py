@@ -25,7 +25,19 @@ from singanimation.pipeline.weights import ENTRIES, locate
 NAME = "models.json"
 
 # What says which sources are worked on, where and how many times, and nothing of the models.
-_OF_THE_RUN = {"input", "data_root", "output", "limit", "workers", "resume", "retry_failed", "splits", "seed"}
+_OF_THE_RUN = {
+    "input",
+    "data_root",
+    "output",
+    "limit",
+    "workers",
+    "resume",
+    "retry_failed",
+    "splits",
+    "seed",
+    "runner",
+    "address",
+}
 
 
 class RememberedModels:

@@ -30,6 +30,11 @@ def augment_source(job: SourceJob, models: Models) -> Outcome:
     A source that cannot be used becomes a row with its reason. Raises MachineError when the machine or the disk
     failed: then nothing was written, and a later run takes the source up again.
     """
+    return keep_rows(job, *make_rows(job, models))
+
+
+def make_rows(job: SourceJob, models: Models) -> tuple[list[Row], Outcome]:
+    """Do what ``augment_source`` does, but return the rows instead of writing them. Raises MachineError."""
     began = time.monotonic()
     try:
         rows, outcome = _make_rows(job, models)
@@ -39,9 +44,14 @@ def augment_source(job: SourceJob, models: Models) -> Outcome:
         if any(sign in str(error).lower() for sign in ("out of memory", "can't allocate memory")):
             raise MachineError(f"{job.identity.source.source_id}: {str(error).splitlines()[0]}") from None
         raise
+    outcome.seconds = time.monotonic() - began
+    return rows, outcome
+
+
+def keep_rows(job: SourceJob, rows: Sequence[Row], outcome: Outcome) -> Outcome:
+    """Write a source's rows as its part, where there are any, and return the outcome. Raises MachineError."""
     if rows:
         _write(job, rows, outcome)
-    outcome.seconds = time.monotonic() - began
     return outcome
 
 

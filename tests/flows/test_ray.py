@@ -1,0 +1,134 @@
+"""``--runner ray``: a cluster of two nodes on this machine gives the rows that worker processes give."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from fake_models import load
+
+from singanimation.flows.job import ray_pool
+from singanimation.flows.job.ray_actor import About, AugmentActor, carried
+from singanimation.flows.job.ray_pool import connect, share_of
+from singanimation.flows.source.row_ids import Identity
+from singanimation.flows.source.work import SourceJob, file_sha256
+from singanimation.pipeline.datasets import open_dataset
+from singanimation.pipeline.errors import PictureError, UsageError
+from singanimation.pipeline.settings import make_settings
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("resources", "options", "share"),
+    [
+        ({"CPU": 16.0}, {}, (16, 0)),
+        ({"CPU": 16.0}, {"workers": 4}, (4, 0)),
+        ({"CPU": 64.0, "GPU": 8.0}, {}, (8, 1)),
+        ({"CPU": 64.0, "GPU": 8.0}, {"workers": 16}, (16, 0.5)),
+        ({"CPU": 64.0, "GPU": 8.0}, {"device": "cpu"}, (64, 0)),
+    ],
+)
+def test_a_cluster_is_shared_by_its_gpus_or_else_its_cores(resources, options, share):
+    assert share_of(resources, make_settings(input="x", runner="ray", **options)) == share
+
+
+@pytest.mark.parametrize(("device", "message"), [("cuda", "has no GPU"), ("cuda:1", "each actor its GPU")])
+def test_gpus_that_a_cluster_cannot_give_are_refused(device, message):
+    with pytest.raises(UsageError, match=message):
+        share_of({"CPU": 4.0}, make_settings(input="x", runner="ray", device=device))
+
+
+def test_without_ray_the_run_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UsageError, match=r"pip install 'singanimation\[ray\]'"):
+        connect(None)
+
+
+def _job(faces: Path, place: int = 0) -> SourceJob:
+    settings = make_settings(input=str(faces), per_image=2)
+    source = open_dataset(settings).sources[place]
+    identity = Identity(source, file_sha256(source), settings, load(settings).fingerprint)
+    return SourceJob(identity, {}, "run", faces / "manifest")
+
+
+def test_a_source_travels_with_its_bytes_and_needs_no_file_where_it_is_worked_on(faces):
+    job = _job(faces)
+    sent = carried(job)
+    path = job.identity.source.path
+    actor = AugmentActor(job.identity.settings, "fake_models:load")
+    about = actor.about()
+    here = actor.work(job)
+    path.unlink()
+    there = actor.work(sent)
+    assert here.outcome.accepted > 0
+    assert [(row.variant_id, row.image) for row in there.rows] == [(row.variant_id, row.image) for row in here.rows]
+    with pytest.raises(PictureError) as error:
+        carried(job)
+    assert error.value.reason == "missing"
+    other = replace(about, versions={**about.versions, "numpy": "0.1"}, node="other")
+    assert "numpy 0.1 instead of" in other.differs_in(about) and about.differs_in(replace(about, node="other")) == ""
+    assert isinstance(about, About)
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """Two nodes with one core each; their workers find the fakes."""
+    pytest.importorskip("ray", reason="Ray is not installed here: pip install 'singanimation[ray]'")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parents[1] / "src")]))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(num_cpus=1)
+    yield nodes
+    nodes.shutdown()
+
+
+def _when(count: int, manifest: Path, then: Callable[[], object]) -> threading.Thread:
+    """Do something in mid-run: when so many parts are there."""
+
+    def look() -> None:
+        while len(list(manifest.glob("part-*.parquet"))) < count:
+            time.sleep(0.05)
+        then()
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    return thread
+
+
+def _kill_an_actor() -> None:
+    children = psutil.Process().children(recursive=True)
+    actors = [each for each in children if "AugmentActor" in " ".join(each.cmdline())]
+    assert len(actors) == 2, [each.cmdline() for each in children]
+    actors[0].kill()
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_rows_of_processes_though_an_actor_and_a_node_are_lost(
+    cluster, augmented, tmp_path, rows_of, monkeypatch
+):
+    from fake_models import write_faces
+
+    monkeypatch.setattr(ray_pool, "LOST_SECONDS", 60.0)
+    options = {"input": str(write_faces(tmp_path / "faces", 12)), "per_image": 4, "workers": 2, "singan_iterations": 40}
+    over_ray = options | {"output": tmp_path / "ray", "runner": "ray", "address": cluster.address}
+    augmented(output=tmp_path / "local", **options)
+    killer = _when(2, tmp_path / "ray" / "manifest", _kill_an_actor)
+    first = augmented(limit=6, **over_ray)
+    killer.join(1)
+    assert not killer.is_alive(), "no actor was killed"
+    second_node = next(iter(cluster.worker_nodes))
+    killer = _when(8, tmp_path / "ray" / "manifest", lambda: cluster.remove_node(second_node, allow_graceful=False))
+    second = augmented(**over_ray)
+    killer.join(10)
+    assert not killer.is_alive(), "no node was lost"
+    assert [first["exit_code"], second["exit_code"]] == [0, 0], (first, second)
+    assert second["sources"]["complete_before"] == 6 and second["sources"]["lost"] == {}
+    assert rows_of(tmp_path / "ray") == rows_of(tmp_path / "local")
