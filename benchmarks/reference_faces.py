@@ -27,7 +27,7 @@ from singanimation.stages.singan.reference.training import (
     ReferencePyramid,
     ReferenceRecipe,
     ReferenceScale,
-    _networks,
+    make_networks,
     train_reference,
 )
 from singanimation.stages.singan.tensors import to_pictures, to_tensor
@@ -71,7 +71,7 @@ def load(path: Path, target: torch.Tensor, recipe: ReferenceRecipe, seed: int = 
         stored = torch.load(path, weights_only=True)
         pyramid.optimal_noise = stored["optimal_noise"]
         for number, state in sorted(stored["scales"].items()):
-            networks = _networks(pyramid, number, recipe, EditRandomness([seed], "unused", target))
+            networks = make_networks(pyramid, number, recipe, EditRandomness([seed], "unused", target))
             for network, part in zip(networks, ("generator", "critic"), strict=True):
                 network.load_state_dict(state[part])
                 network.eval().requires_grad_(False)

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "aus": "Estimate the action units of faces, as CSV.",
     "serve": "Augment on a schedule.",
     "train": "Train the models: `augment train au|ganimation --input FACES`.",
+    "singan": "The SinGAN of one picture: sample, enlarge, paint, harmonise, edit, animate.",
     "evaluate": "Measure the models: `augment evaluate models --input FACES`.",
     "verify": "Check a manifest.",
     "prune": "Take out rows of pictures that changed or left the data set.",

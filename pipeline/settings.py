@@ -21,6 +21,7 @@ from singanimation.pipeline.weights.entries import get_entry
 Engine = Literal["fast", "reference", "patch", "warp"]
 StartScale = Literal["N", "N-1", "N-2"]
 Frame = Literal["auto", "source", "crop"]
+LimitBy = Literal["name", "class"]
 SifidFeatures = Literal["auto", "inception-64", "inception-192", "embedded"]
 AuChoice = Literal["auto", "pyfeat", "openface", "embedded"]
 Runner = Literal["local", "ray"]
@@ -51,7 +52,11 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     # a source's attempts are held in memory until its part is written: 3 x 10,000 pictures are a gigabyte
     per_image: int = Field(default=50, ge=1, le=10_000, description="accepted variants wanted per source image")
     edits: int = Field(default=8, ge=1, description="expression edits per source (never more than --per-image)")
-    limit: int | None = Field(default=None, ge=1, description="only the first N sources, in the order of their names")
+    limit: int | None = Field(default=None, ge=1, description="only N sources: the first by name, or see --limit-by")
+    limit_by: LimitBy = Field(
+        default="name",
+        description="which N: name (the first), or class (spread evenly over the classes, drawn by the seed)",
+    )
     frame: Frame = Field(default="auto", description="put variants back into the source's frame, or keep the crop")
     balance: bool = Field(default=False, description="spread the total so that target classes become equal")
     include_real: bool = Field(default=False, description="embed the sources' pictures too")

@@ -1,12 +1,11 @@
 """What a run is going to work on, found out before anything is started: the same for a run and its dry run."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from singanimation.flows.job.face_crops import known_crops
+from singanimation.flows.job.limit import limit_said, limited
 from singanimation.flows.models import choose_device, load_judge
-from singanimation.flows.source.remaining import canonical_label
 from singanimation.pipeline.datasets import Dataset, open_dataset
 from singanimation.pipeline.donors import DonorPool, Donors
 from singanimation.pipeline.errors import UsageError
@@ -77,19 +76,9 @@ def open_sources(settings: Settings) -> tuple[Dataset, list[Source]]:
         raise UsageError(f"--output {settings.output_folder} is the input itself; name another folder.")
     chosen = choose_sources(dataset.sources, settings)
     if len(chosen) == settings.limit:
-        allowed = choose_sources(dataset.sources, settings.model_copy(update={"limit": None}))
-        dataset.warnings.extend(_limit_said(chosen, allowed))
+        allowed = choose_sources(dataset.sources, settings.model_copy(update={"limit": None, "limit_by": "name"}))
+        dataset.warnings.extend(limit_said(chosen, allowed, settings))
     return dataset, chosen
-
-
-def _limit_said(chosen: Sequence[Source], allowed: Sequence[Source]) -> list[str]:
-    """Return the sentence that says which classes ``--limit`` took, none where it took everything or there is one."""
-    taken = Counter(canonical_label(source) or "unlabelled" for source in chosen)
-    every = Counter(canonical_label(source) or "unlabelled" for source in allowed)
-    if len(chosen) == len(allowed) or len(every) < 2:
-        return []
-    listed = ", ".join(f"{name} {taken[name]:,} of {count:,}" for name, count in sorted(every.items()))
-    return [f"--limit takes the first {len(chosen):,} of {len(allowed):,} sources by name: {listed}."]
 
 
 def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source]:
@@ -101,7 +90,7 @@ def choose_sources(sources: Sequence[Source], settings: Settings) -> list[Source
     if not chosen:
         found = ", ".join(sorted({source.split for source in sources})) or "none"
         raise UsageError(f"--splits {','.join(settings.splits)}: the input has no such pictures; its splits: {found}.")
-    return chosen[: settings.limit]
+    return limited(chosen, settings)
 
 
 def worker_count(settings: Settings, sources: int) -> int:

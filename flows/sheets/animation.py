@@ -21,10 +21,13 @@ def there_and_back(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [*frames, *frames[-2:0:-1]]
 
 
-def write_gif(path: Path, frames: Sequence[np.ndarray]) -> Path:
-    """Write frames uint8 (H, W, 3) as an endless GIF, there and back, and return ``path``. Raises MachineError."""
+def write_gif(path: Path, frames: Sequence[np.ndarray], seconds: float = SECONDS) -> Path:
+    """Write frames uint8 (H, W, 3) as an endless GIF, there and back, and return ``path``. Raises MachineError.
+
+    ``seconds``: how long they take one way.
+    """
     images = [Image.fromarray(frame) for frame in there_and_back(frames)]
-    each = max(round(1000 * SECONDS / max(len(frames) - 1, 1)), 20)
+    each = max(round(1000 * seconds / max(len(frames) - 1, 1)), 20)
     with atomic_file(path) as file:
         images[0].save(file, "GIF", save_all=True, append_images=images[1:], duration=each, loop=0, comment=SIGNATURE)
     return path

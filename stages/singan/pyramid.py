@@ -28,9 +28,30 @@ def pyramid_sizes(size: int) -> tuple[int, ...]:
     """
     if size < SMALLEST:
         raise UsageError(f"--singan-size: SinGAN needs pictures of at least {SMALLEST} pixels, got {size}.")
-    finest = math.ceil(math.log(COARSEST / size) / math.log(FACTOR)) + 1
-    ratio = math.pow(COARSEST / size, 1 / finest)
-    return tuple(math.ceil(size * math.pow(ratio, finest - scale)) for scale in range(finest + 1))
+    return tuple(height for height, _ in pyramid_shapes(size, size))
+
+
+def pyramid_shapes(height: int, width: int) -> tuple[tuple[int, int], ...]:
+    """Return the sizes (h, w) of a picture of any aspect, coarsest first: the shorter side begins at 25 pixels.
+
+    For a square those of ``pyramid_sizes``. The shorter side has to have more than 25 pixels.
+    """
+    shorter = min(height, width)
+    finest = math.ceil(math.log(COARSEST / shorter) / math.log(FACTOR)) + 1
+    return _shapes(height, width, math.pow(COARSEST / shorter, 1 / finest), finest)
+
+
+def exact_shapes(height: int, width: int, ratio: float) -> tuple[tuple[int, int], ...]:
+    """Return sizes (h, w), coarsest first, whose neighbours stand in ``ratio`` (0..1) and no other.
+
+    For super-resolution, which goes on by the same ratio; the coarsest has at least 25 pixels.
+    """
+    return _shapes(height, width, ratio, max(int(math.log(COARSEST / min(height, width)) / math.log(ratio)), 0))
+
+
+def _shapes(height: int, width: int, ratio: float, finest: int) -> tuple[tuple[int, int], ...]:
+    shares = [math.pow(ratio, finest - scale) for scale in range(finest + 1)]
+    return tuple((math.ceil(height * share), math.ceil(width * share)) for share in shares)
 
 
 def start_index(start: str) -> int:
@@ -61,15 +82,16 @@ def _resize_matrix(size_in: int, size_out: int, dtype: torch.dtype, device: torc
     return matrix[0, 0].to(device=device, dtype=dtype)
 
 
-def resize(pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """Resize float (..., H, W) in -1..1 to (..., size, size), bicubic, anti-aliased when shrinking.
+def resize(pictures: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
+    """Resize float (..., H, W) in -1..1 to ``size`` (h, w), or a square, bicubic, anti-aliased when shrinking.
 
     Two matrix products: the same numbers as ``F.interpolate``, cheaper for the small pictures here, and
     differentiable. The overshoot of the bicubic kernel is cut off at -1 and 1.
     """
     height, width = pictures.shape[-2:]
-    if height == size and width == size:
+    wanted = (size, size) if isinstance(size, int) else size
+    if (height, width) == wanted:
         return pictures
-    rows = _resize_matrix(height, size, pictures.dtype, pictures.device)
-    columns = _resize_matrix(width, size, pictures.dtype, pictures.device)
+    rows = _resize_matrix(height, wanted[0], pictures.dtype, pictures.device)
+    columns = _resize_matrix(width, wanted[1], pictures.dtype, pictures.device)
     return (rows @ pictures @ columns.T).clamp(-1, 1)

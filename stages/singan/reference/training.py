@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from singanimation.stages.singan.networks import COLOURS, Critic, Generator, initialise, pad
-from singanimation.stages.singan.pyramid import pyramid_sizes, resize
+from singanimation.stages.singan.pyramid import pyramid_shapes, resize
 from singanimation.stages.singan.randomness import EditRandomness
 
 
@@ -53,10 +53,20 @@ class ReferencePyramid:
     input is the edit at the size of scale k-1, up-sampled, as the released code feeds a draw of that scale.
     """
 
-    def __init__(self, target: torch.Tensor, seeds: Sequence[int], first: int) -> None:
-        """Prepare for ``target`` (1, B*3, H, H) in -1..1; ``scales[first:]`` are filled by training."""
+    def __init__(
+        self,
+        target: torch.Tensor,
+        seeds: Sequence[int],
+        first: int,
+        shapes: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
+        """Prepare for ``target`` (1, B*3, H, W) in -1..1; ``scales[first:]`` are filled by training.
+
+        ``shapes`` (h, w), coarsest first, the last the target's own; None: SinGAN's, of any aspect.
+        """
         self.edits, self.first, self.seeds = target.shape[1] // COLOURS, first, list(seeds)
-        self.pictures = [resize(target, size) for size in pyramid_sizes(target.shape[-1])]
+        shapes = pyramid_shapes(*target.shape[-2:]) if shapes is None else shapes
+        self.pictures = [resize(target, shape) for shape in shapes]
         self.scales: dict[int, ReferenceScale] = {}
         self.optimal_noise: torch.Tensor | None = None
 
@@ -64,14 +74,19 @@ class ReferencePyramid:
         """Return what the first scale gets in place of a coarser draw: (1, B*3, h, h)."""
         if self.first == 0:
             return torch.zeros_like(self.pictures[0])
-        return resize(self.pictures[self.first - 1], self.pictures[self.first].shape[-1])
+        return resize(self.pictures[self.first - 1], self.shape(self.first))
 
     def unit_noise(self, scale: int, randomness: EditRandomness) -> torch.Tensor:
         """Return noise (1, B*3, h, h); at the coarsest scale the same for all three colours."""
-        size = self.pictures[scale].shape[-1]
+        height, width = self.shape(scale)
         if scale == 0:
-            return randomness.normal(1, 1, size, size).repeat_interleave(COLOURS, 1)
-        return randomness.normal(1, COLOURS, size, size)
+            return randomness.normal(1, 1, height, width).repeat_interleave(COLOURS, 1)
+        return randomness.normal(1, COLOURS, height, width)
+
+    def shape(self, scale: int) -> tuple[int, int]:
+        """Return the height and width of ``scale``."""
+        height, width = self.pictures[scale].shape[-2:]
+        return height, width
 
     @torch.no_grad()
     def chain(
@@ -84,7 +99,7 @@ class ReferencePyramid:
         """
         picture = self.entering()
         for scale in range(self.first, upto):
-            picture = resize(picture, self.pictures[scale].shape[-1])
+            picture = resize(picture, self.shape(scale))
             padded = pad(picture)
             if randomness is not None and scale >= noisy_from:
                 sigma = _per_channel(self.scales[scale].noise) * (gain if scale else 1.0)
@@ -92,7 +107,7 @@ class ReferencePyramid:
             else:
                 noisy = padded if scale or self.optimal_noise is None else padded + pad(self.optimal_noise)
             picture = self.scales[scale].generator(noisy, padded)
-        return resize(picture, self.pictures[min(upto, len(self.pictures) - 1)].shape[-1])
+        return resize(picture, self.shape(min(upto, len(self.pictures) - 1)))
 
 
 def train_reference(
@@ -114,7 +129,7 @@ def train_reference(
         yield pyramid
 
 
-def _networks(
+def make_networks(
     pyramid: ReferencePyramid, scale: int, recipe: ReferenceRecipe, randomness: EditRandomness
 ) -> tuple[Generator, Critic]:
     """Make a scale's networks; weights are copied from the scale before where the widths agree."""
@@ -135,7 +150,7 @@ def _networks(
 def _train_scale(
     pyramid: ReferencePyramid, scale: int, recipe: ReferenceRecipe, randomness: EditRandomness
 ) -> ReferenceScale:
-    generator, critic = _networks(pyramid, scale, recipe, randomness)
+    generator, critic = make_networks(pyramid, scale, recipe, randomness)
     real, path = pyramid.pictures[scale], pad(pyramid.chain(scale, None))
     sigma = torch.ones(pyramid.edits).to(real)
     if scale > 0:

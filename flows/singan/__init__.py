@@ -1,0 +1,1 @@
+"""The uses of a SinGAN of one picture: files in, files out."""
