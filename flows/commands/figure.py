@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from singanimation.flows.figures.grid import check_figure_path
+from singanimation.flows.figures.page import check_figure_path
 from singanimation.pipeline.errors import ExitCode, UsageError
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS, canonical_au, canonical_emotion
 

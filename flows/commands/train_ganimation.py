@@ -26,6 +26,7 @@ from singanimation.flows.commands.train_options import (
     check_output,
     use_threads,
 )
+from singanimation.flows.figures.page import NEEDED, can_draw
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.flows.training.run import LOG_EVERY, run_training
 from singanimation.pipeline.errors import UsageError
@@ -111,6 +112,8 @@ def train_ganimation(
         settings = replace(settings, steps=paper_steps(len(prepared.train.pictures), settings.batch_size, terms))
     number = "bfloat16" if settings.mixed_precision else "float32"
     typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {device}, {number}.")
+    if not can_draw():
+        typer.echo(f"No chart of the losses will be drawn: that needs matplotlib ({NEEDED}).")
     with hold_training(output):
         for progress in run_training(settings, prepared, output, minutes=minutes, resume=resume, name=faces):
             if progress.step % LOG_EVERY == 0 or progress.step == progress.steps:

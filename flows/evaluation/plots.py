@@ -1,28 +1,25 @@
 """The plots of an evaluation, by matplotlib: SIFID by start, and action units asked against measured."""
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from singanimation.flows.evaluation.manifest import Figures
+from singanimation.flows.figures.page import SUFFIXES, can_draw, make_figure, write_figure
 from singanimation.pipeline.expressions import AU_NAMES
-from singanimation.pipeline.files.atomic import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def write_plots(folder: Path, figures: Figures) -> list[Path]:
-    """Write ``sifid.png`` and ``action-units.png``; none without matplotlib, or where nothing was measured."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
+    """Write ``sifid`` and ``action-units`` as PNG and PDF; none without matplotlib, or where nothing was measured."""
+    if not can_draw():
         return []
-    done = []
+    drawn: dict[str, Figure] = {}
     if figures.sifid:
-        figure = Figure(figsize=(7, 3.6), layout="constrained")
+        figure = make_figure(17.8, 9.1)
         axes = figure.add_subplot()
         groups = {
             " ".join(key[1:]): [v for values in group.values() for v in values] for key, group in figures.sifid.items()
@@ -30,9 +27,9 @@ def write_plots(folder: Path, figures: Figures) -> list[Path]:
         axes.violinplot(list(groups.values()), showmedians=True)
         axes.set_xticks(range(1, len(groups) + 1), list(groups))
         axes.set_ylabel(f"SIFID ({', '.join(sorted({key[0] for key in figures.sifid}))})")
-        done.append(_save(figure, folder / "sifid.png"))
+        drawn["sifid"] = figure
     if figures.asked:
-        figure = Figure(figsize=(7, 3.6), layout="constrained")
+        figure = make_figure(17.8, 9.1)
         axes = figure.add_subplot()
         units = [unit for unit in AU_NAMES if unit in figures.asked]
         pairs = [np.array([pair for values in figures.asked[unit].values() for pair in values]) for unit in units]
@@ -42,13 +39,5 @@ def write_plots(folder: Path, figures: Figures) -> list[Path]:
         axes.set_xticks(places, units, rotation=60)
         axes.set_ylabel("mean change")
         axes.legend()
-        done.append(_save(figure, folder / "action-units.png"))
-    return done
-
-
-def _save(figure: "Figure", path: Path) -> Path:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=150, metadata={"Software": None})
-    with atomic_file(path) as file:
-        file.write(out.getvalue())
-    return path
+        drawn["action-units"] = figure
+    return [write_figure(folder / f"{name}{suffix}", figure) for name, figure in drawn.items() for suffix in SUFFIXES]

@@ -1,6 +1,5 @@
 """One grid of pictures with labels, drawn by matplotlib: PNG and PDF at print resolution."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from singanimation.pipeline.errors import UsageError
-from singanimation.pipeline.files.atomic import atomic_file
+from singanimation.flows.figures.page import make_figure, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SUFFIXES = (".png", ".pdf")
 
 _POINTS = 72 / 2.54
 _LABEL, _GAP = 0.55, 0.08
@@ -30,39 +26,21 @@ class Grid:
     names: Sequence[str] = ()
 
 
-def check_figure_path(path: Path) -> None:
-    """Raise UsageError for a file whose suffix is none that figures have."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"--output {path}: a figure is {' or '.join(SUFFIXES)}.")
-
-
 def write_grid(path: Path, grid: Grid, *, cell: float = 2.2, dpi: int = 300) -> Path:
     """Write ``grid`` to ``path`` (.png or .pdf), cells of ``cell`` centimetres, and return it.
 
     The same grid gives the same bytes. Raises UsageError where matplotlib is missing, MachineError for the disk.
     """
-    check_figure_path(path)
-    figure = _figure(grid, cell)
-    out = io.BytesIO()
-    # neither the time nor the version: the same figure has the same bytes
-    metadata = {"CreationDate": None} if path.suffix.lower() == ".pdf" else {"Software": None}
-    figure.savefig(out, format=path.suffix.lower()[1:], dpi=dpi, metadata=metadata)
-    with atomic_file(path) as file:
-        file.write(out.getvalue())
-    return path
+    return write_figure(path, _figure(grid, cell), dpi)
 
 
 def _figure(grid: Grid, cell: float) -> "Figure":
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UsageError("Figures need matplotlib: pip install 'singanimation[figures]'.") from None
     count = max(len(row) for row in grid.rows)
     size = min(max(cell * _POINTS / 9, 5.0), 9.0)
     left = 0.5 + max((len(name) for name in grid.names), default=0) * size * 0.6 / _POINTS if grid.names else _GAP
     top = _LABEL if grid.columns else _GAP
     width, height = left + count * (cell + _GAP), top + len(grid.rows) * (cell + _GAP)
-    figure = Figure(figsize=(width / 2.54, height / 2.54))
+    figure = make_figure(width, height, layout=None)
     for row, pictures in enumerate(grid.rows):
         bottom = height - top - (row + 1) * (cell + _GAP) + _GAP
         if row < len(grid.names):

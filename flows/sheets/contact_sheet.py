@@ -51,7 +51,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Block:
-    """One source: a title and columns of tiles, each column read downwards."""
+    """One source: a title, which may be empty, and columns of tiles, each column read downwards."""
 
     title: str
     columns: tuple[tuple[Tile, ...], ...]
@@ -63,11 +63,11 @@ def write_contact_sheet(path: Path, sources: Sequence[tuple[Source, Iterable[Pat
     return write_sheet(path, blocks)
 
 
-def write_sheet(path: Path, blocks: Sequence[Block]) -> Path | None:
-    """Draw blocks below one another as one PNG; None for none."""
+def write_sheet(path: Path, blocks: Sequence[Block], cell: int = CELL) -> Path | None:
+    """Draw blocks below one another as one PNG, pictures ``cell`` pixels wide; None for none."""
     if not blocks:
         return None
-    drawn = [_draw_block(block) for block in blocks]
+    drawn = [_draw_block(block, cell) for block in blocks]
     sheet = Image.new("RGB", (max(b.width for b in drawn), sum(b.height for b in drawn)), _BACK)
     top = 0
     for block in drawn:
@@ -123,33 +123,34 @@ def _source_picture(source: Source) -> Image.Image | None:
         return None
 
 
-def _draw_block(block: Block) -> Image.Image:
+def _draw_block(block: Block, cell: int) -> Image.Image:
     rows = max(len(column) for column in block.columns)
-    width = len(block.columns) * (CELL + _GAP) + _GAP
-    sheet = Image.new("RGB", (width, _TITLE + rows * (CELL + _CAPTION + _GAP) + _GAP), _BACK)
+    width = len(block.columns) * (cell + _GAP) + _GAP
+    head = _TITLE if block.title else _GAP
+    sheet = Image.new("RGB", (width, head + rows * (cell + _CAPTION + _GAP) + _GAP), _BACK)
     draw = ImageDraw.Draw(sheet)
     draw.text((_GAP, 5), _cut(draw, block.title, width - 2 * _GAP, 14), _INK, ImageFont.load_default(14))
     for index, column in enumerate(block.columns):
         for row, tile in enumerate(column):
-            left, top = _GAP + index * (CELL + _GAP), _TITLE + row * (CELL + _CAPTION + _GAP)
-            _draw_tile(sheet, draw, tile, (left, top))
+            left, top = _GAP + index * (cell + _GAP), head + row * (cell + _CAPTION + _GAP)
+            _draw_tile(sheet, draw, tile, (left, top, cell))
     return sheet
 
 
-def _draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, corner: tuple[int, int]) -> None:
-    left, top = corner
+def _draw_tile(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: Tile, place: tuple[int, int, int]) -> None:
+    left, top, cell = place
     if tile.picture is None:
-        draw.rectangle((left, top, left + CELL - 1, top + CELL - 1), outline=_FAINT)
+        draw.rectangle((left, top, left + cell - 1, top + cell - 1), outline=_FAINT)
     else:
-        scale = CELL / max(tile.picture.size)
+        scale = cell / max(tile.picture.size)
         width, height = (max(round(side * scale), 1) for side in tile.picture.size)
         fitted = tile.picture.resize((width, height), Image.Resampling.LANCZOS)
-        sheet.paste(fitted, (left + (CELL - width) // 2, top + (CELL - height) // 2))
+        sheet.paste(fitted, (left + (cell - width) // 2, top + (cell - height) // 2))
     if tile.marked:
-        draw.rectangle((left, top, left + CELL - 1, top + CELL - 1), outline=_RED, width=3)
+        draw.rectangle((left, top, left + cell - 1, top + cell - 1), outline=_RED, width=3)
     for number, line in enumerate(tile.lines[:2]):
         ink = _RED if tile.marked else _INK if number == 0 else _FAINT
-        draw.text((left, top + CELL + 1 + 16 * number), _cut(draw, line, CELL, 13), ink, ImageFont.load_default(13))
+        draw.text((left, top + cell + 1 + 16 * number), _cut(draw, line, cell, 13), ink, ImageFont.load_default(13))
 
 
 def _cut(draw: ImageDraw.ImageDraw, text: str, width: int, size: int) -> str:

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image
 
+from singanimation.flows.sheets.contact_sheet import Block, Tile, write_sheet
 from singanimation.pipeline.expressions import AU_INDEX, EMOTIONS, NOT_EXPRESSIVE
-from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.forms import first_form
 
-MAGNIFIED = 1.5
-_HEAD = 18
+CELL, _UNITS_CELL = 192, 128
+"""Pixels of a picture's edge: half as many again as the crop has; on the sheet of units as many."""
 
 SHEET_UNITS = ("AU01", "AU02", "AU04", "AU05", "AU45", "AU10", "AU12", "AU15", "AU25")
 """The nine units of the thesis' figure 5.4."""
@@ -35,19 +35,16 @@ def write_emotions(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray)
 
 def write_units(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> None:
     """Write a PNG: four columns of strength for each of ``SHEET_UNITS``, two rows of units per face."""
-    rows, half = [], (len(SHEET_UNITS) + 1) // 2
+    blocks, half = [], (len(SHEET_UNITS) + 1) // 2
     for index, (crop, source) in _numbered(crops, units):
-        strips = [
-            np.hstack(
-                [_headed(p, f"{name} {s:.2f}") for s, p in zip(SHEET_STRENGTHS, edit(index, targets), strict=True)]
-            )
-            for name, targets in _courses(source)
-        ]
-        blank = np.zeros_like(strips[0])
-        strips += [blank] * (2 * half - len(strips))
-        own = _headed(crop, "source")
-        rows += [np.hstack([own, *strips[:half]]), np.hstack([np.zeros_like(own), *strips[half:]])]
-    _save(path, np.vstack(rows), 1.0)
+        edits = [(name, edit(index, targets)) for name, targets in _courses(source)]
+        columns: list[tuple[Tile, ...]] = [(_tile(crop, "source"),)]
+        for first in range(half):
+            below = [edits[place] for place in (first, first + half) if place < len(edits)]
+            for step, strength in enumerate(SHEET_STRENGTHS):
+                columns.append(tuple(_tile(drawn[step], f"{name} {strength:.2f}") for name, drawn in below))
+        blocks.append(Block("", tuple(columns)))
+    write_sheet(path, blocks, _UNITS_CELL)
 
 
 def write_path(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> None:
@@ -86,21 +83,10 @@ def _numbered(crops: np.ndarray, units: np.ndarray) -> enumerate:
     return enumerate(zip(crops, units, strict=True))
 
 
-def _headed(picture: np.ndarray, text: str) -> np.ndarray:
-    head = np.zeros((_HEAD, picture.shape[1], 3), np.uint8)
-    cv2.putText(head, text, (3, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
-    return np.vstack([head, picture])
+def _tile(picture: np.ndarray, heading: str) -> Tile:
+    return Tile(Image.fromarray(picture), (heading,))
 
 
 def _write(path: Path, headings: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
-    first = np.hstack([_headed(picture, text) for text, picture in zip(headings, rows[0], strict=True)])
-    _save(path, np.vstack([first, *(np.hstack(row) for row in rows[1:])]), MAGNIFIED)
-
-
-def _save(path: Path, sheet: np.ndarray, magnified: float) -> None:
-    sheet = cv2.resize(sheet, None, fx=magnified, fy=magnified, interpolation=cv2.INTER_CUBIC)
-    done, data = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
-    if not done:
-        raise ValueError(f"{path.name} could not be encoded.")
-    with atomic_file(path) as file:
-        file.write(data.tobytes())
+    columns = [tuple((_tile(*each),) for each in zip(row, headings, strict=True)) for row in rows]
+    write_sheet(path, [Block("", each) for each in columns], CELL)

@@ -1,22 +1,19 @@
-"""The losses of a training as it goes: CSV, a chart (PNG), and TensorBoard where it is installed."""
+"""The losses of a training as it goes: CSV, a chart (PNG) where matplotlib is installed, TensorBoard likewise."""
 
 import csv
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-
+from singanimation.flows.figures.losses import losses_figure
+from singanimation.flows.figures.page import can_draw, write_figure
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.files.atomic import atomic_file, disk_fault
 
 if TYPE_CHECKING:
     from singanimation.stages.expansion.training.loop import Progress
 
-_PANEL = (380, 170)
-_COLUMNS = 3
-_LEFT_OUT = ("step", "seconds")
+_DPI = 120
 
 
 class TrainingLog:
@@ -45,12 +42,9 @@ class TrainingLog:
                 self._board.add_scalar(name, value, progress.step)
 
     def draw(self) -> None:
-        """Write the chart: a panel per loss, over the steps."""
-        if self._rows:
-            done, data = cv2.imencode(".png", _chart(self._rows))
-            if done:
-                with atomic_file(self.chart) as file:
-                    file.write(data.tobytes())
+        """Write the chart of the losses, where matplotlib is installed. Raises MachineError for the disk."""
+        if self._rows and can_draw():
+            write_figure(self.chart, losses_figure(self._rows), _DPI)
 
     def _write(self, mode: str, rows: list[dict[str, str]]) -> None:
         names = list(dict.fromkeys(name for row in self._rows for name in row))
@@ -89,26 +83,3 @@ def _tensorboard(folder: Path, step: int) -> Any:
     except ImportError:
         return None
     return SummaryWriter(folder, purge_step=step or None)
-
-
-def _chart(rows: list[dict[str, str]]) -> np.ndarray:
-    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in _LEFT_OUT]
-    panels = [_panel(name, [(int(row["step"]), float(row[name])) for row in rows if row.get(name)]) for name in names]
-    panels += [np.full_like(panels[0], 255)] * (-len(panels) % _COLUMNS)
-    return np.vstack([np.hstack(panels[place : place + _COLUMNS]) for place in range(0, len(panels), _COLUMNS)])
-
-
-def _panel(name: str, points: list[tuple[int, float]]) -> np.ndarray:
-    width, height = _PANEL
-    panel = np.full((height, width, 3), 255, np.uint8)
-    steps, values = (np.array(column, float) for column in zip(*points, strict=True))
-    values = np.where(np.isfinite(values), values, 0)
-    low, high = values.min(), values.max()
-    x = 10 + (width - 20) * (steps - steps[0]) / max(steps[-1] - steps[0], 1)
-    y = height - 12 - (height - 45) * (values - low) / max(high - low, 1e-12)
-    line = np.stack([x, y], 1).round().astype(np.int32)
-    cv2.polylines(panel, [line[:, None]], False, (160, 80, 20), 1, cv2.LINE_AA)
-    text = f"{name}: {values[-1]:.4g} at {int(steps[-1])} ({low:.4g} to {high:.4g})"
-    cv2.putText(panel, text, (8, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
-    cv2.rectangle(panel, (0, 0), (width - 1, height - 1), (210, 210, 210), 1)
-    return panel

@@ -146,6 +146,7 @@ def test_tables_are_read_back(output: Path, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert float(rows[1]["SIFID low"]) == pytest.approx(0.04) and rows[1]["start"] == "N-2"
     assert (tmp_path / "eval" / "sifid.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "eval" / "sifid.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "eval" / "evaluation.tex").read_text().count("\\toprule") == len(content)
 
 

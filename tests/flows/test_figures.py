@@ -1,5 +1,6 @@
 """`augment figure`: grids have the asked-for size, the same bytes every time, and edits where they belong."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from PIL import Image
 from singanimation.flows.faces import Face
 from singanimation.flows.figures.expansion import continuous_grid, discrete_grid, single_grid
 from singanimation.flows.figures.grid import Grid, write_grid
+from singanimation.flows.figures.losses import losses_figure
 from singanimation.flows.figures.regeneration import regeneration_grid
 from singanimation.pipeline.errors import UsageError
 
@@ -88,6 +90,21 @@ def test_a_figure_has_its_size_and_the_same_bytes(tmp_path: Path) -> None:
     assert pdf.startswith(b"%PDF") and write_grid(tmp_path / "b.pdf", grid).read_bytes() == pdf
     with pytest.raises(UsageError, match=r"\.png or \.pdf"):
         write_grid(tmp_path / "a.svg", grid)
+
+
+def test_the_chart_of_losses_has_a_panel_each_and_gaps_where_a_loss_is_no_number() -> None:
+    rows = [{"step": "100", "seconds": "1", "pixels": "0.5"}, {"step": "200", "pixels": "nan", "critic": "-2"}]
+    first, second = losses_figure(rows).axes
+    np.testing.assert_array_equal(first.lines[0].get_xdata(), [100, 200])
+    np.testing.assert_array_equal(first.lines[0].get_ydata(), [0.5, np.nan])
+    np.testing.assert_array_equal(second.lines[0].get_ydata(), [-2])
+    assert second.get_title() == "critic: -2 at 200"
+
+
+def test_without_matplotlib_a_figure_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(UsageError, match=r"singanimation\[figures\]"):
+        write_grid(tmp_path / "a.png", Grid([[None]]))
 
 
 def test_bad_options_are_one_sentence_before_anything_is_loaded(augment, tmp_path: Path) -> None:

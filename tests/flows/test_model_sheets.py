@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from singanimation.flows.sheets.model_sheets import (
-    MAGNIFIED,
+    CELL,
     PATH_STEPS,
     SHEET_STRENGTHS,
     SHEET_UNITS,
@@ -40,10 +40,10 @@ def test_the_emotions_sheet_asks_for_each_prototype_but_leaves_the_lids(tmp_path
     smile = list(EMOTIONS).index("happiness")
     assert targets[smile, AU_INDEX["AU12"]] == PROTOTYPES["happiness"][AU_INDEX["AU12"]]
     assert (targets[:, AU_INDEX["AU45"]] == np.float32(0.2)).all()
-    sheet = cv2.imread(str(tmp_path / "sheet.png"))
-    assert sheet.shape[1] == round(128 * 8 * MAGNIFIED)
-    row = sheet[round((18 + 64) * MAGNIFIED), :, 0]
-    assert row[round(64 * MAGNIFIED)] == 50 and row[round(192 * MAGNIFIED)] == 200
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert sheet.shape[1] == 8 * (CELL + 8) + 8
+    row = sheet[8 + CELL // 2, :, 0]
+    assert row[8 + CELL // 2] == 50 and row[8 + CELL + 8 + CELL // 2] == 200
 
 
 def test_the_units_sheet_asks_for_each_unit_at_rising_strength(tmp_path: Path) -> None:
