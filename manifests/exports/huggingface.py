@@ -1,7 +1,5 @@
 """Hugging Face Parquet shards (``data/train-00000-of-00003.parquet``) with a dataset card."""
 
-import html
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from singanimation.manifests.exports.records import ExportReport, Names, Record, plain_line
+from singanimation.manifests.exports.card import card_library, dataset_card, escaped
+from singanimation.manifests.exports.records import ExportReport, Names, Record
 from singanimation.manifests.schema import SCHEMA
 from singanimation.manifests.write import part_writer
-from singanimation.pipeline.expressions import EMOTIONS
 
 SHARD_BYTES = 256 * 1024 * 1024
 _GROUP_ROWS = 100
@@ -28,7 +26,9 @@ def export_huggingface(
     """Write one row per picture in the manifest's own schema, shards by split, and ``README.md``.
 
     The splits are told by file names, not folders: ``datasets`` would drop the ``split`` column for those.
+    Raises UsageError without huggingface_hub.
     """
+    card_library()
     (output / "data").mkdir()
     shards: dict[str, _Shards] = {}
     names = Names()
@@ -121,7 +121,7 @@ class _Figures:
     def lines(self) -> list[str]:
         found = []
         for name, title in self._COLUMNS.items():
-            values = [f"{_escaped(value)} ({count:,})" for value, count in sorted(self._values[name].items())]
+            values = [f"{escaped(value)} ({count:,})" for value, count in sorted(self._values[name].items())]
             if values:
                 found.append(f"- {title}: {', '.join(values)}")
         if self._sifid:
@@ -140,7 +140,7 @@ class _Figures:
             }
             if told:
                 rows[
-                    ", ".join(f"{_escaped(name)} {_escaped(_plain(value))}" for name, value in sorted(told.items()))
+                    ", ".join(f"{escaped(name)} {escaped(_plain(value))}" for name, value in sorted(told.items()))
                 ] += count
         return [f"- run with {told} ({count:,})" for told, count in sorted(rows.items())]
 
@@ -149,55 +149,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return "+".join(map(str, value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _escaped(text: str) -> str:
-    """Return a text that stands in Markdown as it is: no tags, links, code, table cells or lines of its own."""
-    return re.sub(r"([\\\\`*\[\]|~#])", r"\\\1", html.escape(plain_line(text), quote=False))
-
-
-def dataset_card(report: ExportReport, figures: list[str], splits: list[str]) -> str:
-    """Return the card: front matter that ``datasets`` reads, then sources, licences, counts and settings."""
-    data_files = [{"split": split, "path": f"data/{split}-*.parquet"} for split in splits]
-    configs = json.dumps([{"config_name": "default", "data_files": data_files}])
-    lines = [
-        "---",
-        "license: other",
-        "license_name: see-licences",
-        "task_categories: [image-classification]",
-        "tags: [facial-expression-recognition, synthetic, action-units]",
-        f"configs: {configs}",
-        "---",
-        "",
-        "# A grown facial-expression data set",
-        "",
-        "Real pictures and synthetic variants of them: GANimation changes the expression, per-image SinGANs "
-        "regenerate the picture, SIFID filters. Every row says where it came from.",
-        "",
-        "## Licences of the sources",
-        "",
-        *(f"- {_escaped(licence)}" for licence in sorted(report.licences) or ["not known"]),
-        "",
-        "Synthetic pictures are arguably data derived from their sources: what a source forbids, such as passing "
-        "pictures on, holds for them too.",
-        "",
-        "## Pictures",
-        "",
-        *_count_table(report),
-        "",
-        "## How it was made",
-        "",
-        *figures,
-        "",
-        f"Labels, 0 to 6: {', '.join(EMOTIONS)}.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _count_table(report: ExportReport) -> list[str]:
-    lines = ["| split | label | real | edits | variants |", "|---|---|---|---|---|"]
-    for split, label in sorted({(split, label) for split, label, _ in report.counts}):
-        cells = (report.counts[split, label, kind] for kind in ("real", "edit", "variant"))
-        lines.append(f"| {_escaped(split)} | {_escaped(label)} | " + " | ".join(f"{count:,}" for count in cells) + " |")
-    return lines

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import re
+import sys
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -68,8 +69,22 @@ def test_hugging_face_shards_are_read_by_datasets_and_by_us(
         "SinGAN engine: fast (6)",
     ):
         assert words in card
+    head = pytest.importorskip("huggingface_hub").DatasetCard(card).data.to_dict()
+    assert (head["license_link"], head["size_categories"]) == ("LICENCES.txt", ["n<1K"])
+    assert head["configs"][0]["data_files"] == [
+        {"split": split, "path": f"data/{split}-*.parquet"} for split in ("test", "train")
+    ]
     again = open_input(str(tmp_path / "hf" / "data"))
     assert again.counts() == {"train": {"fear": 3, "neutral": 1}, "test": {"fear": 3}}
+
+
+def test_without_huggingface_hub_nothing_is_written(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(UsageError, match=r"singanimation\[hub\]"):
+        export(output, "hf", tmp_path / "new" / "hf")
+    assert not any((tmp_path / "new").iterdir())
 
 
 def test_the_card_tells_the_settings_of_the_runs_and_no_path(output: Path, tmp_path: Path) -> None:
