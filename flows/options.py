@@ -7,23 +7,70 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from singanimation.pipeline.config_file import read_config
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.expanders import expander_file
 from singanimation.pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from singanimation.stages.expansion.expander import Expander
 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
 _SWITCHES = {"resume": "--resume/--no-resume"}
+_ALSO_CALLED = {"ganimation": ("--expander",)}
+"""Other names of a field's option."""
+
+ExpanderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--expander",
+        "--ganimation",
+        metavar="NAME|FILE",
+        callback=expander_file,
+        help="Who draws edits: geometry, or the file of a sibling that was trained; default: geometry, which ships.",
+        show_default=False,
+    ),
+]
 _CONFIG = typer.Option(
     "--config",
     metavar="FILE",
     help="Settings from a JSON or TOML file, such as a run's settings.json; options typed here come first.",
     show_default=False,
 )
+
+
+ExpandersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE,...", help="Several, side by side, such as geometry,stargan.safetensors.", show_default=False
+    ),
+]
+
+
+def load_expanders(text: str | None, single: Path | None) -> "dict[str, Expander] | None":
+    """Return the expanders of ``--expanders`` by name (files by theirs), None where the option is not given.
+
+    Raises UsageError for a name twice, or beside ``--expander``; WeightsError for a file that is none.
+    """
+    if text is None:
+        return None
+    if single is not None:
+        raise UsageError("--expander and --expanders: give one of them.")
+    from singanimation.stages.expansion.editor import ExpressionEditor
+
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    names = [Path(word).stem for word in words]
+    if not words or len(set(names)) < len(names):
+        raise UsageError(f"--expanders {text!r}: name each of them once, such as geometry,stargan.safetensors.")
+    return {
+        name: ExpressionEditor.load(expander_file(Path(word).expanduser()))
+        for name, word in zip(names, words, strict=True)
+    }
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -63,7 +110,7 @@ def _parameter(name: str) -> inspect.Parameter:
     field = Settings.model_fields[name]
     kind = _read_as(field.annotation)
     flag = "--" + name.replace("_", "-")
-    declared = [_SWITCHES.get(name, flag)] if kind is bool else [flag]
+    declared = [_SWITCHES.get(name, flag)] if kind is bool else [*_ALSO_CALLED.get(name, ()), flag]
     # the option itself has no default: what was not typed must be told from what was
     text = (field.description or "").rstrip(".")
     option = typer.Option(

@@ -19,7 +19,7 @@ import numpy as np
 
 from singanimation.pipeline.digests import digest, encoded, seed_of
 from singanimation.pipeline.errors import UsageError
-from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS, au_vector
+from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS, NOT_EXPRESSIVE, au_vector
 
 
 class Form(NamedTuple):
@@ -164,6 +164,19 @@ def first_form(emotion: str) -> DrawnForm:
 def plain_form(form: Form) -> DrawnForm:
     """Return ``form`` as the table has it."""
     return DrawnForm(form, au_vector(form.units), np.zeros(len(AU_NAMES), np.float32))
+
+
+def nearest_emotions(units: np.ndarray) -> np.ndarray:
+    """Return for each of ``units`` (N, 17) the place in ``EMOTIONS`` of the emotion whose form is nearest, int64 (N,).
+
+    Euclidean, the blink left out, over the forms of all seven emotions; ties go to RAF-DB's order. Every edit that the
+    plan draws of an emotion is nearest to that emotion again.
+    """
+    forms = [(place, form) for place, emotion in enumerate(EMOTIONS) for form in FORMS[emotion]]
+    expressive = np.array([name not in NOT_EXPRESSIVE for name in AU_NAMES])
+    table = np.stack([au_vector(form.units) for _, form in forms])[:, expressive]
+    apart = np.square(np.asarray(units, np.float32)[:, None, expressive] - table).sum(2)
+    return np.array([place for place, _ in forms], np.int64)[apart.argmin(1)]
 
 
 def form_named(emotion: str, name: str) -> Form:

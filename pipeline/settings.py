@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.expanders import expander_file
 from singanimation.pipeline.expressions import parse_expressions
 from singanimation.pipeline.files.untrusted import readable
 from singanimation.pipeline.weights.entries import get_entry
@@ -74,7 +75,7 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     sifid_max: float | None = Field(default=None, gt=0, description="largest SIFID accepted; default: calibrated")
     sifid_features: SifidFeatures = Field(default="auto", description="the features SIFID is measured on")
     aus: AuChoice = Field(default="auto", description="who estimates action units")
-    ganimation: Path | None = Field(default=None, description="another generator checkpoint; default: shipped")
+    ganimation: Path | None = Field(default=None, description="who draws edits: a sibling's file; default: geometry")
     expression_judge: Path | None = Field(
         default=None, description="reject edits that a classifier (augment train expression) sees as their source's"
     )
@@ -96,6 +97,11 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     @classmethod
     def _expressions(cls, value: Any) -> Any:
         return parse_expressions(value) if isinstance(value, str) else value
+
+    @field_validator("ganimation", mode="after")
+    @classmethod
+    def _expander(cls, value: Path | None) -> Path | None:
+        return expander_file(value)
 
     @field_validator("input", "data_root", "output", "splits_from", mode="after")
     @classmethod

@@ -13,7 +13,7 @@ from singanimation.flows.api.undisturbed import undisturbed
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
 from singanimation.pipeline.digests import derive_seed
 from singanimation.pipeline.errors import PictureError, UsageError
-from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.pipeline.expressions import AU_NAMES, canonical_emotion
 from singanimation.pipeline.records import Crop, Source
 
 Missing = Literal["raise", "none"]
@@ -142,6 +142,11 @@ class Editor:
                 return None
             raise
         units = self._models.action_units(crop.pixels[None])[0]
+        labels = self._models.expander.labels
+        if labels is not None and (
+            not isinstance(aim, str) or canonical_emotion(aim) not in labels or 0 < strength < 1
+        ):
+            raise UsageError(f"This expander draws {', '.join(labels)} by label, at full strength, and nothing else.")
         target = target_of(aim, strength, units, form, seed)
         edits = self._models.expander.edit(crop.pixels, units, target.units[None], target.sides[None], crop.seen)
         if as_crop:

@@ -11,7 +11,7 @@ from PIL import Image
 from singanimation.flows.commands.edit_request import Aim, Request
 from singanimation.flows.faces import Face, file_name, find_faces, picture_paths, warn, without_own
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
-from singanimation.flows.options import QuietOption
+from singanimation.flows.options import ExpanderOption, QuietOption
 from singanimation.flows.sheets.animation import write_gif, write_mp4
 from singanimation.flows.sheets.contact_sheet import Block, Tile, write_sheet
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
@@ -61,7 +61,7 @@ def edit(
     masks: Annotated[bool, typer.Option("--masks", help="Write the attention and colour masks too.")] = False,
     gif: Annotated[bool, typer.Option("--gif", help="Write the path of --to as a GIF too.")] = False,
     mp4: Annotated[bool, typer.Option("--mp4", help="Write the path of --to as an MP4 too.")] = False,
-    ganimation: Annotated[Path | None, typer.Option(help="Another generator checkpoint; default: shipped.")] = None,
+    ganimation: ExpanderOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     quiet: QuietOption = False,
 ) -> None:
@@ -85,6 +85,7 @@ def edit(
     make_folder(output)
 
     models = load_face_models("auto", ganimation, choose_device(device))
+    request.check(models.expander.labels)
     said = request.said()
     for text in models.warnings + ((said,) if said else ()):
         warn(text, quiet)

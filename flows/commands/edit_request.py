@@ -59,6 +59,19 @@ class Request:
         """Return how many edits each face gets."""
         return len(self.targets(np.zeros(len(AU_INDEX), np.float32)))
 
+    def check(self, labels: Sequence[str] | None) -> None:
+        """Raise UsageError for what an expander that goes by ``labels`` cannot draw; None draws everything."""
+        if labels is None:
+            return
+        can = f"This expander draws {', '.join(labels)} by label"
+        if self._units or self._fixed or self._to:
+            raise UsageError(f"{can}: no action units (--aus, --set) and no path (--to); use --emotions.")
+        beyond = [emotion for emotion in self._emotions if emotion not in labels]
+        if beyond:
+            raise UsageError(f"{can}; --emotions {','.join(beyond)} it has not learnt.")
+        if any(0 < strength < 1 for strength in self._strengths or ()):
+            raise UsageError(f"{can}, at full strength alone; --strengths are 0 or 1.")
+
     def said(self) -> str | None:
         """Return which forms the emotions are shown in, where there is a choice."""
         shown = [f"{form.emotion} {form.name}" for forms in self._forms.values() for form in forms if form.units]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from singanimation.flows.options import ExpanderOption
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.runs import make_folder
 
@@ -64,12 +65,12 @@ def evaluate_edits(
     expression_judge: Annotated[
         Path | None, typer.Option(help="An expression classifier of `augment train expression`.")
     ] = None,
-    ganimation: Annotated[Path | None, typer.Option(help="Another generator; default: shipped.")] = None,
+    ganimation: ExpanderOption = None,
     jitter: Annotated[bool, typer.Option("--jitter", help="Vary forms, amounts and sides as a run does.")] = False,
     units: Annotated[bool, typer.Option(help="Judge single action units too.")] = True,
 ) -> None:
     """Judge edits of your own faces: emotions read, how alike faces move, what single units do; each with a control."""
-    _check_files({"--expression-judge": expression_judge, "--ganimation": ganimation})
+    _check_files({"--expression-judge": expression_judge, "--expander": ganimation})
     from singanimation.flows.evaluation.edits import judge_edits
     from singanimation.flows.evaluation.faces import find_judged_faces
     from singanimation.flows.evaluation.tables import markdown, write_tables
@@ -90,7 +91,7 @@ def evaluate_models(
     faces: Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")],
     warped: Annotated[Path | None, typer.Option(help="A Parquet of warped faces, measured besides.")] = None,
     split: Annotated[str, typer.Option(help="Whose faces.")] = "validation",
-    ganimation: Annotated[Path | None, typer.Option(help="Another generator; default: shipped.")] = None,
+    ganimation: ExpanderOption = None,
     judge: Annotated[Path | None, typer.Option(help="The AU weights that judge the edits; default: shipped.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many faces are edited, spread over the split.")] = 100,
     sheets: Annotated[Path | None, typer.Option(help="Write three contact sheets (PNG) into this folder.")] = None,
@@ -99,7 +100,7 @@ def evaluate_models(
     ] = None,
 ) -> None:
     """Measure the AU estimator against the labels, and the generator's edits by an AU estimator."""
-    _check_files({"--judge": judge, "--ganimation": ganimation})
+    _check_files({"--judge": judge, "--expander": ganimation})
     _check_outputs(output, sheets)
     from singanimation.flows.evaluation.models import measure_models
     from singanimation.flows.evaluation.unit_tables import show_estimator, table_of_edits, wide_console

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from singanimation.flows.figures.page import check_figure_path
+from singanimation.flows.options import ExpanderOption, ExpandersOption, load_expanders
 from singanimation.pipeline.errors import ExitCode, UsageError
+from singanimation.pipeline.expanders import needs_units
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS, canonical_au, canonical_emotion
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ Pictures = Annotated[list[Path], typer.Argument(help="Pictures, or folders of pi
 Output = Annotated[Path, typer.Option("--output", help="The figure: .png or .pdf.")]
 Cell = Annotated[float, typer.Option("--cell", min=0.5, max=20, help="Edge of a picture in centimetres.")]
 Dpi = Annotated[int, typer.Option("--dpi", min=50, max=1200, help="Dots an inch.")]
-Generator = Annotated[Path | None, typer.Option("--ganimation", help="Another generator; default: shipped.")]
 
 
 @app.command()
@@ -32,7 +33,7 @@ def single(
     aus: Annotated[str | None, typer.Option(help="Action units, such as AU12,AU4, or all; default: nine.")] = None,
     cell: Cell = 2.2,
     dpi: Dpi = 300,
-    ganimation: Generator = None,
+    ganimation: ExpanderOption = None,
 ) -> None:
     """One action unit a row at strengths 0, 0.33, 0.66 and 1, with attention and colour; a file a face."""
     from singanimation.flows.figures.expansion import UNITS, single_grid
@@ -41,6 +42,7 @@ def single(
     units = _units(aus) or UNITS
     check_figure_path(output)
     faces, models = _faces(pictures, ganimation)
+    needs_units(models.expander.labels, "`augment figure single`")
     for face in faces:
         path = output if len(faces) == 1 else output.with_stem(f"{output.stem}-{face.name}")
         print(write_grid(path, single_grid(face, models, units), cell=cell, dpi=dpi))
@@ -54,7 +56,7 @@ def continuous(
     output: Output = Path("figure-continuous.png"),
     cell: Cell = 2.2,
     dpi: Dpi = 300,
-    ganimation: Generator = None,
+    ganimation: ExpanderOption = None,
 ) -> None:
     """A row a face: from the source to an emotion, step by step."""
     from singanimation.flows.figures.expansion import continuous_grid
@@ -65,6 +67,7 @@ def continuous(
         raise UsageError(f"--to: {to!r} is no emotion; use {', '.join(EMOTIONS)}.")
     check_figure_path(output)
     faces, models = _faces(pictures, ganimation)
+    needs_units(models.expander.labels, "`augment figure continuous`")
     print(write_grid(output, continuous_grid(faces, models, emotion, columns), cell=cell, dpi=dpi))
 
 
@@ -74,15 +77,17 @@ def discrete(
     output: Output = Path("figure-discrete.png"),
     cell: Cell = 2.2,
     dpi: Dpi = 300,
-    ganimation: Generator = None,
+    ganimation: ExpanderOption = None,
+    expanders: ExpandersOption = None,
 ) -> None:
-    """A row a face: the source, and the seven emotions at full strength."""
+    """A row a face: the source, and the seven emotions at full strength; with --expanders a row for each of them."""
     from singanimation.flows.figures.expansion import discrete_grid
     from singanimation.flows.figures.grid import write_grid
 
     check_figure_path(output)
+    several = load_expanders(expanders, ganimation)
     faces, models = _faces(pictures, ganimation)
-    print(write_grid(output, discrete_grid(faces, models), cell=cell, dpi=dpi))
+    print(write_grid(output, discrete_grid(faces, models, expanders=several), cell=cell, dpi=dpi))
 
 
 @app.command()

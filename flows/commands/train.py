@@ -1,4 +1,4 @@
-"""`augment train au|ganimation|mean-face|singan-start|expression`: train the models that ship, or your own."""
+"""`augment train au|ganimation|transfer|...`: train the models that ship, or your own."""
 
 import math
 from dataclasses import replace
@@ -9,6 +9,7 @@ import typer
 
 from singanimation.flows.commands.train_ganimation import train_ganimation
 from singanimation.flows.commands.train_options import FacesOption, OutputOption, check_output, use_threads
+from singanimation.flows.commands.train_siblings import train_landmarks, train_stargan, train_transfer
 from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.flows.training.expression import STEPS
@@ -16,6 +17,9 @@ from singanimation.pipeline.system import usable_cores
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train the models that ship, or your own.")
 app.command("ganimation")(train_ganimation)
+app.command("transfer")(train_transfer)
+app.command("stargan")(train_stargan)
+app.command("landmarks")(train_landmarks)
 
 
 @app.command("au")

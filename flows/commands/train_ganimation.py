@@ -20,10 +20,12 @@ from singanimation.flows.commands.train_options import (
     RateOption,
     RegressionOption,
     ScheduleOption,
+    SizeOption,
     StepsOption,
     UnitWeightOption,
     VariationWeightOption,
     check_output,
+    check_size,
     use_threads,
 )
 from singanimation.flows.figures.page import NEEDED, can_draw
@@ -59,6 +61,7 @@ def train_ganimation(
     joint_critic: JointOption = False,
     clamp_targets: ClampOption = False,
     width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = TrainSettings.width,
+    size: SizeOption = TrainSettings.size,
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -75,7 +78,7 @@ def train_ganimation(
     """
     from singanimation.flows.models import choose_device
 
-    _check_recipe(recipe, adversarial, regression)
+    _check_recipe(recipe, adversarial, regression, size)
     check_output(output)
     _check_init(init)
     use_threads(threads)
@@ -96,6 +99,7 @@ def train_ganimation(
         steps=steps,
         batch_size=batch_size,
         width=width,
+        size=size,
         adversarial=adversarial,
         seed=seed,
         learning_rate=learning_rate,
@@ -107,20 +111,16 @@ def train_ganimation(
         mixed_precision=mixed,
         paper=terms,
     )
-    prepared = _prepare(faces, output, workers)
+    prepared = prepare(faces, output, workers)
     if steps is None and recipe == "paper":
         settings = replace(settings, steps=paper_steps(len(prepared.train.pictures), settings.batch_size, terms))
-    number = "bfloat16" if settings.mixed_precision else "float32"
-    typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {device}, {number}.")
-    if not can_draw():
-        typer.echo(f"No chart of the losses will be drawn: that needs matplotlib ({NEEDED}).")
-    with hold_training(output):
-        for progress in run_training(settings, prepared, output, minutes=minutes, resume=resume, name=faces):
-            if progress.step % LOG_EVERY == 0 or progress.step == progress.steps:
-                typer.echo(_line(progress))
+    train_and_say(settings, prepared, output, minutes, resume, faces)
 
 
-def _check_recipe(recipe: str, adversarial: float, regression: float | None) -> None:
+def _check_recipe(recipe: str, adversarial: float, regression: float | None, size: int) -> None:
+    check_size(size)
+    if recipe != "paper" and size != TrainSettings.size:
+        raise UsageError(f"--size {size} goes with --recipe paper; geometry draws crops as they are.")
     if recipe == "paper" and (adversarial or regression):
         raise UsageError("--adversarial and --regression are geometry's; the paper's recipe has both terms already.")
 
@@ -138,10 +138,25 @@ def _check_init(init: Path | None) -> None:
         check_kind(init)
 
 
-def _prepare(faces: str, output: Path, workers: int | None) -> "PreparedFaces":
+def prepare(faces: str, output: Path, workers: int | None) -> "PreparedFaces":
+    """Return the faces of ``--input``; what has to be found is kept in OUTPUT.faces. Raises DatasetError."""
     from singanimation.flows.training.faces import prepare_faces
 
     return prepare_faces(faces, output.with_name(output.stem + ".faces"), workers or usable_cores(), typer.echo)
+
+
+def train_and_say(
+    settings: TrainSettings, prepared: "PreparedFaces", output: Path, minutes: float, resume: bool, name: str
+) -> None:
+    """Train, hold ``output`` meanwhile, and print a line every so many steps."""
+    number = "bfloat16" if settings.mixed_precision else "float32"
+    typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {settings.device}, {number}.")
+    if not can_draw():
+        typer.echo(f"No chart of the losses will be drawn: that needs matplotlib ({NEEDED}).")
+    with hold_training(output):
+        for progress in run_training(settings, prepared, output, minutes=minutes, resume=resume, name=name):
+            if progress.step % LOG_EVERY == 0 or progress.step == progress.steps:
+                typer.echo(_line(progress))
 
 
 def _gains_from_bfloat16(device: str) -> bool:

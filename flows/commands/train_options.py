@@ -7,7 +7,7 @@ import typer
 
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.runs import make_folder
-from singanimation.stages.expansion.training.settings import PAPER_RATE, Schedule, TrainSettings
+from singanimation.stages.expansion.training.settings import PAPER_RATE, SIZES, Schedule, TrainSettings
 
 FacesOption = Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")]
 OutputOption = Annotated[Path, typer.Option("--output", help="The .safetensors file to write; logs go beside it.")]
@@ -34,6 +34,7 @@ BatchOption = Annotated[
 ScheduleOption = Annotated[
     Schedule | None, typer.Option(help="Of the learning rate. Default: cosine (geometry), paper (paper).")
 ]
+SizeOption = Annotated[int, typer.Option(help="paper: pixels of the pictures it learns, 64 or 128.")]
 JointOption = Annotated[bool, typer.Option("--joint-critic", help="paper: one Adam step on penalty and rest.")]
 ClampOption = Annotated[bool, typer.Option("--clamp-targets", help="paper: noisy targets stay in 0..1.")]
 AverageOption = Annotated[
@@ -54,6 +55,12 @@ def check_output(output: Path) -> None:
     if output.is_dir():
         raise UsageError(f"--output {output} is a folder; name the file to write.")
     make_folder(output.parent)
+
+
+def check_size(size: int) -> None:
+    """Raise UsageError for an edge that no recipe learns at."""
+    if size not in SIZES:
+        raise UsageError(f"--size {size}: pictures have {' or '.join(map(str, SIZES))} pixels.")
 
 
 def use_threads(threads: int | None) -> None:

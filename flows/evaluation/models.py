@@ -9,6 +9,7 @@ import numpy as np
 
 from singanimation.flows.evaluation.unit_tables import csv_of_edits
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.expanders import needs_units
 from singanimation.pipeline.face.framing import MARGIN
 from singanimation.pipeline.files.atomic import atomic_file
 
@@ -82,6 +83,7 @@ def measure_models(
     crops = data.crops()[chosen]
     edited = EditedFaces(crops, estimator(crops).action_units, data.landmarks[chosen] - MARGIN)
     editor = ExpressionEditor.load(ganimation)
+    needs_units(editor.labels, "`augment evaluate models`")
     edit = editor_edit(editor, edited)
     units = evaluate_units(edit, {"judge": lambda some: judging(some).action_units}, edited)
     if sheets:

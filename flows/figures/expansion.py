@@ -1,6 +1,6 @@
 """Grids of edits: single action units, a path between expressions, the seven emotions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_
 from singanimation.pipeline.records import ExpressionTarget
 
 if TYPE_CHECKING:
-    from singanimation.stages.expansion.expander import Edits
+    from singanimation.stages.expansion.expander import Edits, Expander
 
 UNITS = ("AU01", "AU02", "AU04", "AU05", "AU45", "AU10", "AU12", "AU15", "AU25")
 """The nine action units that the figure of single ones shows, brows and eyes first."""
@@ -42,19 +42,40 @@ def continuous_grid(faces: Sequence[Face], models: FaceModels, to: str, steps: i
     return Grid(rows, [f"{alpha:.2f}" for alpha in alphas])
 
 
-def discrete_grid(faces: Sequence[Face], models: FaceModels, emotions: Sequence[str] = EMOTIONS) -> Grid:
-    """Return a row a face: the source, then each emotion at its first form and full strength."""
-    rows = []
+def discrete_grid(
+    faces: Sequence[Face],
+    models: FaceModels,
+    emotions: Sequence[str] = EMOTIONS,
+    expanders: "Mapping[str, Expander] | None" = None,
+) -> Grid:
+    """Return a row a face: the source, then each emotion at its first form and full strength.
+
+    With ``expanders``, by the names that rows carry, a face has a row for each of them, the source in the first; an
+    emotion that one has not learnt is left empty.
+    """
+    rows, names = [], []
     for face in faces:
-        source = SourceFace(None, face.action_units)
-        drawn = _draw(face, models, [discrete_target(source, emotion, 1.0) for emotion in emotions])
-        rows.append([face.crop.pixels, *drawn.pictures])
-    return Grid(rows, ["source", *emotions])
+        for place, (name, expander) in enumerate((expanders or {"": models.expander}).items()):
+            drawn = _emotions(face, expander, emotions)
+            rows.append([face.crop.pixels if place == 0 else None, *(drawn.get(emotion) for emotion in emotions)])
+            names.append(name)
+    return Grid(rows, ["source", *emotions], names if expanders else ())
+
+
+def _emotions(face: Face, expander: "Expander", emotions: Sequence[str]) -> dict[str, np.ndarray]:
+    known = [emotion for emotion in emotions if expander.labels is None or emotion in expander.labels]
+    source = SourceFace(None, face.action_units)
+    drawn = _drawn_by(expander, face, [discrete_target(source, emotion, 1.0) for emotion in known])
+    return dict(zip(known, drawn.pictures, strict=True))
 
 
 def _draw(face: Face, models: FaceModels, targets: Sequence[ExpressionTarget]) -> "Edits":
+    return _drawn_by(models.expander, face, targets)
+
+
+def _drawn_by(expander: "Expander", face: Face, targets: Sequence[ExpressionTarget]) -> "Edits":
     units = np.array([target.action_units for target in targets], np.float32)
     for index, target in enumerate(targets):
         if target.strength == 0:
             units[index] = face.action_units  # the very same picture, not one step of rounding away
-    return models.expander.edit(face.crop.pixels, face.action_units, units, None, face.crop.seen)
+    return expander.edit(face.crop.pixels, face.action_units, units, None, face.crop.seen)

@@ -9,6 +9,7 @@ from singanimation.flows.models import choose_device, load_judge
 from singanimation.pipeline.datasets import Dataset, open_dataset
 from singanimation.pipeline.donors import DonorPool, Donors
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.expanders import check_labels
 from singanimation.pipeline.forgotten import without_forgotten
 from singanimation.pipeline.pyfeat import check_estimator
 from singanimation.pipeline.records import Source
@@ -63,7 +64,8 @@ def _check_generator(settings: Settings) -> None:
     if settings.ganimation is not None:
         from singanimation.stages.expansion.checkpoints import load_generator
 
-        load_generator(settings.ganimation)
+        labels = load_generator(settings.ganimation).network.labels
+        check_labels(labels, settings.expressions, settings.ganimation.name)
     if settings.expression_judge is not None:
         load_judge(settings.expression_judge)
 

@@ -24,13 +24,17 @@ Edit = Callable[[int, np.ndarray], np.ndarray]
 """A face's number and target AUs float32 (K, 17) -> its edits uint8 (K, 128, 128, 3)."""
 
 
-def write_emotions(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> None:
-    """Write a PNG: a row per crop (N, 128, 128, 3) uint8, the crop first, then each emotion at full strength.
+def write_emotions(
+    path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray, emotions: Sequence[str] = EMOTIONS
+) -> None:
+    """Write a PNG: a row per crop (N, 128, 128, 3) uint8, the crop first, then each of ``emotions`` at full strength.
 
     ``units`` (N, 17): the crops' own AUs.
     """
-    rows = [[crop, *edit(index, emotion_targets(source))] for index, (crop, source) in _numbered(crops, units)]
-    _write(path, ["source", *EMOTIONS], rows)
+    rows = [
+        [crop, *edit(index, emotion_targets(source, emotions))] for index, (crop, source) in _numbered(crops, units)
+    ]
+    _write(path, ["source", *emotions], rows)
 
 
 def write_units(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> None:
@@ -57,9 +61,9 @@ def write_path(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> 
     _write(path, [f"{share:.2f}" for share in shares[:, 0]], rows)
 
 
-def emotion_targets(source: np.ndarray) -> np.ndarray:
-    """The targets of all seven emotions (7, 17) for a face with AUs ``source`` (17,)."""
-    return np.stack([_target(source, name) for name in EMOTIONS])
+def emotion_targets(source: np.ndarray, emotions: Sequence[str] = EMOTIONS) -> np.ndarray:
+    """The targets of ``emotions`` (default: all seven), (E, 17), for a face with AUs ``source`` (17,)."""
+    return np.stack([_target(source, name) for name in emotions])
 
 
 def _target(source: np.ndarray, emotion: str) -> np.ndarray:

@@ -15,7 +15,20 @@ if TYPE_CHECKING:
     from singanimation.flows.training.faces import PreparedFaces
     from singanimation.stages.expansion.training.settings import TrainSettings
 
-_SAME = ("recipe", "width", "batch_size", "seed", "steps", "adversarial", "regression", "schedule", "average")
+_SAME = (
+    "recipe",
+    "width",
+    "size",
+    "batch_size",
+    "seed",
+    "steps",
+    "adversarial",
+    "regression",
+    "schedule",
+    "average",
+    "critic_steps",
+    "labels",
+)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 
 from singanimation.flows.job.pool import prepare_worker
 from singanimation.pipeline.errors import MachineError, PictureError
+from singanimation.pipeline.expressions import EMOTION_INDEX
 from singanimation.pipeline.face.framing import CROP_WITH_MARGIN, MARGIN
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.system import most_processes, process_context
@@ -56,7 +57,7 @@ def find_chunk(sources: Iterable[Source]) -> dict[str, np.ndarray]:
     torch.set_num_threads(1)
     if not _models:
         _models.extend([EmbeddedEstimator.load(), EmbeddedAligner.load()])
-    pictures, landmarks, units, trained, reasons, places = [], [], [], [], [], []
+    pictures, landmarks, units, labels, trained, reasons, places = [], [], [], [], [], [], []
     for place, source in enumerate(sources):
         try:
             wide, points, found = _face(source, *_models)
@@ -66,12 +67,14 @@ def find_chunk(sources: Iterable[Source]) -> dict[str, np.ndarray]:
         pictures.append(wide)
         landmarks.append(points)
         units.append(found)
+        labels.append(EMOTION_INDEX.get(source.label or "", -1))
         trained.append(source.split == "train")
         places.append(place)
     return {
         "pictures": np.array(pictures, np.uint8).reshape(-1, CROP_WITH_MARGIN, CROP_WITH_MARGIN, 3),
         "landmarks": np.array(landmarks, np.float32).reshape(-1, 478, 2),
         "action_units": np.array(units, np.float32).reshape(-1, 17),
+        "labels": np.array(labels, np.int64),
         "train": np.array(trained, bool),
         "places": np.array(places, np.int64),
         "reasons": np.array(reasons, "U32"),

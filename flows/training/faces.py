@@ -13,6 +13,7 @@ import numpy as np
 
 from singanimation.flows.training.face_search import find_all
 from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.expressions import EMOTION_INDEX
 from singanimation.pipeline.face.framing import CROP_WITH_MARGIN, MARGIN
 from singanimation.pipeline.files.atomic import atomic_file, disk_fault
 from singanimation.pipeline.runs import make_folder
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 FEWEST_FACES = 8
 _CHUNK = 64
-_PARTS = ("pictures", "landmarks", "action_units")
+_PARTS = ("pictures", "landmarks", "action_units", "labels")
 
 Say = Callable[[str], None]
 
@@ -95,13 +96,16 @@ def _check_count(text: str, count: int) -> None:
 
 
 def _from_parquet(path: Path, say: Say) -> PreparedFaces:
-    from singanimation.stages.action_units.training.faces import load_faces
+    from singanimation.stages.action_units.training.faces import load_faces, read_split
 
     faces = load_faces(path, "train")
     _check_count(str(path), len(faces))
     if not np.isfinite(faces.landmarks).all():
         raise DatasetError(f"{path} has landmarks that are no numbers; the teacher moves faces by them.")
-    train = _training_faces([faces.pictures, faces.landmarks, faces.action_units], slice(None))
+    column = read_split(path, "train", ["label", "split"])[0].get("label")
+    labels = [-1] * len(faces) if column is None else [EMOTION_INDEX.get(str(name), -1) for name in column]
+    arrays = [faces.pictures, faces.landmarks, faces.action_units, np.array(labels, np.int64)]
+    train = _training_faces(arrays, slice(None))
     try:
         shown = load_faces(path, "validation").crops()
     except DatasetError:
@@ -121,13 +125,13 @@ def _middle(pictures: np.ndarray) -> np.ndarray:
 
 
 def _digest(dataset: "Dataset", estimator: str) -> str:
-    """Tell apart what was found in other pictures, or by another estimator."""
-    found = hashlib.sha256(estimator.encode())
+    """Tell apart what was found in other pictures, by another estimator, or without labels, as it once was."""
+    found = hashlib.sha256(f"{estimator} labels".encode())
     for source in dataset.sources:
         state = source.path.stat() if source.path is not None and source.path.is_file() else None
         size = len(source.data) if source.data is not None else state.st_size if state else 0
         changed = state.st_mtime_ns if state else 0
-        found.update(repr((source.source_id, source.split, size, changed, source.action_units)).encode())
+        found.update(repr((source.source_id, source.split, size, changed, source.action_units, source.label)).encode())
     return found.hexdigest()[:16]
 
 
@@ -173,6 +177,7 @@ def _put_together(parts: Sequence[Path], place: Path, say: Say) -> None:
         "pictures": ((CROP_WITH_MARGIN, CROP_WITH_MARGIN, 3), np.uint8),
         "landmarks": ((478, 2), np.float32),
         "action_units": ((17,), np.float32),
+        "labels": ((), np.int64),
     }
     whole = {
         name: np.lib.format.open_memmap(place / f"{name}.npy", "w+", kind, (total, *shape))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LOG_EVERY = 100
 _SHOWN = 8
+_COMMANDS = {"geometry": "ganimation", "paper": "ganimation --recipe paper"}
+"""What trains a recipe, where the command has another name."""
 
 
 def run_training(
@@ -89,14 +91,15 @@ def _write_card(output: Path, card: dict[str, str], faces: "PreparedFaces", prog
     lines = [
         f"# {output.name}",
         "",
-        "A GANimation generator, trained by `augment train ganimation`.",
-        f"Use: `augment --ganimation {output.name}`.",
+        f"An expander, trained by `augment train {_COMMANDS.get(card['train_recipe'], card['train_recipe'])}`.",
+        f"Use: `augment --expander {output.name}`.",
         "",
         "## Data",
         "",
         f"- {card['faces']}: {len(faces.train.pictures):,} faces",
         f"- licence: {faces.licence or 'not stated by the data set; the weights may only be passed on as it allows'}",
         f"- action units: {card['au_estimator']}",
+        *([f"- labels: {card['train_labels']}"] if card["train_labels"] else []),
         "",
         "## Recipe",
         "",
@@ -109,7 +112,7 @@ def _write_card(output: Path, card: dict[str, str], faces: "PreparedFaces", prog
         "",
         *(f"- {name}: {value:.5g}" for name, value in progress.losses.items()),
         "",
-        "Not evaluated: `augment evaluate models --ganimation` measures it on labelled faces.",
+        f"Not evaluated: `augment evaluate edits --expander {output.name}` judges its edits of your faces.",
         "",
     ]
     with atomic_file(output.with_suffix(".md")) as file:
@@ -117,10 +120,10 @@ def _write_card(output: Path, card: dict[str, str], faces: "PreparedFaces", prog
 
 
 def _objective(settings: "TrainSettings", faces: "TrainingFaces") -> "Objective":
-    if settings.recipe == "paper":
-        from singanimation.stages.expansion.ganimation.recipe import PaperObjective
+    if settings.recipe != "geometry":
+        from singanimation.stages.expansion.training.recipes import RECIPES
 
-        return PaperObjective(settings, faces)
+        return RECIPES[settings.recipe]()(settings, faces)
     from singanimation.stages.action_units.weights import load_network
     from singanimation.stages.expansion.geometry.training.recipe import GeometryObjective
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from singanimation.pipeline.face.framing import CROP_SIZE
 
 
 class GeneratorOutput(NamedTuple):
@@ -25,10 +28,14 @@ class Generator(nn.Module):
     """A network that draws edits. ``relative``: its condition is the change of the AUs, not the target.
 
     ``drawing`` tells apart what else than the weights decides its pixels (code that draws), empty where nothing does.
+    ``size`` are the pixels that its own pictures have: ``edits`` shrinks the crop to it, and enlarges what comes out.
+    ``labels`` are the emotions that it draws where it goes by labels; None for what draws any action units.
     """
 
     relative: bool
     drawing: str = ""
+    size: int = CROP_SIZE
+    labels: tuple[str, ...] | None = None
 
     def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
         """Edit ``picture`` (B, 3, 128, 128) in -1..1 under ``condition`` (B, 17)."""
@@ -42,7 +49,9 @@ class Generator(nn.Module):
         ``sides`` (K, 17) and ``seen`` (1, 1, 128, 128), 1 or 0, as ``Expander.edit`` takes them; a network that knows
         no sides, or no edge of the picture, leaves them unused.
         """
-        return joined([self(picture, condition[None]) for condition in conditions])
+        small = shrunk(picture, self.size)
+        done = joined([self(small, condition[None]) for condition in conditions])
+        return done if self.size == picture.shape[-1] else enlarged(done, picture)
 
 
 def joined(outputs: Sequence[GeneratorOutput]) -> GeneratorOutput:
@@ -50,6 +59,24 @@ def joined(outputs: Sequence[GeneratorOutput]) -> GeneratorOutput:
     flows = [output.flow for output in outputs if output.flow is not None]
     picture, attention, colour = (torch.cat(parts) for parts in zip(*(output[:3] for output in outputs), strict=True))
     return GeneratorOutput(picture, attention, colour, torch.cat(flows) if len(flows) == len(outputs) else None)
+
+
+def shrunk(picture: Tensor, size: int) -> Tensor:
+    """Return ``picture`` (B, 3, H, H) at ``size`` pixels, by means over areas; itself where it has that size."""
+    return picture if picture.shape[-1] == size else F.interpolate(picture, (size, size), mode="area")
+
+
+def enlarged(output: GeneratorOutput, picture: Tensor) -> GeneratorOutput:
+    """Return what a generator made at fewer pixels at those of the crop ``picture`` (1, 3, H, H).
+
+    Attention and colour are enlarged bilinearly and composed anew: where A keeps the crop its own pixels stay sharp,
+    what was painted has the generator's few. A generator with a flow has none that could be enlarged so.
+    """
+    if output.flow is not None:
+        raise TypeError("a generator with a flow works at the crop's own size.")
+    size = tuple(picture.shape[-2:])
+    attention, colour = (F.interpolate(part, size, mode="bilinear") for part in (output.attention, output.colour))
+    return GeneratorOutput(compose(picture, attention, colour), attention, colour, None)
 
 
 def compose(kept: Tensor, attention: Tensor, colour: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ class ExpressionEditor:
         self._device = device
         self.digest = digest
         self.drawing = network.drawing
+        self.labels = network.labels
 
     @classmethod
     def load(cls, path: Path | None = None, device: str = "cpu") -> Self:

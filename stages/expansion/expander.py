@@ -29,11 +29,14 @@ class Edits(NamedTuple):
 class Expander(Protocol):
     """Draws edits of one crop. ``digest`` names its weights: other weights make other rows.
 
-    So does another ``drawing``: a digest of what else decides the pixels, empty where nothing does.
+    So does another ``drawing``: a digest of what else decides the pixels, empty where nothing does. ``labels`` are the
+    emotions that it draws where it goes by labels, not by action units: a target is then taken for the emotion whose
+    form is nearest, and drawn at full strength; None for what draws any action units.
     """
 
     digest: str
     drawing: str
+    labels: tuple[str, ...] | None
 
     def edit(
         self,
@@ -72,9 +75,30 @@ def _paper_with_statistics() -> type[Generator]:
     return StatisticsGenerator
 
 
+def _transfer() -> type[Generator]:
+    from singanimation.stages.expansion.transfer.networks import TransferGenerator
+
+    return TransferGenerator
+
+
+def _stargan() -> type[Generator]:
+    from singanimation.stages.expansion.stargan.networks import StarGenerator
+
+    return StarGenerator
+
+
+def _landmarks() -> type[Generator]:
+    from singanimation.stages.expansion.landmarks.networks import LandmarkGenerator
+
+    return LandmarkGenerator
+
+
 ARCHITECTURES: Mapping[str, Callable[[], type[Generator]]] = {
     "geometry": _geometry,
     "paper": _paper,
     "paper-statistics": _paper_with_statistics,
+    "transfer": _transfer,
+    "stargan": _stargan,
+    "landmarks": _landmarks,
 }
 """The siblings by the name that their files carry: each gives its network's class."""

@@ -71,6 +71,7 @@ class Expander:
 
     digest = "e" * 64
     drawing = ""
+    labels: tuple[str, ...] | None = None
 
     def edit(
         self,

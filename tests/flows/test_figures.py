@@ -28,6 +28,8 @@ class Drawn:
 
 
 class Expander:
+    labels: tuple[str, ...] | None = None
+
     def edit(self, crop: np.ndarray, source: np.ndarray, targets: np.ndarray, *_: object) -> Drawn:
         return Drawn(targets)
 
@@ -57,6 +59,19 @@ def test_single_units_rise_along_their_row_and_begin_with_the_source() -> None:
     for row in grid.rows:
         assert shades(row[:4]) == sorted(shades(row[:4])) and shades(row[:1]) == [51]
         assert row[4].shape == (128, 128) and row[4].min() == 255
+
+
+def test_several_expanders_have_a_row_each_and_what_one_has_not_learnt_stays_empty() -> None:
+    class OfLabels(Expander):
+        labels = ("happiness", "neutral")
+
+    several: Any = {"geometry": Expander(), "mine": OfLabels()}
+    grid = discrete_grid([FACE, FACE], MODELS, expanders=several)
+    assert grid.names == ["geometry", "mine"] * 2 and grid.columns[4] == "happiness"
+    first, second, *_ = grid.rows
+    assert all(picture is not None for picture in first) and second[0] is None
+    assert [place for place, picture in enumerate(second) if picture is not None] == [4, 7]
+    assert np.array_equal(first[4], second[4])  # type: ignore[arg-type]
 
 
 def test_a_path_begins_with_the_source_and_moves_evenly() -> None:

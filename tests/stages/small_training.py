@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from singanimation.stages.expansion.ganimation.recipe import PaperObjective
 from singanimation.stages.expansion.geometry import load_mean_landmarks
 from singanimation.stages.expansion.geometry.generator import GeometryGenerator
 from singanimation.stages.expansion.geometry.training.recipe import GeometryObjective
 from singanimation.stages.expansion.training.loop import TrainingFaces, TrainSettings
+from singanimation.stages.expansion.training.recipes import RECIPES
 
 SMALL = TrainSettings(steps=4, batch_size=2, width=0.13, learning_rate=1e-3, seed=5)
 
@@ -39,6 +39,25 @@ def made_up_faces() -> TrainingFaces:
     )
 
 
+def labelled_faces(each: int = 12) -> TrainingFaces:
+    """Blurred noise with a label each: of happiness a bright lower half, of neutral a dark one; two data sets."""
+    faces = made_up_faces()
+    labels = np.repeat(np.array([3, 6]), each)
+    pictures = faces.pictures[np.arange(2 * each) % 3].copy()
+    pictures[labels == 3, 80:] = 230
+    pictures[labels == 6, 80:] = 20
+    rows = np.arange(2 * each) % 3
+    return TrainingFaces(
+        pictures, faces.landmarks[rows], faces.action_units[rows], labels, np.zeros(2 * each, np.int64)
+    )
+
+
+def losses_of(objective: Any, steps: int, learning_rate: float) -> list[dict[str, float]]:
+    """Return each step's own losses, not the running means that a training tells."""
+    random = torch.Generator().manual_seed(1)
+    return [objective.step(random, learning_rate, step / steps) for step in range(steps)]
+
+
 class _SmallDescription(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +70,6 @@ class _SmallDescription(nn.Module):
 
 
 def objective_of(settings: TrainSettings, faces: TrainingFaces) -> Any:
-    if settings.recipe == "paper":
-        return PaperObjective(settings, faces)
+    if settings.recipe != "geometry":
+        return RECIPES[settings.recipe]()(settings, faces)
     return GeometryObjective(settings, faces, _SmallDescription())

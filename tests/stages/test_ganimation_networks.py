@@ -2,7 +2,12 @@ import pytest
 import torch
 
 from singanimation.stages.expansion.composition import compose
-from singanimation.stages.expansion.ganimation.networks import PaperDiscriminator, PaperGenerator, initialise
+from singanimation.stages.expansion.ganimation.networks import (
+    PaperDiscriminator,
+    PaperGenerator,
+    critic_layers,
+    initialise,
+)
 from singanimation.stages.expansion.geometry.generator import PatchDiscriminator
 
 
@@ -40,3 +45,23 @@ def test_initial_weights_follow_the_released_code_and_the_seed() -> None:
     initialise(second, torch.Generator().manual_seed(3))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert first.state_dict()["residuals.0.0.weight"].std().item() == pytest.approx(0.02, rel=0.05)
+
+
+def test_a_generator_of_64_pixels_keeps_the_crops_own_where_attention_is_1_and_enlarges_what_it_paints() -> None:
+    generator = PaperGenerator(8, blocks=1, size=64).eval()
+    crop, condition = torch.rand(1, 3, 128, 128) * 2 - 1, torch.rand(1, 17)
+    with torch.no_grad():
+        small = generator(torch.nn.functional.avg_pool2d(crop, 2), condition)
+        done = generator.edits(crop, condition)
+    assert done.picture.shape == (1, 3, 128, 128)
+    colour, attention = (
+        torch.nn.functional.interpolate(part, (128, 128), mode="bilinear") for part in (small.colour, small.attention)
+    )
+    torch.testing.assert_close(done.picture, attention * crop + (1 - attention) * colour)
+    with pytest.raises(ValueError, match="4096 pixels"):
+        PaperGenerator(8, size=4096)
+
+
+def test_a_critic_of_64_pixels_sees_as_many_patches_as_one_of_128() -> None:
+    realness, units = PaperDiscriminator(4, critic_layers(64), size=64)(torch.zeros(1, 3, 64, 64))
+    assert critic_layers(128) == 6 and realness.shape == (1, 1, 2, 2) and units.shape == (1, 17)

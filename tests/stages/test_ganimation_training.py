@@ -36,7 +36,7 @@ def _weights(progress: Progress) -> list[Tensor]:
     return [value.clone() for value in progress.generator.state_dict().values()]
 
 
-@pytest.mark.parametrize("recipe", ["geometry", "paper"])
+@pytest.mark.parametrize("recipe", ["geometry", "paper", "landmarks"])
 def test_a_resumed_training_ends_at_the_same_weights(recipe: str, faces: TrainingFaces, tmp_path: Path) -> None:
     settings = replace(SMALL, recipe=recipe)
     whole = _weights(_run(settings, faces)[-1])

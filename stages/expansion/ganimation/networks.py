@@ -11,6 +11,9 @@ from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.face.framing import CROP_SIZE
 from singanimation.stages.expansion.composition import Generator, GeneratorOutput, compose
 
+SMALLEST = 16
+"""Pixels of the smallest picture that the generator's two halvings leave something of."""
+
 
 def _residual_block(width: int) -> nn.Sequential:
     return nn.Sequential(
@@ -22,24 +25,27 @@ def _residual_block(width: int) -> nn.Sequential:
     )
 
 
-class PaperGenerator(Generator):
-    """The paper's generator: picture and tiled target AUs in, attention and colour out.
+class ConditionedTrunk(Generator):
+    """What GANimation and StarGAN have in common: picture and tiled condition in, maps of the picture's size out.
 
-    ``width`` is 64 in the paper. Conditions on the *target* AUs, not on the change.
+    ``planes`` are the condition's numbers, each tiled over the picture. ``size`` (16 to 128) are the pixels it was
+    trained at: crops are shrunk to them, what it paints is enlarged.
     """
 
     relative = False
 
-    def __init__(self, width: int = 64, blocks: int = 6, units: int = len(AU_NAMES)) -> None:
+    def __init__(self, width: int, blocks: int, planes: int, size: int) -> None:
         super().__init__()
-        self.stem = self._down(3 + units, width, 7, 1, 3)
+        if not SMALLEST <= size <= CROP_SIZE:
+            raise ValueError(f"pictures of {size} pixels are none of {SMALLEST} to {CROP_SIZE}")
+        self.size = size
+        self.stem = self._down(3 + planes, width, 7, 1, 3)
         self.down1 = self._down(width, 2 * width, 4, 2, 1)
         self.down2 = self._down(2 * width, 4 * width, 4, 2, 1)
         self.residuals = nn.ModuleList(_residual_block(4 * width) for _ in range(blocks))
         self.up1 = self._up(4 * width, 2 * width)
         self.up2 = self._up(2 * width, width)
         self.colour = nn.Conv2d(width, 3, 7, 1, 3, bias=False)
-        self.attention = nn.Conv2d(width, 1, 7, 1, 3, bias=False)
 
     @staticmethod
     def _down(channels: int, width: int, kernel: int, stride: int, padding: int) -> nn.Sequential:
@@ -51,19 +57,41 @@ class PaperGenerator(Generator):
         convolution = nn.ConvTranspose2d(channels, width, 4, 2, 1, bias=False)
         return nn.Sequential(convolution, nn.InstanceNorm2d(width, affine=True), nn.ReLU(inplace=True))
 
-    def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
-        """Edit ``picture`` (B, 3, H, W) in -1..1 towards ``condition`` (B, 17) AUs in 0..1."""
-        planes = condition[:, :, None, None].expand(-1, -1, *picture.shape[2:])
+    def maps(self, picture: Tensor, condition: Tensor) -> Tensor:
+        """Return (B, width, H, W) of ``picture`` (B, 3, H, W) in -1..1 and ``condition`` (B, planes).
+
+        A condition (B, planes, H, W) is not the same everywhere, and taken as it is.
+        """
+        tiled = condition if condition.dim() == 4 else condition[:, :, None, None]
+        planes = tiled.expand(-1, -1, *picture.shape[2:])
         hidden = self.down2(self.down1(self.stem(torch.cat([picture, planes], 1))))
         for block in self.residuals:
             hidden = hidden + block(hidden)
-        hidden = self.up2(self.up1(hidden))
+        return self.up2(self.up1(hidden))
+
+
+class PaperGenerator(ConditionedTrunk):
+    """The paper's generator: picture and tiled target AUs in, attention and colour out.
+
+    ``width`` is 64 in the paper, ``size`` 128. Conditions on the *target* AUs, not on the change.
+    """
+
+    def __init__(self, width: int = 64, blocks: int = 6, units: int = len(AU_NAMES), size: int = CROP_SIZE) -> None:
+        super().__init__(width, blocks, units, size)
+        self.attention = nn.Conv2d(width, 1, 7, 1, 3, bias=False)
+
+    def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
+        """Edit ``picture`` (B, 3, H, W) in -1..1 towards ``condition`` (B, 17) AUs in 0..1."""
+        hidden = self.maps(picture, condition)
         colour, attention = torch.tanh(self.colour(hidden)), torch.sigmoid(self.attention(hidden))
         return GeneratorOutput(compose(picture, attention, colour), attention, colour, None)
 
 
 class PaperDiscriminator(nn.Module):
-    """The paper's critic: a patch map of realness and a regression of the AUs, from a 128 px picture."""
+    """The paper's critic: a patch map of realness and a regression of the AUs, from a 128 px picture.
+
+    Of smaller pictures (``size``) fewer ``layers`` leave the same map of 2 x 2 patches: 5 at 64 pixels.
+    """
 
     def __init__(self, width: int = 64, layers: int = 6, units: int = len(AU_NAMES), size: int = CROP_SIZE) -> None:
         super().__init__()
@@ -79,6 +107,11 @@ class PaperDiscriminator(nn.Module):
         """Return the realness map (B, 1, 2, 2), unbounded, and the AUs (B, 17), unbounded."""
         hidden = self.trunk(picture)
         return self.realness(hidden), self.action_units(hidden).flatten(1)
+
+
+def critic_layers(size: int) -> int:
+    """Return how many halvings leave 2 x 2 patches of ``size`` pixels: 6 of 128."""
+    return size.bit_length() - 2
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:

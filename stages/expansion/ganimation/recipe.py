@@ -3,7 +3,8 @@
 The terms are in ``terms``. The critic takes two Adam steps a batch, one on its losses and one on the penalty; the
 generator moves at every fifth batch. Faces come in shuffled epochs without the last, incomplete batch, mirrored half of
 the time. Adam 1e-4 with betas (0.5, 0.999). What departs is an option (``PaperTerms``, ``TrainSettings``), but for one
-thing: an epsilon of 1e-12 under the root of the gradient's norm, without which a zero gradient gives NaN.
+thing: an epsilon of 1e-12 under the root of the gradient's norm, without which a zero gradient gives NaN. At 64 pixels
+(``size``) the critic has one layer less, so that its map and its regression see what the paper's see.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from singanimation.stages.expansion.ganimation.networks import PaperDiscriminator, PaperGenerator, initialise
+from singanimation.stages.expansion.ganimation.networks import (
+    PaperDiscriminator,
+    PaperGenerator,
+    critic_layers,
+    initialise,
+)
 from singanimation.stages.expansion.ganimation.terms import (
     critic_terms,
     generator_terms,
@@ -22,6 +28,7 @@ from singanimation.stages.expansion.ganimation.terms import (
 )
 from singanimation.stages.expansion.training.loop import TrainingFaces, initial_weights
 from singanimation.stages.expansion.training.settings import TrainSettings
+from singanimation.stages.expansion.training.siblings import at_size
 
 
 class PaperObjective:
@@ -30,16 +37,15 @@ class PaperObjective:
     def __init__(self, settings: TrainSettings, faces: TrainingFaces) -> None:
         random = torch.Generator().manual_seed(settings.seed)
         width = max(8, round(64 * settings.width))
-        self.options: Mapping[str, Any] = {"width": width}
+        self.options: Mapping[str, Any] = {"width": width, "size": settings.size}
         self._device = settings.device
         self._batch = settings.batch_size
         self._mixed = settings.mixed_precision
         self._terms = settings.paper
-        middle = faces.pictures[:, 16:144, 16:144]
-        self._pictures = torch.from_numpy(middle.copy()).permute(0, 3, 1, 2)
+        self._pictures = at_size(faces.pictures, settings.size)
         self._units = torch.from_numpy(faces.action_units)
-        self.generator: nn.Module = PaperGenerator(width)
-        self._critic = PaperDiscriminator(width)
+        self.generator: nn.Module = PaperGenerator(width, size=settings.size)
+        self._critic = PaperDiscriminator(width, critic_layers(settings.size), size=settings.size)
         initialise(self.generator, random)
         initialise(self._critic, random)
         initial_weights(self.generator, settings.init)

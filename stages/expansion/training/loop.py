@@ -26,17 +26,24 @@ ATTENTION_BOUNDS = (0.05, 0.995)
 
 SATURATION_STEPS = 300
 
+PHASES = 3
+"""Parts of a training under the schedule ``phases``."""
+
 
 class TrainingFaces(NamedTuple):
     """Aligned faces with a margin for jitter.
 
     ``pictures`` uint8 (N, 160, 160, 3) RGB, the crop's 128 px in the middle; ``landmarks`` float32
-    (N, 478, 2) in pixels of the picture; ``action_units`` float32 (N, 17) in 0..1.
+    (N, 478, 2) in pixels of the picture; ``action_units`` float32 (N, 17) in 0..1. For siblings that go by labels:
+    ``labels`` int64 (N,), places in ``EMOTIONS``, -1 where there is none; ``sets`` int64 (N,), which of several data
+    sets a face is of.
     """
 
     pictures: np.ndarray
     landmarks: np.ndarray
     action_units: np.ndarray
+    labels: np.ndarray | None = None
+    sets: np.ndarray | None = None
 
 
 class Objective(Protocol):
@@ -88,13 +95,23 @@ def learning_rate_at(done: float, step: int, peak: float, schedule: Schedule = "
     """Return the learning rate when the share ``done`` of a training is behind us.
 
     ``cosine``: 100 steps of warm-up, then a cosine from ``peak`` to 0. ``paper``: ``peak`` for 20 of 30 epochs, then
-    less by a tenth of it with every epoch, as the authors' code does.
+    less by a tenth of it with every epoch, as the authors' code does. ``phases``: a tenth of it with every third of the
+    training. ``half``: ``peak`` for half of it, then evenly to 0.
     """
     if schedule == "cosine":
         return peak * min(1.0, (step + 1) / 100) * half_cosine(done)
+    if schedule == "phases":
+        return peak * 0.1 ** phase_at(done, PHASES)
+    if schedule == "half":
+        return peak * min(1.0, 2 * (1 - done))
     epoch = math.floor(done * PAPER_EPOCHS + 1e-9)
     fallen = max(epoch - PAPER_EPOCHS_AT_FULL_RATE, 0) / (PAPER_EPOCHS - PAPER_EPOCHS_AT_FULL_RATE)
     return peak * (1 - fallen)
+
+
+def phase_at(done: float, phases: int) -> int:
+    """Return in which of ``phases`` equal parts of a training the share ``done`` of it lies, from 0."""
+    return min(int(done * phases + 1e-9), phases - 1)
 
 
 def half_cosine(done: float) -> float:

@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Recipe = Literal["geometry", "paper"]
-Schedule = Literal["cosine", "paper"]
+Recipe = Literal["geometry", "paper", "transfer", "stargan", "landmarks"]
+Schedule = Literal["cosine", "paper", "phases", "half"]
+SIZES = (64, 128)
+"""Edges, in pixels, of the pictures that a network may be trained at: 64 costs a quarter of 128."""
 
 PAPER_RATE = 1e-4
 """Adam's learning rate in the paper (Pumarola et al., ECCV 2018)."""
@@ -34,13 +36,19 @@ class PaperTerms:
     clamp_targets: bool = False
 
 
-_PAPER: dict[str, Any] = {
-    "batch_size": 25,
-    "learning_rate": PAPER_RATE,
-    "average": 0.0,
-    "schedule": "paper",
-    "regression": 0.0,
+_OWN: dict[Recipe, dict[str, Any]] = {
+    "paper": {
+        "batch_size": 25,
+        "learning_rate": PAPER_RATE,
+        "average": 0.0,
+        "schedule": "paper",
+        "regression": 0.0,
+    },
+    "transfer": {"steps": 6000, "batch_size": 16, "average": 0.0, "schedule": "phases"},
+    "stargan": {"steps": 4000, "batch_size": 16, "learning_rate": 1e-4, "average": 0.0, "schedule": "half"},
+    "landmarks": {"steps": 3000, "batch_size": 8, "learning_rate": 2e-4, "average": 0.0, "schedule": "half"},
 }
+"""What each recipe has of its own; the rest are the defaults below."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,9 @@ class TrainSettings:
 
     ``steps`` are generator steps; the learning rate falls to 0 over them by ``schedule``. ``average`` is how much of
     the averaged weights, which are what is saved, each step keeps (0: the last step's alone). ``regression`` (geometry
-    recipe) weighs the AU network's reading of what was asked, beyond the teacher's picture.
+    recipe) weighs the AU network's reading of what was asked, beyond the teacher's picture. ``size`` (paper recipe) are
+    the pixels of the pictures: 64 costs a quarter of 128. ``critic_steps`` (stargan) are the critic's batches for
+    one of the generator; ``labels`` says where the labels come from, for the card.
     """
 
     recipe: Recipe = "geometry"
@@ -57,6 +67,9 @@ class TrainSettings:
     batch_size: int = 8
     learning_rate: float = 1e-3
     width: float = 1.0
+    size: int = 128
+    critic_steps: int = 5
+    labels: str = ""
     average: float = 0.998
     schedule: Schedule = "cosine"
     adversarial: float = 0.0
@@ -70,7 +83,7 @@ class TrainSettings:
     @staticmethod
     def for_recipe(recipe: Recipe, **given: Any) -> "TrainSettings":
         """Return a recipe's own settings with those that are ``given`` (None: not given) in their place."""
-        own = _PAPER if recipe == "paper" else {}
+        own = _OWN.get(recipe, {})
         asked = {name: value for name, value in given.items() if value is not None}
         return TrainSettings(recipe=recipe, **(own | asked))
 

@@ -1,0 +1,51 @@
+"""The labels that siblings without action units learn: a data set's own, or the nearest form of its action units."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.forms import nearest_emotions
+
+if TYPE_CHECKING:
+    from singanimation.flows.training.faces import PreparedFaces
+
+LabelsFrom = Literal["data", "units"]
+
+
+def labelled(prepared: "PreparedFaces", origin: LabelsFrom, name: str) -> "tuple[PreparedFaces, str]":
+    """Return faces with the labels of ``origin``, and what they are in words. Raises DatasetError where none has any.
+
+    ``data``: the data set's own, where they are one of the seven emotions. ``units``: the emotion whose form is nearest
+    to the face's action units.
+    """
+    train = prepared.train
+    labels = nearest_emotions(train.action_units) if origin == "units" else train.labels
+    if labels is None or not (labels >= 0).any():
+        raise DatasetError(
+            f"--input {name} has no labels among {', '.join(EMOTIONS)}; --labels units takes the nearest form of the "
+            "action units."
+        )
+    counts = np.bincount(labels[labels >= 0], minlength=len(EMOTIONS))
+    found = ", ".join(f"{emotion} {count:,}" for emotion, count in zip(EMOTIONS, counts, strict=True) if count)
+    whose = "the nearest form of the action units" if origin == "units" else "the data set's own"
+    return replace(prepared, train=train._replace(labels=np.asarray(labels, np.int64))), f"{whose} ({found})"
+
+
+def joined(first: "PreparedFaces", second: "PreparedFaces") -> "PreparedFaces":
+    """Return the faces of two data sets in one, each with its own labels; shown are the first's."""
+    one, other = first.train, second.train
+    if one.labels is None or other.labels is None:
+        raise ValueError("both sets need labels")
+    train = one._replace(
+        pictures=np.concatenate([one.pictures, other.pictures]),
+        landmarks=np.concatenate([one.landmarks, other.landmarks]),
+        action_units=np.concatenate([one.action_units, other.action_units]),
+        labels=np.concatenate([one.labels, other.labels]),
+        sets=np.repeat(np.array([0, 1]), [len(one.labels), len(other.labels)]),
+    )
+    licences = [licence or "not stated" for licence in (first.licence, second.licence)]
+    licence = None if first.licence is None and second.licence is None else "; ".join(licences)
+    return replace(first, train=train, licence=licence)

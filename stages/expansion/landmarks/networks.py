@@ -1,0 +1,94 @@
+"""The generator of G2-GAN: Song et al., "Geometry Guided Adversarial Facial Expression Synthesis", ACM Multimedia 2018.
+
+Picture and heat maps of the landmarks that it shall have in, picture out. What departs: one generator puts expressions
+on and takes them off, since a face at rest has landmarks too (the paper has one for either); its trunk is StarGAN's; a
+target of action units becomes landmarks by the tables that the geometry moves faces by.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from singanimation.pipeline.face.framing import CROP_SIZE
+from singanimation.stages.expansion.composition import GeneratorOutput, enlarged, joined, shrunk
+from singanimation.stages.expansion.ganimation.networks import ConditionedTrunk
+from singanimation.stages.expansion.geometry import FaceGeometry, drawing_digest
+from singanimation.stages.expansion.geometry.landmark_network import LandmarkNetwork
+from singanimation.stages.expansion.geometry.movement.face_frame import mirrored
+from singanimation.stages.expansion.landmarks.heat_maps import PARTS, heat_maps, laid_onto
+
+
+class LandmarkGenerator(ConditionedTrunk):
+    """``width`` is that of the trunk (64 in StarGAN), ``finder`` that of the network that finds a crop's landmarks."""
+
+    relative = True
+    drawing = drawing_digest()
+
+    def __init__(self, width: int = 64, blocks: int = 6, size: int = CROP_SIZE, finder: int = 32) -> None:
+        super().__init__(width, blocks, len(PARTS), size)
+        self.finder = LandmarkNetwork(finder).requires_grad_(False)
+        self._teachers: dict[torch.device, FaceGeometry] = {}
+
+    def painted(self, picture: Tensor, landmarks: Tensor) -> Tensor:
+        """Return ``picture`` (B, 3, S, S) in -1..1 with ``landmarks`` (B, 478, 2), pixels of the crop."""
+        return torch.tanh(self.colour(self.maps(picture, heat_maps(landmarks, picture.shape[-1]))))
+
+    def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
+        """Edit crops ``picture`` (B, 3, 128, 128) in -1..1 by ``condition`` (B, 17) = target - source AUs, -1..1."""
+        points = self.landmarks(picture)
+        after = self.moved(points, condition)
+        return joined([self._drawn(*each) for each in zip(picture.split(1), after.split(1), strict=True)])
+
+    def edits(
+        self, picture: Tensor, conditions: Tensor, sides: Tensor | None = None, seen: Tensor | None = None
+    ) -> GeneratorOutput:
+        """Edit one crop under each of ``conditions`` (K, 17), each as if it were alone; ``sides`` as landmarks move."""
+        count = len(conditions)
+        after = self.moved(self.landmarks(picture).expand(count, -1, -1), conditions, sides)
+        return joined([self._drawn(picture, one) for one in after.split(1)])
+
+    def towards(self, picture: Tensor, donors: Tensor) -> GeneratorOutput:
+        """Edit one crop (1, 3, 128, 128) to the expressions of ``donors`` (K, 478, 2): landmarks of their crops."""
+        own = self.landmarks(picture).expand(len(donors), -1, -1)
+        return joined([self._drawn(picture, one) for one in laid_onto(donors, own).split(1)])
+
+    def _drawn(self, picture: Tensor, after: Tensor) -> GeneratorOutput:
+        done = self.painted(shrunk(picture, self.size), after)
+        output = GeneratorOutput(done, done.new_zeros(1, 1, *done.shape[2:]), done, None)
+        return output if self.size == picture.shape[-1] else enlarged(output, picture)
+
+    @torch.no_grad()
+    def landmarks(self, picture: Tensor) -> Tensor:
+        """Return the landmarks (B, 478, 2), pixels, of crops (B, 3, 128, 128): the mean of picture and mirror image."""
+        mirror = self._teacher(picture.device).mirror
+        other = mirrored(self.finder(picture.flip(3)), mirror, picture.shape[-1])
+        return (self.finder(picture) + other) / 2
+
+    @torch.no_grad()
+    def moved(self, points: Tensor, change: Tensor, sides: Tensor | None = None) -> Tensor:
+        """Return ``points`` (B, 478, 2) as a ``change`` (B, 17) of action units moves them."""
+        return points + self._teacher(points.device).moves(points, change, sides=sides).sum(1)
+
+    def _teacher(self, device: torch.device) -> FaceGeometry:
+        if device not in self._teachers:
+            self._teachers[device] = FaceGeometry(device=device)
+        return self._teachers[device]
+
+
+class PatchCritic(nn.Module):
+    """Whether patches of a picture (B, 3, S, S) belong to a photograph whose landmarks have these heat maps."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3 + len(PARTS), width, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, 2 * width, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * width, 4 * width, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(4 * width, 1, 3, 1, 1),
+        )
+
+    def forward(self, picture: Tensor, maps: Tensor) -> Tensor:
+        """Return a patch map (B, 1, S / 8, S / 8), unbounded."""
+        return self.layers(torch.cat([picture, maps], 1))
