@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_training import SMALL, losses_of, made_up_faces, objective_of
+from small_training import SMALL, made_up_faces, objective_of
 
 from singanimation.pipeline.face import mesh
 from singanimation.stages.expansion.editor import ExpressionEditor
@@ -50,11 +50,11 @@ def test_a_donors_mouth_comes_over_and_the_outline_stays() -> None:
 
 
 def test_training_brings_the_picture_nearer_and_leaves_the_landmark_network_alone() -> None:
-    settings = replace(SETTINGS, steps=50, learning_rate=5e-3)
-    objective = objective_of(settings, made_up_faces())
+    objective = objective_of(SETTINGS, made_up_faces())
     finder = [value.clone() for value in objective.generator.finder.state_dict().values()]
-    told = [losses["cycle"] for losses in losses_of(objective, settings.steps, settings.learning_rate)]
-    assert told[-1] < 0.8 * told[0]
+    # the same pairs at every step: made-up faces differ in brightness by more than few steps teach
+    told = [objective.step(torch.Generator().manual_seed(4), 2e-3, 0.0)["pixels"] for _ in range(30)]
+    assert told[-1] < 0.6 * told[0]
     assert all(torch.equal(a, b) for a, b in zip(finder, objective.generator.finder.state_dict().values(), strict=True))
 
 
