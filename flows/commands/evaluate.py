@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from singanimation.flows.options import ExpanderOption
+from singanimation.flows.options import ExpanderOption, ExpandersOption, load_expanders
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.expanders import needs_units
 from singanimation.pipeline.runs import make_folder
 
 if TYPE_CHECKING:
@@ -68,11 +69,24 @@ def evaluate_edits(
     ganimation: ExpanderOption = None,
     jitter: Annotated[bool, typer.Option("--jitter", help="Vary forms, amounts and sides as a run does.")] = False,
     units: Annotated[bool, typer.Option(help="Judge single action units too.")] = True,
+    expanders: ExpandersOption = None,
+    splits: Annotated[str | None, typer.Option(help="Only pictures of these splits, such as validation,test.")] = None,
+    identity: Annotated[
+        Path | None, typer.Option(help="With --expanders: a face-identity network, ONNX of OpenCV's SFace form.")
+    ] = None,
 ) -> None:
-    """Judge edits of your own faces: emotions read, how alike faces move, what single units do; each with a control."""
-    _check_files({"--expression-judge": expression_judge, "--expander": ganimation})
+    """Judge edits of your own faces: emotions read, how alike faces move, what single units do; each with a control.
+
+    With --expanders several are judged side by side: emotions read, action units met, detail kept, cost.
+    """
+    given = {"--expression-judge": expression_judge, "--expander": ganimation, "--identity": identity}
+    _check_files(given)
+    if identity is not None and expanders is None:
+        raise UsageError("--identity compares --expanders; name some.")
     from singanimation.flows.evaluation.edits import judge_edits
+    from singanimation.flows.evaluation.expanders import compare_expanders
     from singanimation.flows.evaluation.faces import find_judged_faces
+    from singanimation.flows.evaluation.identity import load_identity
     from singanimation.flows.evaluation.tables import markdown, write_tables
     from singanimation.flows.models import load_face_models
 
@@ -80,7 +94,15 @@ def evaluate_edits(
         make_folder(to)
     judge = _judge(expression_judge) if expression_judge else None
     models = load_face_models("embedded", ganimation, "cpu")
-    tables = judge_edits(find_judged_faces(faces, models, limit), models, judge, jitter=jitter, units=units)
+    several = load_expanders(expanders, ganimation)
+    wanted = [word.strip() for word in (splits or "").split(",") if word.strip()]
+    found = find_judged_faces(faces, models, limit, wanted)
+    if several is None:
+        needs_units(models.expander.labels, "`augment evaluate edits` without --expanders")
+        tables = judge_edits(found, models, judge, jitter=jitter, units=units)
+    else:
+        network = load_identity(identity) if identity else None
+        tables = compare_expanders(found, several, models.action_units, judge, network)
     if to is not None:
         write_tables(to, tables)
     print(markdown(tables))

@@ -14,13 +14,15 @@ from singanimation.pipeline.records import Source
 _FEWEST = 2
 
 
-def find_judged_faces(text: str, models: FaceModels, limit: int) -> JudgedFaces:
+def find_judged_faces(text: str, models: FaceModels, limit: int, splits: Sequence[str] = ()) -> JudgedFaces:
     """Return at most ``limit`` faces of an input, taking turns among its labels; pictures without one are passed over.
+
+    ``splits`` are those whose pictures are looked at, all where none is named.
 
     Raises DatasetError for an input that cannot be read, UsageError where fewer than two faces are found.
     """
     crops, seen, labels = [], [], []
-    for source in in_turns(open_input(text).sources):
+    for source in in_turns([each for each in open_input(text).sources if not splits or each.split in splits]):
         if len(crops) == limit:
             break
         try:
@@ -31,7 +33,8 @@ def find_judged_faces(text: str, models: FaceModels, limit: int) -> JudgedFaces:
         seen.append(crop.seen)
         labels.append(source.label)
     if len(crops) < _FEWEST:
-        raise UsageError(f"--input {text}: fewer than {_FEWEST} faces were found in it.")
+        where = f" in {' and '.join(splits)}" if splits else ""
+        raise UsageError(f"--input {text}: fewer than {_FEWEST} faces were found{where}.")
     return JudgedFaces(np.stack(crops), seen, labels)
 
 

@@ -19,7 +19,7 @@ class ExpressionEditor:
     """A generator with its digest, as an ``Expander``: each edit is computed alone; its bytes depend on no other."""
 
     def __init__(self, network: Generator, digest: str, device: str = "cpu") -> None:
-        self._network = network
+        self.network = network  # for those who count its weights; ``edit`` is how it is used
         self._device = device
         self.digest = digest
         self.drawing = network.drawing
@@ -46,7 +46,7 @@ class ExpressionEditor:
         edits = _unedited(crop, len(change))
         if len(moving) == 0:
             return edits
-        condition = change if self._network.relative else targets
+        condition = change if self.network.relative else targets
         pulls = None if sides is None else np.asarray(sides, np.float32)[moving]
         done = self._run(crop, condition[moving], pulls, seen)
         if is_grey(crop):
@@ -63,7 +63,7 @@ class ExpressionEditor:
         picture = self._on_device(crop).permute(2, 0, 1)[None].float() / 127.5 - 1
         pulls = None if sides is None else self._on_device(sides)
         there = None if seen is None else self._on_device(seen.astype(np.float32))[None, None]
-        output = self._network.edits(picture, self._on_device(condition), pulls, there)
+        output = self.network.edits(picture, self._on_device(condition), pulls, there)
         flow = None if output.flow is None else output.flow.float().cpu().numpy()
         attention = output.attention[:, 0].float().cpu().numpy()
         return Edits(_to_uint8(output.picture), attention, _to_uint8(output.colour), flow)
