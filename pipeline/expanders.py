@@ -14,6 +14,7 @@ TRAINED_BY: Mapping[str, str] = MappingProxyType(
         "ganimation": "augment train ganimation --recipe paper",
         "transfer": "augment train transfer",
         "stargan": "augment train stargan",
+        "cyclegan": "augment train cyclegan",
         "landmarks": "augment train landmarks",
     }
 )

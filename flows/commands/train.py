@@ -9,7 +9,7 @@ import typer
 
 from singanimation.flows.commands.train_ganimation import train_ganimation
 from singanimation.flows.commands.train_options import FacesOption, OutputOption, check_output, use_threads
-from singanimation.flows.commands.train_siblings import train_landmarks, train_stargan, train_transfer
+from singanimation.flows.commands.train_siblings import train_cyclegan, train_landmarks, train_stargan, train_transfer
 from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.flows.training.expression import STEPS
@@ -19,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Train the mo
 app.command("ganimation")(train_ganimation)
 app.command("transfer")(train_transfer)
 app.command("stargan")(train_stargan)
+app.command("cyclegan")(train_cyclegan)
 app.command("landmarks")(train_landmarks)
 
 

@@ -1,4 +1,4 @@
-"""`augment train transfer|stargan|landmarks`: the smaller siblings among the expanders."""
+"""`augment train transfer|stargan|cyclegan|landmarks`: the smaller siblings among the expanders."""
 
 import functools
 import inspect
@@ -13,6 +13,7 @@ from singanimation.flows.commands.train_ganimation import prepare, train_and_say
 from singanimation.flows.commands.train_options import OutputOption, check_output, check_size, use_threads
 from singanimation.flows.training.labels import LabelsFrom, joined, labelled
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.expressions import EMOTIONS, canonical_emotion
 from singanimation.stages.expansion.training.settings import Recipe, TrainSettings
 
 if TYPE_CHECKING:
@@ -115,6 +116,25 @@ def train_stargan(
         second = prepare(also, asked.output.with_stem(f"{asked.output.stem}.also"), asked.workers)
         second, more = labelled(second, also_labels, also)
         prepared, said = joined(prepared, second), f"{said}; of {Path(also).name}: {more}"
+    asked.train(replace(settings, labels=said), prepared)
+
+
+@with_training
+def train_cyclegan(
+    asked: Asked,
+    labels: _LabelsOption = "data",
+    pair: Annotated[str, typer.Option(help="The two emotions.")] = "neutral,happiness",
+) -> None:
+    """Train CycleGAN between two emotions: unconditional pairs. Edits towards either of them, by label.
+
+    Writes the generator and, beside it, card, losses, sheet and checkpoint; the same command goes on where it stopped.
+    """
+    settings = asked.settings("cyclegan")
+    words = [word.strip() for word in pair.split(",") if word.strip()]
+    names = {name for word in words if (name := canonical_emotion(word))}
+    if len(words) != 2 or len(names) != 2:
+        raise UsageError(f"--pair {pair!r}: name two of {', '.join(EMOTIONS)}.")
+    prepared, said = labelled(prepare(asked.faces, asked.output, asked.workers), labels, asked.faces, names)
     asked.train(replace(settings, labels=said), prepared)
 
 

@@ -1,5 +1,6 @@
 """The labels that siblings without action units learn: a data set's own, or the nearest form of its action units."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 LabelsFrom = Literal["data", "units"]
 
 
-def labelled(prepared: "PreparedFaces", origin: LabelsFrom, name: str) -> "tuple[PreparedFaces, str]":
+def labelled(
+    prepared: "PreparedFaces", origin: LabelsFrom, name: str, only: Collection[str] = EMOTIONS
+) -> "tuple[PreparedFaces, str]":
     """Return faces with the labels of ``origin``, and what they are in words. Raises DatasetError where none has any.
 
     ``data``: the data set's own, where they are one of the seven emotions. ``units``: the emotion whose form is nearest
-    to the face's action units.
+    to the face's action units. Faces with other labels than ``only`` count as without.
     """
     train = prepared.train
     labels = nearest_emotions(train.action_units) if origin == "units" else train.labels
@@ -28,6 +31,7 @@ def labelled(prepared: "PreparedFaces", origin: LabelsFrom, name: str) -> "tuple
             f"--input {name} has no labels among {', '.join(EMOTIONS)}; --labels units takes the nearest form of the "
             "action units."
         )
+    labels = np.where(np.isin(labels, [EMOTIONS.index(each) for each in only]), labels, -1)
     counts = np.bincount(labels[labels >= 0], minlength=len(EMOTIONS))
     found = ", ".join(f"{emotion} {count:,}" for emotion, count in zip(EMOTIONS, counts, strict=True) if count)
     whose = "the nearest form of the action units" if origin == "units" else "the data set's own"

@@ -87,6 +87,12 @@ def _stargan() -> type[Generator]:
     return StarGenerator
 
 
+def _cyclegan() -> type[Generator]:
+    from singanimation.stages.expansion.cyclegan.networks import CycleGenerator
+
+    return CycleGenerator
+
+
 def _landmarks() -> type[Generator]:
     from singanimation.stages.expansion.landmarks.networks import LandmarkGenerator
 
@@ -99,6 +105,7 @@ ARCHITECTURES: Mapping[str, Callable[[], type[Generator]]] = {
     "paper-statistics": _paper_with_statistics,
     "transfer": _transfer,
     "stargan": _stargan,
+    "cyclegan": _cyclegan,
     "landmarks": _landmarks,
 }
 """The siblings by the name that their files carry: each gives its network's class."""

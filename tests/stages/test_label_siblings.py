@@ -21,6 +21,7 @@ from singanimation.stages.expansion.training.siblings import LabelledBatches
 from singanimation.stages.expansion.transfer.networks import CodeClassifier, Decoder, Encoder, code_channels
 
 TRANSFER = replace(SMALL, recipe="transfer", size=64, width=1.0, steps=60, schedule="phases", learning_rate=2e-3)
+CYCLEGAN = replace(SMALL, recipe="cyclegan", size=64, steps=4)
 STARGAN = replace(SMALL, recipe="stargan", size=64, critic_steps=1)
 
 
@@ -102,7 +103,7 @@ def test_the_auto_encoder_learns_and_its_label_map_matters(tmp_path: Path) -> No
     assert np.abs(same - other).mean() > 1 and away[0] < 60
 
 
-@pytest.mark.parametrize("settings", [replace(TRANSFER, steps=4), replace(STARGAN, steps=4)], ids=lambda s: s.recipe)
+@pytest.mark.parametrize("settings", [replace(TRANSFER, steps=4), STARGAN, CYCLEGAN], ids=lambda s: s.recipe)
 def test_a_resumed_training_ends_at_the_same_weights(settings, tmp_path: Path) -> None:
     faces = labelled_faces()
     *_, whole = train(settings, objective_of(settings, faces))
@@ -119,17 +120,32 @@ def test_a_resumed_training_ends_at_the_same_weights(settings, tmp_path: Path) -
 def test_stargans_critic_learns_the_labels_and_its_cycle_comes_back() -> None:
     faces = labelled_faces()._replace(sets=np.arange(24) % 2)
     settings = replace(STARGAN, steps=25, batch_size=8, learning_rate=1e-3)
-    told = losses_of(objective_of(settings, _each_set(faces)), settings.steps, settings.learning_rate)
+    told = losses_of(objective_of(settings, _twice(faces)), settings.steps, settings.learning_rate)
     assert told[-1]["critic_labels"] < told[0]["critic_labels"] and told[-1]["cycle"] < told[0]["cycle"]
 
 
-def _each_set(faces: TrainingFaces) -> TrainingFaces:
-    """The faces of both sets twice, so that each has enough of every label."""
+def _twice(faces: TrainingFaces) -> TrainingFaces:
+    """Each face twice, so that every set has enough of every label."""
     twice = np.tile(np.arange(len(faces.pictures)), 2)
     assert faces.labels is not None and faces.sets is not None
     return TrainingFaces(
         faces.pictures[twice], faces.landmarks[twice], faces.action_units[twice], faces.labels[twice], faces.sets[twice]
     )
+
+
+def test_cyclegan_learns_two_ways_between_two_emotions() -> None:
+    faces = labelled_faces()
+    objective = objective_of(replace(CYCLEGAN, batch_size=4), faces)
+    told = losses_of(objective, 30, 1e-3)
+    assert told[-1]["cycle"] < 0.7 * told[0]["cycle"]
+    picture = torch.rand(2, 3, 64, 64) * 2 - 1
+    happy, neutral = (objective.generator.painted(picture, torch.full((2,), label)) for label in (0, 1))
+    assert not torch.allclose(happy, neutral, atol=0.05)
+    assert torch.equal(objective.generator.painted(picture, torch.tensor([0, 1]))[1], neutral[1])
+    assert faces.labels is not None
+    three = np.where(np.arange(24) % 2, faces.labels, 0).repeat(2)
+    with pytest.raises(DatasetError, match="two emotions, not from surprise, happiness, neutral"):
+        objective_of(CYCLEGAN, _twice(faces)._replace(labels=three))
 
 
 def test_an_emotion_that_was_not_learnt_is_refused_in_a_sentence() -> None:

@@ -26,6 +26,12 @@ def _stargan() -> Maker:
     return StarObjective
 
 
+def _cyclegan() -> Maker:
+    from singanimation.stages.expansion.cyclegan.recipe import CycleObjective
+
+    return CycleObjective
+
+
 def _landmarks() -> Maker:
     from singanimation.stages.expansion.landmarks.recipe import LandmarkObjective
 
@@ -36,5 +42,6 @@ RECIPES: Mapping[Recipe, Callable[[], Maker]] = {
     "paper": _paper,
     "transfer": _transfer,
     "stargan": _stargan,
+    "cyclegan": _cyclegan,
     "landmarks": _landmarks,
 }

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Recipe = Literal["geometry", "paper", "transfer", "stargan", "landmarks"]
+Recipe = Literal["geometry", "paper", "transfer", "stargan", "cyclegan", "landmarks"]
 Schedule = Literal["cosine", "paper", "phases", "half"]
 SIZES = (64, 128)
 """Edges, in pixels, of the pictures that a network may be trained at: 64 costs a quarter of 128."""
@@ -46,6 +46,7 @@ _OWN: dict[Recipe, dict[str, Any]] = {
     },
     "transfer": {"steps": 6000, "batch_size": 16, "average": 0.0, "schedule": "phases"},
     "stargan": {"steps": 4000, "batch_size": 16, "learning_rate": 1e-4, "average": 0.0, "schedule": "half"},
+    "cyclegan": {"steps": 4000, "batch_size": 4, "learning_rate": 2e-4, "average": 0.0, "schedule": "half"},
     "landmarks": {"steps": 3000, "batch_size": 8, "learning_rate": 2e-4, "average": 0.0, "schedule": "half"},
 }
 """What each recipe has of its own; the rest are the defaults below."""

@@ -108,11 +108,18 @@ class LabelledBatches:
     def draw(self, count: int, random: torch.Generator, chosen: int = 0) -> LabelledBatch:
         """Return ``count`` faces of the set ``chosen``."""
         index = torch.multinomial(self._weights[chosen], count, replacement=True, generator=random)
-        flip = torch.rand(count, 1, 1, 1, generator=random) < 0.5
+        pictures = self._pictured(index, random)
+        return LabelledBatch(pictures, self._labels[index].to(self._device), self._sets[index].to(self._device))
+
+    def of_label(self, count: int, random: torch.Generator, label: int) -> Tensor:
+        """Return ``count`` pictures (B, 3, S, S) in -1..1 with one label, mirrored half of the time."""
+        return self._pictured(torch.multinomial((self._labels == label).float(), count, True, generator=random), random)
+
+    def _pictured(self, index: Tensor, random: torch.Generator) -> Tensor:
+        flip = torch.rand(len(index), 1, 1, 1, generator=random) < 0.5
         pictures = self._pictures[index].float() / 127.5 - 1
         pictures = torch.where(flip, pictures.flip(3), pictures)
-        pictures = pictures.to(self._device, memory_format=torch.channels_last)
-        return LabelledBatch(pictures, self._labels[index].to(self._device), self._sets[index].to(self._device))
+        return pictures.to(self._device, memory_format=torch.channels_last)
 
     def first_sets(self) -> list[int]:
         """Return for each label the first set that it is learnt from."""
