@@ -25,7 +25,7 @@ OPTIONS = (
 )
 
 # How many edits, and the digest over all of them: with the forms of `pipeline.forms`, whose digest is in every id.
-PINNED = (962, "44b59f304d370aaab3399778420f4424")
+PINNED = (962, "5dade99a40e8b969c72493db7f557a2d")
 
 
 def identities():

@@ -124,7 +124,10 @@ def test_units_move_landmarks_the_way_their_muscles_pull(teacher: FaceGeometry, 
     assert moved(70, AU02=1.0)[1] < -0.10 * UNIT
     assert moved(107, AU04=1.0)[1] > 0.10 * UNIT and moved(107, AU04=1.0)[0] > 0.03 * UNIT
     assert moved(61, AU12=1.0)[0] < -0.10 * UNIT and moved(61, AU12=1.0)[1] < -0.10 * UNIT
-    assert moved(61, AU12=-1.0)[1] > 0.10 * UNIT
+    smiling = points + teacher.moves(points, change_of(AU12=1.0)).sum(1)
+    assert teacher.moves(smiling, change_of(AU12=-1.0)).sum(1)[0, 61, 1] > 0.10 * UNIT
+    # who does not smile has no smile to lose: the corners rest already
+    assert moved(61, AU12=-1.0)[1] < 0.05 * UNIT
     assert moved(61, AU15=1.0)[1] > 0.10 * UNIT
     assert moved(61, AU20=1.0)[0] < -0.10 * UNIT
     assert moved(mesh.CHIN, AU26=1.0)[1] > 0.20 * UNIT
@@ -154,6 +157,19 @@ def test_a_new_mouth_shows_bright_teeth_over_a_dark_cavity_on_any_skin(teacher: 
         cavity = edit.picture[0, :, bottom, int(column)].mean()
         assert row < bottom
         assert 0.3 < teeth < 0.95 and cavity < 0.6 * teeth and cavity < skin
+
+
+def test_a_dropped_jaw_rounds_lips_that_nothing_holds_wide(teacher: FaceGeometry, points: Tensor) -> None:
+    def after(**units: float) -> Tensor:
+        return (points + teacher.moves(points, change_of(**units)).sum(1))[0] / UNIT
+
+    def width(face: Tensor) -> Tensor:
+        return face[mesh.MOUTH_CORNERS[1], 0] - face[mesh.MOUTH_CORNERS[0], 0]
+
+    resting, surprised, shouting = after(), after(AU26=1.0), after(AU26=1.0, AU10=1.0, AU09=1.0)
+    assert width(surprised) < 0.8 * width(resting) < width(shouting)
+    upper = mesh.UPPER_LIP[3][4]
+    assert surprised[upper, 1] > resting[upper, 1] > shouting[upper, 1]
 
 
 def test_lips_that_fear_stretches_open_like_a_box(teacher: FaceGeometry, points: Tensor) -> None:

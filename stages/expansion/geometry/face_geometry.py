@@ -31,7 +31,7 @@ from singanimation.stages.expansion.geometry.painting.shading import Shading, wa
 HIGHEST, BEYOND = 0.31, 0.15
 """How far brows rise freely (face units), and what share of more than that: several AUs may ask for it together."""
 
-RELEASE = {"AU04": 0.7, "AU06": 0.5, "AU07": 0.45}
+RELEASE = {"AU04": 0.7, "AU06": 0.5, "AU07": 0.45, "AU10": 0.5}
 """Share of an AU's displacements that its going takes back (others: all): brows that a frown lets go of rise less than
 a frown lowers them, and what a squint hid of an eye is in no picture."""
 

@@ -31,8 +31,24 @@ UPPER_SHARE = 0.32
 FALLS = 0.07
 """Nearly all that an upper lip comes down when a mouth closes."""
 
+ROUND = 0.26
+"""How far a dropped jaw draws the mouth's corners in, as a share of their distance from the midline: an O, where a wide
+mouth with a row of teeth is read as laughter (recall of surprise by an outside judge .13 -> .40 to .60)."""
+
+COVERS = 0.10
+"""How far the upper lip comes down over its teeth in that O, face units."""
+
+SOON = 1.4
+"""The O is whole where AU26 is 1 / SOON."""
+
+AT_REST, SMILED = 0.045, 0.175
+"""Resting corners of a mouth are no further below its seam, face units (three in four of 40 neutral photographs), and
+how far a smile that goes lets them down: what is beyond the first of the second is held back."""
+
 LEVEL = 0.8
 """How far the seam of lips that stood far apart is brought into a line."""
+
+_KEEPS_WIDE = ("AU09", "AU10", "AU12", "AU20")
 
 # along the lip, from corner to corner
 _OPENING_SHAPE = (0.35, 0.68, 0.88, 0.97, 1.0, 0.97, 0.88, 0.68, 0.35)
@@ -57,6 +73,9 @@ class LipRules:
         below = torch.sigmoid((y - mouth - 0.02) / 0.03) * torch.exp(-(((y - mouth) / 0.3) ** 2) / 2)
         self.under_lip = below * torch.sigmoid((0.45 - x) / 0.06) * skin
         self.profile = corner_profile(points)
+        self.half_width = float(points[mesh.MOUTH_CORNERS[1], 0])
+        corner = ((x - self.half_width) / 0.22).square() + ((y - mouth) / 0.20).square()
+        self.beside = torch.where(skin == 0, torch.ones_like(x), 0.9 * torch.exp(-corner / 2))
         self.shape = points.new_tensor(_OPENING_SHAPE)
 
     def moves(self, points: Tensor, change: Tensor, moved: Tensor) -> Tensor:
@@ -65,6 +84,8 @@ class LipRules:
         ``points`` (B, 478, 2) face units, ``change`` (B, 17) in -1..1. The result is (B, 478, 2).
         """
         extra = torch.zeros_like(points)
+        self._round(extra, points, change)
+        self._hold_corners(extra, points, change[:, AU_INDEX["AU12"]])
         self._tighten(
             extra, points, change[:, AU_INDEX["AU23"], None] + SMILE_THINS * change[:, AU_INDEX["AU12"], None]
         )
@@ -105,6 +126,21 @@ class LipRules:
         extra[:, corners, 0] -= 0.05 * drop[:, None] * torch.sign(points[:, corners, 0])
         shut = closed[:, gap.shape[1] // 2] / middle.clamp(min=1e-3)
         self._level(extra, points, shut * ((middle - 0.12) / 0.2).clamp(0, 1))
+
+    def _round(self, extra: Tensor, points: Tensor, change: Tensor) -> None:
+        """A jaw that drops while nothing raises or stretches the lips rounds them, and they cover their teeth."""
+        jaw, *others = (change[:, AU_INDEX[name]].clamp(min=0) for name in ("AU26", *_KEEPS_WIDE))
+        amount = (SOON * jaw - torch.stack(others).sum(0)).clamp(0, 1)[:, None]
+        extra[..., 0] -= ROUND * amount * self.beside * points[..., 0].clamp(-self.half_width, self.half_width)
+        extra[:, list(mesh.ALL_UPPER_LIP), 1] += COVERS * amount * (1 - self.profile[list(mesh.ALL_UPPER_LIP)])
+
+    def _hold_corners(self, extra: Tensor, points: Tensor, smile: Tensor) -> None:
+        """The corners of a smile that goes come to rest, and no lower: frowns are another unit's matter."""
+        seam = points[:, [mesh.INNER_UPPER[4], mesh.INNER_LOWER[4]], 1].mean(1)
+        corners = points[:, list(mesh.MOUTH_CORNERS), 1].mean(1)
+        fallen = SMILED * (-smile).clamp(min=0)
+        beyond = torch.minimum((corners + fallen - seam - AT_REST).clamp(min=0), fallen)
+        extra[..., 1] -= beyond[:, None] * self.beside * self.profile
 
     @staticmethod
     def _level(extra: Tensor, points: Tensor, amount: Tensor) -> None:

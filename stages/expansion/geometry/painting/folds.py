@@ -25,9 +25,16 @@ FROM, TO = 0.1, 0.55
 LIKE_SKIN = 0.22
 """How far (0..1, all channels) a pixel may be from the cheeks' colour to count as skin: beards do not."""
 
+BEARDED = 0.45
+"""Where less than this share around the mouth's corners is like skin, their shadows are a beard."""
+
+Bands = tuple[tuple[tuple[int, int], float], ...]
+
 # (from, to, spread in face units) on the half at the picture's left: the fold, and on from it beside the mouth; the
 # cheek's apple; below the eye
 _BANDS = (((203, 206), 0.085), ((206, 216), 0.085), ((216, 57), 0.075), ((205, 50), 0.13), ((229, 31), 0.05))
+# the corners' own shadows, which are darker than skin and stay behind as hooks
+_HOOKS = (((57, 61), 0.05), ((57, 43), 0.06), ((216, 57), 0.05))
 
 
 def without_folds(edited: Tensor, landmarks: Tensor, change: Tensor, unit: Tensor, mirror: Tensor) -> Tensor:
@@ -54,17 +61,21 @@ def _flattened(picture: Tensor, landmarks: Tensor, amount: Tensor, unit: float, 
     distance = (picture - skin_colour(picture, landmarks)[:, :, None, None]).square().mean(1, keepdim=True)
     skin = torch.exp(-distance / (2 * LIKE_SKIN**2)) * (1 - lips)
     fine, broad = (_blurred(picture, skin, spread * unit) for spread in (GRAIN, LIGHT))
-    where = _bands(landmarks, mirror, height, width, unit) * skin
-    return (picture - amount * where * (fine - broad)).clamp(0, 1)
+    bands = _bands(_BANDS, landmarks, mirror, height, width, unit)
+    flat = picture - amount * bands * skin * (fine - broad)
+    hooks = _bands(_HOOKS, landmarks, mirror, height, width, unit)
+    bare = (((hooks * skin).sum() / hooks.sum().clamp(min=1e-3) - BEARDED) / (1 - BEARDED)).clamp(0, 1)
+    deep = (broad - flat).mean(1, keepdim=True).clamp(min=0)
+    return (flat + amount * bare * hooks * (1 - lips) * deep).clamp(0, 1)
 
 
-def _bands(landmarks: Tensor, mirror: Tensor, height: int, width: int, unit: float) -> Tensor:
+def _bands(bands: Bands, landmarks: Tensor, mirror: Tensor, height: int, width: int, unit: float) -> Tensor:
     """Where folds and apples lie on both sides: (1, 1, H, W) in 0..1."""
     device = landmarks.device
     x = torch.arange(width, device=device) + 0.5
     y = torch.arange(height, device=device)[:, None] + 0.5
     total = landmarks.new_zeros(height, width)
-    for (first, second), spread in _BANDS:
+    for (first, second), spread in bands:
         for a, b in ((first, second), (int(mirror[first]), int(mirror[second]))):
             start, span = landmarks[0, a], landmarks[0, b] - landmarks[0, a]
             along = ((x - start[0]) * span[0] + (y - start[1]) * span[1]) / span.square().sum().clamp(min=1e-3)
