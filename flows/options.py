@@ -17,7 +17,7 @@ from singanimation.pipeline.expanders import expander_file
 from singanimation.pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from singanimation.stages.expansion.expander import Expander
+    from singanimation.stages.expansion.editor import ExpressionEditor
 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
@@ -52,7 +52,7 @@ ExpandersOption = Annotated[
 ]
 
 
-def load_expanders(text: str | None, single: Path | None) -> "dict[str, Expander] | None":
+def load_expanders(text: str | None, single: Path | None) -> "dict[str, ExpressionEditor] | None":
     """Return the expanders of ``--expanders`` by name (files by theirs), None where the option is not given.
 
     Raises UsageError for a name twice, or beside ``--expander``; WeightsError for a file that is none.

@@ -1,4 +1,4 @@
-"""`augment figure single|continuous|discrete|regeneration`: figures for print, as PNG and PDF."""
+"""`augment figure single|continuous|discrete|donors|regeneration`: figures for print, as PNG and PDF."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,6 +88,28 @@ def discrete(
     several = load_expanders(expanders, ganimation)
     faces, models = _faces(pictures, ganimation)
     print(write_grid(output, discrete_grid(faces, models, expanders=several), cell=cell, dpi=dpi))
+
+
+@app.command("donors")
+def donors_figure(
+    pictures: Pictures,
+    donors: Annotated[list[Path], typer.Option("--donor", help="A face whose expression is put on; several times.")],
+    output: Output = Path("figure-donors.png"),
+    cell: Cell = 2.2,
+    dpi: Dpi = 300,
+    expanders: ExpandersOption = "geometry",
+) -> None:
+    """The donors in the first row, then a row a face and expander: each donor's expression on that face."""
+    from singanimation.flows.figures.expansion import donors_grid
+    from singanimation.flows.figures.grid import write_grid
+
+    check_figure_path(output)
+    several = load_expanders(expanders, None) or {}
+    for name, expander in several.items():
+        needs_units(expander.labels, f"`augment figure donors` with {name}")
+    faces, _ = _faces(pictures, None)
+    giving, _ = _faces(donors, None)
+    print(write_grid(output, donors_grid(faces, giving, several), cell=cell, dpi=dpi))
 
 
 @app.command()

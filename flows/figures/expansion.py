@@ -9,10 +9,11 @@ from singanimation.flows.faces import Face
 from singanimation.flows.figures.grid import Grid
 from singanimation.flows.models import FaceModels
 from singanimation.pipeline.expressions import EMOTIONS
-from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, single_target
+from singanimation.pipeline.plan import SourceFace, continuous_target, discrete_target, donor_target, single_target
 from singanimation.pipeline.records import ExpressionTarget
 
 if TYPE_CHECKING:
+    from singanimation.stages.expansion.editor import ExpressionEditor
     from singanimation.stages.expansion.expander import Edits, Expander
 
 UNITS = ("AU01", "AU02", "AU04", "AU05", "AU45", "AU10", "AU12", "AU15", "AU25")
@@ -60,6 +61,26 @@ def discrete_grid(
             rows.append([face.crop.pixels if place == 0 else None, *(drawn.get(emotion) for emotion in emotions)])
             names.append(name)
     return Grid(rows, ["source", *emotions], names if expanders else ())
+
+
+def donors_grid(faces: Sequence[Face], donors: Sequence[Face], expanders: "Mapping[str, ExpressionEditor]") -> Grid:
+    """Return the donors in the first row, then a row a face and expander: the source, then each donor's expression.
+
+    By the donor's landmarks where the expander follows them, else by its action units, all but the blink.
+    """
+    rows: list[list[np.ndarray | None]] = [[None, *(donor.crop.pixels for donor in donors)]]
+    names = [""]
+    for face in faces:
+        source = SourceFace(None, face.action_units)
+        aims = [donor_target(source, "neutral", 1.0, donor.name, donor.action_units) for donor in donors]
+        for name, expander in expanders.items():
+            if expander.follows_landmarks:
+                drawn = expander.towards(face.crop.pixels, np.stack([donor.crop.pixels for donor in donors]))
+            else:
+                drawn = _drawn_by(expander, face, aims)
+            rows.append([face.crop.pixels, *drawn.pictures])
+            names.append(name)
+    return Grid(rows, (), names)
 
 
 def _emotions(face: Face, expander: "Expander", emotions: Sequence[str]) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """What every generator is and returns, and how its picture is composed."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -52,6 +52,19 @@ class Generator(nn.Module):
         small = shrunk(picture, self.size)
         done = joined([self(small, condition[None]) for condition in conditions])
         return done if self.size == picture.shape[-1] else enlarged(done, picture)
+
+
+@runtime_checkable
+class FollowsLandmarks(Protocol):
+    """A generator that can take an expression from another face's landmarks, besides action units."""
+
+    def landmarks(self, picture: Tensor) -> Tensor:
+        """Return the landmarks (B, 478, 2), pixels, of crops ``picture`` (B, 3, 128, 128) in -1..1."""
+        ...
+
+    def towards(self, picture: Tensor, donors: Tensor) -> GeneratorOutput:
+        """Edit one crop ``picture`` (1, 3, 128, 128) to the expressions of ``donors`` (K, 478, 2)."""
+        ...
 
 
 def joined(outputs: Sequence[GeneratorOutput]) -> GeneratorOutput:

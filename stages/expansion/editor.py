@@ -6,9 +6,10 @@ from typing import Self
 import numpy as np
 import torch
 
+from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.files.grey import greyed
 from singanimation.stages.expansion.checkpoints import load_generator
-from singanimation.stages.expansion.composition import Generator
+from singanimation.stages.expansion.composition import FollowsLandmarks, Generator, GeneratorOutput
 from singanimation.stages.expansion.expander import Edits
 
 NEARLY_GREY = 5
@@ -58,12 +59,37 @@ class ExpressionEditor:
         edits.flow[moving] = done.flow
         return edits
 
+    @property
+    def follows_landmarks(self) -> bool:
+        """Whether ``towards`` can be asked for."""
+        return isinstance(self.network, FollowsLandmarks)
+
+    @torch.inference_mode()
+    def towards(self, crop: np.ndarray, donors: np.ndarray) -> Edits:
+        """Edit ``crop`` (128, 128, 3) uint8 to the expressions of the crops ``donors`` (K, 128, 128, 3) uint8.
+
+        The donors' landmarks are what is aimed at, not their action units. Raises UsageError where the generator goes
+        by action units or labels alone.
+        """
+        if not isinstance(self.network, FollowsLandmarks):
+            raise UsageError("This expander follows no landmarks of donors; those of `augment train landmarks` do.")
+        points = [self.network.landmarks(self._picture(donor)) for donor in donors]
+        done = self._edits_of(self.network.towards(self._picture(crop), torch.cat(points)))
+        if is_grey(crop):
+            done = done._replace(pictures=greyed(done.pictures), colour=greyed(done.colour))
+        return done
+
     @torch.inference_mode()
     def _run(self, crop: np.ndarray, condition: np.ndarray, sides: np.ndarray | None, seen: np.ndarray | None) -> Edits:
-        picture = self._on_device(crop).permute(2, 0, 1)[None].float() / 127.5 - 1
         pulls = None if sides is None else self._on_device(sides)
         there = None if seen is None else self._on_device(seen.astype(np.float32))[None, None]
-        output = self.network.edits(picture, self._on_device(condition), pulls, there)
+        return self._edits_of(self.network.edits(self._picture(crop), self._on_device(condition), pulls, there))
+
+    def _picture(self, crop: np.ndarray) -> torch.Tensor:
+        return self._on_device(crop).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+    @staticmethod
+    def _edits_of(output: GeneratorOutput) -> Edits:
         flow = None if output.flow is None else output.flow.float().cpu().numpy()
         attention = output.attention[:, 0].float().cpu().numpy()
         return Edits(_to_uint8(output.picture), attention, _to_uint8(output.colour), flow)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from singanimation.flows.faces import Face
-from singanimation.flows.figures.expansion import continuous_grid, discrete_grid, single_grid
+from singanimation.flows.figures.expansion import continuous_grid, discrete_grid, donors_grid, single_grid
 from singanimation.flows.figures.grid import Grid, write_grid
 from singanimation.flows.figures.losses import losses_figure
 from singanimation.flows.figures.regeneration import regeneration_grid
@@ -72,6 +72,26 @@ def test_several_expanders_have_a_row_each_and_what_one_has_not_learnt_stays_emp
     assert all(picture is not None for picture in first) and second[0] is None
     assert [place for place, picture in enumerate(second) if picture is not None] == [4, 7]
     assert np.array_equal(first[4], second[4])  # type: ignore[arg-type]
+
+
+def test_donors_stand_above_and_their_expression_comes_by_landmarks_where_the_expander_follows_them() -> None:
+    class ByUnits(Expander):
+        follows_landmarks = False
+
+    class ByLandmarks:
+        follows_landmarks = True
+
+        def towards(self, crop: np.ndarray, donors: np.ndarray) -> Drawn:
+            assert donors.shape == (2, 128, 128, 3)
+            return Drawn(np.full((2, 17), 1.0))
+
+    grinning = Face(Path("b.png"), "b", None, Crop(), np.full(17, 0.6, np.float32))  # type: ignore[arg-type]
+    several: Any = {"geometry": ByUnits(), "landmarks": ByLandmarks()}
+    grid = donors_grid([FACE], [FACE, grinning], several)
+    assert grid.names == ["", "geometry", "landmarks"] and grid.rows[0][0] is None and len(grid.rows[0]) == 3
+    blinking = (0.2 + 16 * 0.6) / 17  # the blink stays the source's
+    assert shades(grid.rows[1][1:]) == [51, round(255 * blinking)]
+    assert shades(grid.rows[2][1:]) == [255, 255]
 
 
 def test_a_path_begins_with_the_source_and_moves_evenly() -> None:

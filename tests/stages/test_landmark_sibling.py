@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_training import SMALL, made_up_faces, objective_of
+from small_training import SMALL, made_up_faces, objective_of, small_generator
 
+from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.face import mesh
 from singanimation.stages.expansion.editor import ExpressionEditor
 from singanimation.stages.expansion.geometry import load_mean_landmarks
@@ -71,6 +72,17 @@ def test_other_landmarks_give_another_picture_and_no_change_the_crop_itself() ->
     assert not np.array_equal(edits.pictures[1], edits.pictures[2])
     alone = ExpressionEditor(generator, "").edit(crop, source, brows[None]).pictures[0]
     assert np.array_equal(alone, edits.pictures[2])
+
+
+def test_an_editor_takes_donors_as_crops_where_its_generator_follows_landmarks() -> None:
+    crop = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
+    editor = ExpressionEditor(objective_of(SETTINGS, made_up_faces()).generator, "")
+    edits = editor.towards(crop, np.stack([crop, crop[:, ::-1]]))
+    assert editor.follows_landmarks and edits.pictures.shape == (2, 128, 128, 3) and edits.flow is None
+    other = ExpressionEditor(small_generator(), "")
+    assert not other.follows_landmarks
+    with pytest.raises(UsageError, match="augment train landmarks"):
+        other.towards(crop, crop[None])
 
 
 def test_donors_are_landmarks_of_other_crops() -> None:

@@ -31,11 +31,11 @@ class CycleGenerator(LabelledGenerator):
         self.learns(labels, size)
         if len(labels) > 2:
             raise ValueError(f"{len(labels)} labels are no pair")
-        self.towards = nn.ModuleList(OneWay(width, blocks, 0, size) for _ in labels)
+        self.ways = nn.ModuleList(OneWay(width, blocks, 0, size) for _ in labels)
 
     def way(self, label: int) -> OneWay:
         """Return the generator that paints the emotion ``label``, a place in ``labels``."""
-        generator = self.towards[label]
+        generator = self.ways[label]
         assert isinstance(generator, OneWay)
         return generator
 
