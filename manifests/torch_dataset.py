@@ -25,7 +25,7 @@ from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.files.pictures import read_picture
 
-_COLUMNS = ("kind", "status", "split", "group_id", "label", "label_weights")
+_COLUMNS = ("kind", "status", "split", "dataset", "source_id", "group_id", "label", "label_weights")
 _CACHED_GROUPS = 32
 
 
@@ -36,7 +36,8 @@ class ManifestDataset(Dataset[tuple[Any, Any]]):
     ``transform`` gets the picture as uint8 (H, W, 3) RGB numpy array, or, where it is made of torchvision's v2
     transforms, as ``tv_tensors.Image`` uint8 (3, H, W): those pass arrays on as they are. Without a transform, items
     are float32 (3, H, W) in 0..1.
-    ``targets`` lists the hard labels, ``groups`` the people, both in the items' order; ``group_id`` keeps only these.
+    ``targets`` lists the hard labels, ``groups`` the people, ``sources`` the data set and source of each, all in the
+    items' order; ``group_id`` keeps only these people.
     Pictures are read when asked for; only labels stay in memory. Raises ManifestError where no row matches.
     """
 
@@ -61,6 +62,7 @@ class ManifestDataset(Dataset[tuple[Any, Any]]):
         self.rows: list[tuple[int, int, int]] = []
         self.targets: list[int] = []
         self.groups: list[str] = []
+        self.sources: list[str] = []
         self._weights: list[np.ndarray] = []
         for index, part in enumerate(self.parts):
             self._gather(index, open_part(part), wanted)
@@ -116,6 +118,7 @@ class ManifestDataset(Dataset[tuple[Any, Any]]):
                     self.rows.append((index, group, row))
                     self.targets.append(values["label"])
                     self.groups.append(values["group_id"])
+                    self.sources.append(f"{values['dataset']}/{values['source_id']}")
                     self._weights.append(_soft(values["label"], values["label_weights"]))
 
     def _group(self, part: int, group: int) -> list[bytes | None]:

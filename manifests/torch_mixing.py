@@ -5,7 +5,7 @@ synthetic = ManifestDataset("out", split="train", kind="edit", labels="soft")
 for pictures, labels in mixed_loader(real, synthetic, batch_size=64, steps=2000, share=two_steps()): ...
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,10 +53,11 @@ def recommended_share(real: Sequence[int]) -> Callable[[float], Part]:
 
 
 class Labelled(Protocol):
-    """A data set that knows its items' classes 0..6 before any is read; ``ManifestDataset`` is one."""
+    """A data set that knows its items' classes 0..6 and sources before any is read; ``ManifestDataset`` is one."""
 
     labels: str
     targets: list[int]
+    sources: list[str]
 
     def __len__(self) -> int: ...
 
@@ -70,6 +71,11 @@ class MixedBatches(Sampler[list[int]]):
     before any comes again. A class that lacks one sort of pictures is drawn from the other, and is left out where the
     share is of the lacking sort alone (0 or 1). ``real`` and ``synthetic`` are the items' classes 0..6. The same seed
     gives the same batches.
+
+    ``sources``, the names of the real items' sources and of the synthetic ones', puts pictures of one face together: a
+    batch's synthetic pictures are made of its real ones wherever these have any of the class that is drawn, so that who
+    a face is, and how it was photographed, tells nothing within a batch. Synthetic pictures then come as often as their
+    sources do, not equally often.
     """
 
     def __init__(
@@ -80,11 +86,14 @@ class MixedBatches(Sampler[list[int]]):
         steps: int,
         share: Share = 0.5,
         seed: int = 0,
+        sources: tuple[Sequence[Hashable], Sequence[Hashable]] | None = None,
     ) -> None:
         if batch_size < 1 or steps < 1:
             raise ManifestError(f"batch_size={batch_size}, steps={steps}: both have to be at least 1.")
         self.real, self.synthetic = np.asarray(real, int), np.asarray(synthetic, int)
-        self.batch_size, self.steps, self.seed = batch_size, steps, seed
+        if sources is not None and tuple(map(len, sources)) != (len(self.real), len(self.synthetic)):
+            raise ManifestError("every real and every synthetic picture needs the name of its source.")
+        self.batch_size, self.steps, self.seed, self.sources = batch_size, steps, seed, sources
         self.share = share if callable(share) else lambda _progress: share
 
     def __len__(self) -> int:
@@ -95,19 +104,26 @@ class MixedBatches(Sampler[list[int]]):
         """Yield ``steps`` lists of ``batch_size`` indices. Raises ManifestError for a share outside 0..1."""
         random = np.random.default_rng(self.seed)
         real, synthetic = _Decks(self.real, 0, random), _Decks(self.synthetic, len(self.real), random)
+        family = _Family(self.synthetic, len(self.real), *self.sources, random) if self.sources else None
         owed = random.random(_CLASSES)  # a synthetic picture comes of a class whenever its shares have summed up to one
         classes: list[int] = []
         for step in range(self.steps):
             shares = _shares(self.share(step / self.steps))
             batch: list[int] = []
-            while len(batch) < self.batch_size:
+            made: list[int] = []
+            while len(batch) + len(made) < self.batch_size:
                 classes = classes or random.permutation(_drawable(shares, real, synthetic)).tolist()
                 label = classes.pop()
                 owed[label] += shares[label]
                 wanted = owed[label] >= 1
                 owed[label] -= wanted
-                batch.append((synthetic if wanted and label in synthetic or label not in real else real).draw(label))
-            yield batch
+                if not (wanted and label in synthetic) and label in real:
+                    batch.append(real.draw(label))
+                elif family:
+                    made.append(label)  # until all real pictures of the batch are known
+                else:
+                    batch.append(synthetic.draw(label))
+            yield batch + (family.draw(batch, made, synthetic) if family else [])
 
 
 def _shares(part: Part) -> np.ndarray:
@@ -139,16 +155,19 @@ def mixed_loader(
     steps: int,
     share: Share = 0.5,
     seed: int = 0,
+    together: bool = True,
     **options: Any,
 ) -> DataLoader[Any]:
     """Return a loader of ``steps`` batches, balanced by class, ``share`` of each synthetic; see ``MixedBatches``.
 
+    ``together`` draws a batch's synthetic pictures from those made of its real ones.
     ``options`` are the DataLoader's own (``num_workers``, ``pin_memory``). Both data sets need the same ``labels`` and
     a ``transform`` that brings their pictures to one size. Raises ManifestError.
     """
     if real.labels != synthetic.labels:
         raise ManifestError(f"labels={real.labels!r} beside labels={synthetic.labels!r}: give both data sets the same.")
-    batches = MixedBatches(real.targets, synthetic.targets, batch_size, steps, share, seed)
+    sources = (real.sources, synthetic.sources) if together else None
+    batches = MixedBatches(real.targets, synthetic.targets, batch_size, steps, share, seed, sources)
     return DataLoader(_both(real, synthetic), batch_sampler=batches, **options)
 
 
@@ -172,3 +191,39 @@ class _Decks:
         if not self._decks[label]:
             self._decks[label] = self._random.permutation(self._items[label]).tolist()
         return self._decks[label].pop()
+
+
+class _Family:
+    """Which synthetic items are made of which source: ``real`` and ``synthetic`` name each item's."""
+
+    def __init__(
+        self,
+        classes: np.ndarray,
+        offset: int,
+        real: Sequence[Hashable],
+        synthetic: Sequence[Hashable],
+        random: np.random.Generator,
+    ) -> None:
+        self._real = real
+        self._made: dict[tuple[Hashable, int], list[int]] = {}
+        for index in random.permutation(len(classes)).tolist():
+            self._made.setdefault((synthetic[index], int(classes[index])), []).append(offset + index)
+
+    def draw(self, batch: Sequence[int], classes: Sequence[int], others: _Decks) -> list[int]:
+        """Return an item of each of ``classes``, made of what is in ``batch``; where nothing is, the next of all.
+
+        The source that has given the fewest in this batch gives, each of its items in turn.
+        """
+        given = dict.fromkeys((self._real[index] for index in batch), 0)
+        drawn = []
+        for label in classes:
+            able = [source for source in given if (source, label) in self._made]
+            if not able:
+                drawn.append(others.draw(label))
+                continue
+            source = min(able, key=given.__getitem__)
+            given[source] += 1
+            items = self._made[source, label]
+            drawn.append(items.pop(0))
+            items.append(drawn[-1])
+        return drawn

@@ -43,8 +43,9 @@ def test_items_are_pictures_in_0_to_1_with_hard_labels(output: Path) -> None:
     assert len(data) == 3 and label == 6
     assert picture.shape == (3, 32, 32) and picture.dtype == torch.float32
     assert torch.allclose(picture, torch.full((3, 32, 32), 51 / 255))
-    assert sorted(data.targets) == [1, 1, 6] and data.groups == ["a"] * 3
-    assert set(ManifestDataset(output).groups) == {"a", "b"}
+    assert sorted(data.targets) == [1, 1, 6] and data.groups == ["a"] * 3 and len(set(data.sources)) == 1
+    both = ManifestDataset(output)
+    assert set(both.groups) == {"a", "b"} and len(set(both.sources)) == 2
 
 
 def test_soft_labels_are_the_rows_weights_or_one_hot(output: Path) -> None:

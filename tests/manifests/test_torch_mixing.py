@@ -71,6 +71,33 @@ def test_the_same_seed_gives_the_same_batches() -> None:
     assert made[0] == made[1] != made[2]
 
 
+def test_a_batchs_synthetic_pictures_are_made_of_its_real_ones() -> None:
+    """Six people with a real picture each, and an edit of each to all other classes."""
+    real = [*range(6)]
+    pairs = [(own, other) for own in real for other in real if other != own]
+    sources, synthetic = [own for own, _ in pairs], [other for _, other in pairs]
+    batches = list(MixedBatches(real, synthetic, 8, 90, 0.5, sources=(real, sources)))
+    for batch in batches:
+        people = {index for index in batch if index < 6}
+        within = {other for own, other in pairs if own in people}
+        strangers = [pairs[index - 6] for index in batch if index >= 6 and pairs[index - 6][0] not in people]
+        assert all(other not in within for _, other in strangers)
+    drawn = np.concatenate(batches)
+    assert (drawn >= 6).mean() == pytest.approx(0.5, abs=0.01)
+    assert np.bincount(np.array([*real, *synthetic])[drawn]).tolist() == [120] * 6
+    assert list(MixedBatches(real, synthetic, 8, 90, 0.5, sources=(real, sources))) == batches
+
+
+def test_a_source_gives_all_its_pictures_in_turn() -> None:
+    batches = list(MixedBatches([3], [6] * 5, 2, 10, [0, 0, 0, 0, 0, 0, 1], sources=(["a"], ["a"] * 5)))
+    assert Counter(index for batch in batches for index in batch) == {0: 10} | dict.fromkeys(range(1, 6), 2)
+
+
+def test_sources_that_are_not_all_named_are_refused() -> None:
+    with pytest.raises(ManifestError, match="name of its source"):
+        MixedBatches(REAL, SYNTHETIC, 8, 5, sources=(["a"], ["a"]))
+
+
 def test_shares_of_another_number_of_classes_are_refused() -> None:
     with pytest.raises(ManifestError, match="one a class"):
         list(MixedBatches(REAL, SYNTHETIC, 8, 5, [0.5, 0.5]))
