@@ -155,7 +155,7 @@ def mixed_loader(
     steps: int,
     share: Share = 0.5,
     seed: int = 0,
-    together: bool = True,
+    together: bool = False,
     **options: Any,
 ) -> DataLoader[Any]:
     """Return a loader of ``steps`` batches, balanced by class, ``share`` of each synthetic; see ``MixedBatches``.

@@ -1,6 +1,8 @@
 """The classifier of ``benchmarks/usefulness.py``: a small residual network, its augmentation, one training."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +37,7 @@ class Block(nn.Module):
         return torch.relu(self.main(inputs) + self.beside(inputs))
 
 
-def network(widths: tuple[int, ...] = WIDTHS) -> nn.Module:
+def network(widths: tuple[int, ...] = WIDTHS) -> nn.Sequential:
     """Return the network, from nothing: (B, 1, 64, 64) -> (B, 7)."""
     # a quarter of the edge before the first block: the large pictures are where a CPU's time goes
     stem = [nn.Conv2d(1, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(), nn.MaxPool2d(2)]
@@ -111,27 +113,47 @@ class Nothing:
 AUGMENTATIONS = {"classic": Classic, "trivial": Trivial, "none": Nothing}
 
 
-def trained(
-    pictures: Tensor,
-    weights: Tensor,
-    batches: Iterable[list[int]],
-    steps: int,
-    seed: int,
-    augmentation: str = "classic",
-    device: str = "cpu",
-    widths: tuple[int, ...] = WIDTHS,
-) -> nn.Module:
-    """Train a network on ``pictures`` uint8 (N, S, S) with soft labels float32 (N, 7), in the order of ``batches``."""
-    torch.manual_seed(seed)
-    augment = AUGMENTATIONS[augmentation](torch.Generator().manual_seed(seed))
-    model = network(widths).to(torch.device(device)).to(memory_format=torch.channels_last).train()
-    optimiser = torch.optim.AdamW(model.parameters(), RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.2)
+class Rows(NamedTuple):
+    """What is trained on: pictures uint8 (N, S, S), soft labels float32 (N, 7), action units float32 (N, 17)."""
+
+    pictures: Tensor
+    weights: Tensor
+    units: Tensor
+
+
+@dataclass(frozen=True)
+class Way:
+    """How it is trained on: batches, the seed, the augmentation; ``units`` weighs the loss of the action units.
+
+    Where that is not 0, a second head tells the picture's action units, and is thrown away after the training.
+    """
+
+    steps: int
+    seed: int
+    augmentation: str = "classic"
+    units: float = 0.0
+    device: str = "cpu"
+    widths: tuple[int, ...] = WIDTHS
+
+
+def trained(rows: Rows, batches: Iterable[list[int]], way: Way) -> nn.Module:
+    """Train a network on ``rows`` in the order of ``batches``."""
+    torch.manual_seed(way.seed)
+    augment = AUGMENTATIONS[way.augmentation](torch.Generator().manual_seed(way.seed))
+    model = network(way.widths).to(torch.device(way.device)).to(memory_format=torch.channels_last).train()
+    body, head = model[:-1], model[-1]
+    second = nn.Linear(way.widths[-1], rows.units.shape[1]).to(way.device) if way.units else None
+    parameters = [*model.parameters(), *(second.parameters() if second else ())]
+    optimiser = torch.optim.AdamW(parameters, RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=way.steps, pct_start=0.2)
     for batch in batches:
-        inputs = augment(pictures[batch][:, None].float() / 255 - 0.5).to(device)
-        answer = model(inputs.contiguous(memory_format=torch.channels_last))
+        inputs = augment(rows.pictures[batch][:, None].float() / 255 - 0.5).to(way.device)
+        seen = body(inputs.contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(head(seen), rows.weights[batch].to(way.device), label_smoothing=SMOOTHING)
+        if second:
+            loss = loss + way.units * F.mse_loss(second(seen).sigmoid(), rows.units[batch].to(way.device))
         optimiser.zero_grad()
-        F.cross_entropy(answer, weights[batch].to(device), label_smoothing=SMOOTHING).backward()
+        loss.backward()
         optimiser.step()
         schedule.step()
     return model.eval()

@@ -1,7 +1,7 @@
 """Labelled faces of a data set, cut once and kept: the real pictures of ``benchmarks/usefulness.py``."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -18,13 +18,19 @@ from singanimation.pipeline.settings import make_settings
 SIZE = 64
 """Pixels of what the network sees."""
 
+FOLDS = 3
+"""Into so many parts the training people are split, one of which validates."""
+
 TEST_SHARE = 0.3
 """Share of the people who are tested on where a data set has no splits of its own."""
 
 
 @dataclass(frozen=True)
 class Faces:
-    """N labelled crops: uint8 (N, 128, 128, 3), ``units`` float32 (N, 17), labels 0..6, people, and who is tested."""
+    """N labelled crops: uint8 (N, 128, 128, 3), ``units`` float32 (N, 17), labels 0..6, people, and who is tested.
+
+    ``held_out`` are pictures that are neither trained on nor tested.
+    """
 
     name: str
     crops: np.ndarray
@@ -32,6 +38,18 @@ class Faces:
     labels: np.ndarray
     people: np.ndarray
     tested: np.ndarray
+    held_out: np.ndarray | None = None
+
+    @property
+    def trained(self) -> np.ndarray:
+        """Return which pictures may be trained on (N,): those of people who are neither tested nor held out."""
+        return ~self.tested if self.held_out is None else ~(self.tested | self.held_out)
+
+    def validation(self, seed: int) -> "Faces":
+        """Return the same with a third of the training people tested, another by each ``seed``; others unused."""
+        fold = seed % FOLDS
+        own = np.array([_number(f"v{person}") % FOLDS == fold for person in self.people])
+        return replace(self, name=f"{self.name}, fold {fold}", tested=~self.tested & own, held_out=self.tested)
 
     @property
     def digest(self) -> str:
@@ -86,4 +104,8 @@ def _cut(path: Path, models: FaceModels) -> dict[str, np.ndarray]:
 
 
 def _unit_interval(name: str) -> float:
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 16**8
+    return _number(name) / 16**8
+
+
+def _number(name: str) -> int:
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,66 +14,86 @@ from useful.figures import Interval, confusion, macro_f1, over_seeds, over_seeds
 BASE = "real + classic"
 RARE = ("surprise", "disgust", "sadness", "anger")
 COMMON = ("happiness", "neutral")
-Runs = Mapping[tuple[str, str], Mapping[int, Mapping[str, np.ndarray]]]
-"""(setting, arm) -> seed -> test set -> the classes seen, int (N,)."""
 
 
-def gathered(lines: Iterable[Mapping[str, Any]]) -> Runs:
-    """Order the lines of ``runs.jsonl`` by setting and arm, in the order in which they were first run."""
-    runs: dict[tuple[str, str], dict[int, dict[str, np.ndarray]]] = defaultdict(dict)
+class Seen(NamedTuple):
+    """What a network saw in one set's tested pictures: the classes (N,), the true ones (N,), and the people (N,)."""
+
+    answers: np.ndarray
+    truth: np.ndarray
+    people: np.ndarray
+
+
+Runs = Mapping[tuple[str, str], Mapping[int, Mapping[str, Seen]]]
+"""(setting, arm) -> seed -> test set -> what was seen."""
+
+
+def gathered(lines: Iterable[Mapping[str, Any]], tests: Mapping[str, Mapping[str, Any]]) -> Runs:
+    """Order the lines of ``runs.jsonl`` by setting and arm, in the order in which they were first run.
+
+    ``tests`` gives each set's ``truth`` (a digit a picture) and ``people``. The folds of a set count as one set.
+    """
+    runs: dict[tuple[str, str], dict[int, dict[str, Seen]]] = defaultdict(dict)
     for line in lines:
-        answers = {name: np.array(list(map(int, text))) for name, text in line["answers"].items()}
-        runs[line["setting"], line["arm"]][line["seed"]] = answers
+        runs[line["setting"], line["arm"]][line["seed"]] = {
+            name.partition(", fold")[0]: Seen(
+                _digits(text), _digits(tests[name]["truth"]), np.array(tests[name]["people"])
+            )
+            for name, text in line["answers"].items()
+        }
     return runs
 
 
-def rows_of(runs: Runs, tests: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def rows_of(runs: Runs) -> list[dict[str, Any]]:
     """Return a row a setting, arm and test set: its mean, and its paired differences to real + classic.
 
-    ``tests`` gives each set's ``truth`` (a digit a picture) and ``people``. Seeds that real + classic lacks are left
-    out of the differences.
+    Seeds that real + classic lacks are left out of the differences.
     """
     rows = []
     for (setting, arm), by_seed in runs.items():
         base = runs.get((setting, BASE), {})
-        for name, test in tests.items():
-            seeds = sorted(seed for seed in by_seed if name in by_seed[seed])
-            shared = [seed for seed in seeds if name in base.get(seed, {})]
-            if seeds:
-                mine = np.stack([by_seed[seed][name] for seed in seeds])
-                row = {"setting": setting, "arm": arm, "test": name, "seeds": len(seeds), **_means(mine, test)}
-                if arm != BASE and shared:
-                    pair = [np.stack([source[seed][name] for seed in shared]) for source in (by_seed, base)]
-                    row |= {"paired": len(shared)} | _differences(pair[0], pair[1], test)
-                rows.append(row)
+        for name in dict.fromkeys(name for seen in by_seed.values() for name in seen):
+            mine = {seed: seen[name] for seed, seen in sorted(by_seed.items()) if name in seen}
+            row = {"setting": setting, "arm": arm, "test": name, "seeds": len(mine), **_means(list(mine.values()))}
+            shared = [seed for seed in mine if name in base.get(seed, {})]
+            if arm != BASE and shared:
+                row |= {"paired": len(shared)}
+                row |= _differences([mine[seed] for seed in shared], [base[seed][name] for seed in shared])
+            rows.append(row)
     return rows
 
 
-def _truth(test: Mapping[str, Any]) -> np.ndarray:
-    return np.array(list(map(int, test["truth"])))
+def _digits(text: str) -> np.ndarray:
+    return np.array(list(map(int, text)))
 
 
-def _means(answers: np.ndarray, test: Mapping[str, Any]) -> dict[str, Any]:
-    counts = confusion(_truth(test), answers)
+def _counts(seen: Sequence[Seen]) -> np.ndarray:
+    return np.stack([confusion(each.truth, each.answers) for each in seen])
+
+
+def _means(seen: Sequence[Seen]) -> dict[str, Any]:
+    counts = _counts(seen)
     found = recalls(counts).mean(0)
     return {
         "macro_f1": float(macro_f1(counts).mean()),
         "macro_f1_seven": float(macro_f1(counts, ()).mean()),
-        "accuracy": float((answers == _truth(test)).mean()),
+        "accuracy": float(np.mean([(each.answers == each.truth).mean() for each in seen])),
         "recall": {name: None if np.isnan(found[at]) else float(found[at]) for name, at in EMOTION_INDEX.items()},
     }
 
 
-def _differences(answers: np.ndarray, others: np.ndarray, test: Mapping[str, Any]) -> dict[str, Any]:
-    truth, people = _truth(test), np.array(test["people"])
-    mine, base = confusion(truth, answers), confusion(truth, others)
-    seen = recalls(mine) - recalls(base)
-    return {
+def _differences(seen: Sequence[Seen], others: Sequence[Seen]) -> dict[str, Any]:
+    mine, base = _counts(seen), _counts(others)
+    gained = recalls(mine) - recalls(base)
+    found = {
         "gain": over_seeds(macro_f1(mine) - macro_f1(base)),
-        "gain_people": over_seeds_and_people(truth, people, answers, others),
-        "rare_recall_gain": over_seeds(_mean_of(seen, RARE)),
-        "common_recall_gain": {name: over_seeds(seen[:, EMOTION_INDEX[name]]) for name in COMMON},
+        "rare_recall_gain": over_seeds(_mean_of(gained, RARE)),
+        "common_recall_gain": {name: over_seeds(gained[:, EMOTION_INDEX[name]]) for name in COMMON},
     }
+    if all(np.array_equal(each.people, seen[0].people) for each in seen):  # one test, not folds
+        first, second = (np.stack([each.answers for each in part]) for part in (seen, others))
+        found["gain_people"] = over_seeds_and_people(seen[0].truth, seen[0].people, first, second)
+    return found
 
 
 def _mean_of(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
@@ -149,7 +169,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def write_report(output: Path, lines: Iterable[Mapping[str, Any]], tests: Mapping[str, Mapping[str, Any]]) -> str:
     """Write ``report.md``, ``report.json`` and ``report.png`` into ``output``; return the Markdown."""
-    rows = rows_of(gathered(lines), tests)
+    rows = rows_of(gathered(lines, tests))
     text = markdown(rows)
     (output / "report.md").write_text(text, encoding="utf-8")
     (output / "report.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
