@@ -44,9 +44,9 @@ def plan_run(settings: Settings) -> RunPlan:
     check_estimator(settings.aus)
     if settings.runner == "local" and settings.device not in ("auto", "cpu"):
         choose_device(settings.device)
-    _check_generator(settings)
+    by_label = _check_generator(settings)
     dataset, sources = open_sources(settings)
-    said, donors = [], None
+    said, donors = [by_label], None
     if settings.runner == "ray" and settings.workers is None:
         said.append("Ray: as many actors as the cluster has GPUs or cores; a plan without --workers counts with one.")
     if settings.frame == "auto":
@@ -59,15 +59,25 @@ def plan_run(settings: Settings) -> RunPlan:
     return RunPlan(settings, dataset, sources, worker_count(settings, len(sources)), notes, donors)
 
 
-def _check_generator(settings: Settings) -> None:
-    """Load a generator, and a judge, of the user's own once before anything is written. Raises WeightsError."""
+def _check_generator(settings: Settings) -> str | None:
+    """Load a generator, and a judge, of the user's own once before anything is written.
+
+    Returns a sentence where an edit will not show all that its row says. Raises WeightsError, UsageError.
+    """
+    said = None
     if settings.ganimation is not None:
         from singanimation.stages.expansion.checkpoints import load_generator
 
         labels = load_generator(settings.ganimation).network.labels
         check_labels(labels, settings.expressions, settings.ganimation.name)
+        if labels is not None:
+            said = (
+                f"{settings.ganimation.name} draws by label, at full strength: of what a row says its edit aims at, "
+                "only the emotion is drawn, not form, strength and action units."
+            )
     if settings.expression_judge is not None:
         load_judge(settings.expression_judge)
+    return said
 
 
 def open_sources(settings: Settings) -> tuple[Dataset, list[Source]]:

@@ -71,6 +71,9 @@ def redraw(
             models = load_face_models(settings.aus, settings.ganimation, choose_device(settings.device))
         except SinganimationError as error:
             done.notes.append(f"Attention masks and strips are not drawn: {error}")
+    if models is not None and models.expander.labels is not None and strips:
+        done.notes.append("Strips over strength and alpha are not drawn: the expander goes by labels.")
+        strips = 0
     edits = _edits_of(rows)
     for index, row in enumerate(rows):
         source = sources.get(row["source"]) if row["kind"] == "real" else None

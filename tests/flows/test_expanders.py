@@ -84,7 +84,7 @@ def test_its_labels_are_drawn_and_the_plan_takes_them(
     assert np.any(np.asarray(Image.open(edited)) != np.asarray(Image.open(portrait)))
     words = ("--input", portrait, "--expressions", "neutral,happiness", "--dry-run", "--output", tmp_path / "run")
     code, out, err = augment(*words, "--expander", by_label)
-    assert code == 0 and "Dry run" in out
+    assert code == 0 and "Dry run" in out and "only the emotion is drawn" in " ".join((out + err).split())
 
 
 def test_python_refuses_alike(by_label: Path, portrait: Path) -> None:
