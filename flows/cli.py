@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from singanimation.flows import interrupts
 from singanimation.flows.options import QuietOption, check_input, with_settings
 from singanimation.pipeline.errors import ExitCode, SinganimationError
+from singanimation.pipeline.files.places import is_stores_own, why
 from singanimation.pipeline.settings import make_settings
 
 COMMANDS: dict[str, str] = {
@@ -121,7 +122,12 @@ def run() -> int:
     except KeyboardInterrupt:
         code = complain(interrupts.SENTENCE, ExitCode.INTERRUPTED)
     except Exception as error:
-        code = _command_line_error(error)
+        if is_stores_own(error) and not isinstance(error, OSError):
+            code = complain(
+                f"The bucket does not answer ({why(error)}); what was finished is kept.", ExitCode.PARTLY_DONE
+            )
+        else:
+            code = _command_line_error(error)
     return code if isinstance(code, int) else int(ExitCode.DONE)
 
 

@@ -8,6 +8,7 @@ from singanimation.manifests.care.removal import Removal, remove_rows
 from singanimation.manifests.reading import MANIFEST_FOLDER, part_paths
 from singanimation.manifests.write import remove_leftovers
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.files.places import place
 from singanimation.pipeline.runs import hold_output
 
 Plan = Callable[[Sequence[Path]], Removal]
@@ -21,6 +22,7 @@ def remove(
     ``before`` is called with the lock held, before the first part is written anew. Raises UsageError for a folder that
     is no output folder, and what ``plan`` raises.
     """
+    output = place(output)
     if output.absolute().name == MANIFEST_FOLDER and not (output / MANIFEST_FOLDER).is_dir():
         output = output.absolute().parent
     if not (output / MANIFEST_FOLDER).is_dir():

@@ -15,6 +15,7 @@ from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.conform import conform, schema_problem
 from singanimation.manifests.schema import KINDS, SCHEMA, STATUSES
 from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.files.places import in_bucket, open_to_read, place, reached
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +28,15 @@ def part_paths(path: Path | str) -> list[Path]:
     """Return the parts of a manifest, sorted by name.
 
     ``path`` is an output folder, its ``manifest`` folder, one Parquet file, or a glob such as
-    ``out/manifest/*.parquet``. Raises ManifestError where there is none.
+    ``out/manifest/*.parquet``; in a folder or a bucket (``s3://...``). Raises ManifestError where there is none,
+    MachineError for a bucket that does not answer.
     """
-    path = Path(path)
+    path = place(path)
+    with reached(path):
+        return _part_paths(path)
+
+
+def _part_paths(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if any(letter in path.name for letter in "*?["):
@@ -45,7 +52,8 @@ def part_paths(path: Path | str) -> list[Path]:
 def open_part(path: Path) -> pq.ParquetFile:
     """Open one part and check that it is ours. Raises ManifestError naming the file and what is wrong with it."""
     try:
-        part = pq.ParquetFile(path, page_checksum_verification=True)
+        with reached(path):
+            part = pq.ParquetFile(open_to_read(path), page_checksum_verification=True, pre_buffer=in_bucket(path))
         problem = schema_problem(part.schema_arrow)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path, error) from error
@@ -80,10 +88,11 @@ def iter_tables(
         part = open_part(path)
         try:
             for group in range(part.num_row_groups):
-                mask = _mask(part, group, wanted)
-                if mask is not None and not pc.any(mask).as_py():
-                    continue
-                table = conform(part.read_row_group(group, columns=names, use_threads=False), names)
+                with reached(path):
+                    mask = _mask(part, group, wanted)
+                    if mask is not None and not pc.any(mask).as_py():
+                        continue
+                    table = conform(part.read_row_group(group, columns=names, use_threads=False), names)
                 yield path, table if mask is None else table.filter(mask)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise damaged(path, error) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from singanimation.pipeline.datasets import Dataset, open_input
 from singanimation.pipeline.errors import SinganimationError
+from singanimation.pipeline.files.places import place
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Input:
 
 def run_settings(path: Path | str) -> dict[str, dict[str, Any]]:
     """Return run id -> the settings that each run of an output folder saved; a manifest alone knows of none."""
-    path = Path(path)
+    path = place(path)
     found = {}
     for file in [*path.glob("runs/*/settings.json"), *path.parent.glob("runs/*/settings.json")]:
         with suppress(OSError, ValueError, RecursionError):

@@ -1,6 +1,7 @@
 """The fast scan that resuming and topping up need: what is on disk, per source, from four small columns alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables
 from singanimation.manifests.schema import STATUSES
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import ManifestError
+from singanimation.pipeline.files.places import in_bucket, reached
 
 COLUMNS = ("dataset", "source_id", "variant_id", "status")
 _PLAIN = pa.schema([(name, pa.string()) for name in COLUMNS])
 _BATCH_ROWS = 200_000
 _BETWEEN = "\0"
+_AT_A_TIME, _AHEAD = 32, 1024
 
 
 class ManifestScan:
@@ -29,10 +32,12 @@ class ManifestScan:
     def __init__(self, manifest: Path) -> None:
         """Scan an output folder, its ``manifest`` folder, or one part; what does not exist yet has no rows."""
         inner = manifest / MANIFEST_FOLDER
-        folder = inner if inner.is_dir() else manifest
+        with reached(manifest):
+            folder = inner if inner.is_dir() else manifest
         self.problems: list[str] = []
-        found = [manifest] if manifest.is_file() else folder.glob("*.parquet")
-        self._files = sorted(path for path in found if not path.name.startswith("."))
+        with reached(manifest):
+            found = [manifest] if manifest.is_file() else folder.glob("*.parquet")
+            self._files = sorted(path for path in found if not path.name.startswith("."))
         self._codes: dict[str, int] = {}
         self._parts: dict[int, list[int]] = {}
         codes, ids, statuses = [], [], []
@@ -81,11 +86,9 @@ class ManifestScan:
         waiting: list[pa.Table] = []
         places: list[int] = []
         rows = 0
-        for place, path in enumerate(self._files):
-            try:
-                tables = [table.replace_schema_metadata(None).cast(_PLAIN) for _, table in iter_tables([path], COLUMNS)]
-            except ManifestError as error:
-                self.problems.append(str(error))
+        for place, tables in enumerate(_all_tables(self._files)):
+            if isinstance(tables, ManifestError):
+                self.problems.append(str(tables))
                 continue
             waiting += tables
             places += [place] * len(tables)
@@ -125,3 +128,20 @@ class ManifestScan:
 
 def _joined(tables: list[pa.Table], places: list[int]) -> tuple[pa.Table, np.ndarray]:
     return pa.concat_tables(tables), np.repeat(places, [table.num_rows for table in tables])
+
+
+def _all_tables(paths: Sequence[Path]) -> Iterator[list[pa.Table] | ManifestError]:
+    """Yield each part's columns, or what is wrong with it; of a bucket's parts, which take a while, many at a time."""
+    if not paths or not in_bucket(paths[0]):
+        yield from map(_tables, paths)
+        return
+    with ThreadPoolExecutor(_AT_A_TIME) as threads:
+        for first in range(0, len(paths), _AHEAD):
+            yield from threads.map(_tables, paths[first : first + _AHEAD])
+
+
+def _tables(path: Path) -> list[pa.Table] | ManifestError:
+    try:
+        return [table.replace_schema_metadata(None).cast(_PLAIN) for _, table in iter_tables([path], COLUMNS)]
+    except ManifestError as error:
+        return error

@@ -16,6 +16,7 @@ from singanimation.manifests.schema import SCHEMA
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.files.atomic import atomic_file, host
+from singanimation.pipeline.files.places import open_to_read, reached
 from singanimation.pipeline.records import Row
 from singanimation.pipeline.system import process_runs
 
@@ -58,11 +59,16 @@ def part_writer(file: BinaryIO | Path) -> pq.ParquetWriter:
 
 
 def existing_part_ids(path: Path) -> set[str]:
-    """Return the ids in a part, empty where it is absent or too damaged to hold any rows."""
-    if not path.exists():
-        return set()
+    """Return the ids in a part, empty where it is absent or too damaged to hold any rows.
+
+    Raises MachineError for a bucket that does not answer.
+    """
+    with reached(path):
+        if not path.exists():
+            return set()
     try:
-        return set(pq.read_table(path, columns=["variant_id"]).column(0).to_pylist())
+        with reached(path):
+            return set(pq.read_table(open_to_read(path), columns=["variant_id"]).column(0).to_pylist())
     except (pa.ArrowException, OSError, KeyError, ValueError):
         return set()
 

@@ -1,10 +1,12 @@
 """One run: its output folder, the lock on it, its id, log and the files that tell what it did."""
 
+import _thread
 import json
 import logging
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from filelock import FileLock, Timeout
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import ExitCode, MachineError, OutputError, OutputHeldError, SinganimationError
 from singanimation.pipeline.files.atomic import atomic_file
+from singanimation.pipeline.files.lease import hold_place
+from singanimation.pipeline.files.places import check_bucket, in_bucket, send
 from singanimation.pipeline.settings import Settings
 
 LOGGER = logging.getLogger("singanimation")
@@ -63,7 +67,7 @@ def open_run(settings: Settings) -> Iterator[Run]:
         make_folder(output / "manifest")
         try:
             _write_json(folder / "settings.json", settings.model_dump(mode="json"))
-            handler = logging.FileHandler(folder / "log", encoding="utf-8")
+            log, handler = _open_log(folder)
         except (OSError, MachineError) as error:
             raise OutputError(_cannot_write(folder, error)) from None
         handler.setFormatter(logging.Formatter(_FORMAT))
@@ -88,6 +92,20 @@ def open_run(settings: Settings) -> Iterator[Run]:
             LOGGER.setLevel(level)
             LOGGER.propagate = propagate
             handler.close()
+            if in_bucket(folder):  # a log grows, which objects do not: it is sent at the end
+                with suppress(MachineError):
+                    send(log, folder / "log")
+                log.unlink(missing_ok=True)
+
+
+def _open_log(folder: Path) -> tuple[Path, logging.FileHandler]:
+    """Return where the run's log is written, and its handler. Raises OSError."""
+    path = folder / "log"
+    if in_bucket(folder):
+        descriptor, name = tempfile.mkstemp(prefix="singanimation-", suffix=".log")
+        os.close(descriptor)
+        path = Path(name)
+    return path, logging.FileHandler(path, encoding="utf-8")
 
 
 def make_run_id(settings: Settings, started: datetime) -> str:
@@ -96,8 +114,10 @@ def make_run_id(settings: Settings, started: datetime) -> str:
     return f"{started:%Y%m%dT%H%M%SZ}-{short}"
 
 
-def free_bytes(folder: Path) -> int:
-    """Return the free bytes on the disk of ``folder``, which need not exist yet."""
+def free_bytes(folder: Path) -> int | None:
+    """Return the free bytes on the disk of ``folder``, which need not exist yet; None for a bucket: it has no end."""
+    if in_bucket(folder):
+        return None
     return shutil.disk_usage(existing_folder(folder)).free
 
 
@@ -120,12 +140,19 @@ def human_bytes(count: float) -> str:
 
 @contextmanager
 def hold_output(output: Path) -> Iterator[None]:
-    """Hold the folder's lock; the file beside it says who holds it (only a note: the lock is the truth)."""
+    """Hold the folder's lock; the file beside it says who holds it (only a note: the lock is the truth).
+
+    Raises OutputHeldError where another process holds it, OutputError where nothing can be written.
+    """
+    if in_bucket(output):
+        with hold_place(output / "runs", lambda held: _in_use(output, held), _thread.interrupt_main):
+            yield
+        return
     note = output / "runs" / "holder.json"
     make_folder(note.parent)
 
     def taken() -> str:
-        return f"{output} is in use by {_holder(note)}; wait for it or choose another --output."
+        return _in_use(output, _holder(note))
 
     with hold_lock(output / "runs" / ".lock", output, taken):
         try:
@@ -159,16 +186,27 @@ def hold_lock(path: Path, folder: Path, taken: Callable[[], str]) -> Iterator[No
         lock.release()
 
 
-def _holder(note: Path) -> str:
+def _holder(note: Path) -> Mapping[str, Any]:
     try:
         held = json.loads(note.read_text(encoding="utf-8"))
-        return f"process {held['pid']} on {held['host']} since {held['since']}"
-    except (OSError, ValueError, KeyError):
-        return "another run"
+        return held if isinstance(held, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _in_use(output: Path, held: Mapping[str, Any]) -> str:
+    try:
+        holder = f"process {held['pid']} on {held['host']} since {held['since']}"
+    except KeyError:
+        holder = "another run"
+    return f"{output} is in use by {holder}; wait for it or choose another --output."
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder to write into. Raises OutputError where that cannot be."""
+    """Make a folder to write into; a bucket has none, and is asked whether it is there. Raises OutputError."""
+    if in_bucket(folder):
+        check_bucket(folder)
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expanders import expander_file
 from singanimation.pipeline.expressions import parse_expressions
+from singanimation.pipeline.files.places import place
 from singanimation.pipeline.files.untrusted import readable
 from singanimation.pipeline.weights.entries import get_entry
 
@@ -124,7 +125,7 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     def output_folder(self) -> Path:
         """Where this run's data set grows: ``--output``, else ``./augmented/<input>``."""
         if self.output is not None:
-            return self.output
+            return place(self.output)
         name = Path(os.path.abspath(Path(self.input).expanduser())).name or "input"  # noqa: PTH100 - of links, the link's
         return Path("augmented") / name
 

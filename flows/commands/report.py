@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.files.places import in_bucket, place
 
 app = typer.Typer(add_completion=False)
 
@@ -28,6 +29,8 @@ def report(
     from singanimation.flows.report.redrawn import redraw
     from singanimation.pipeline.runs import make_folder
 
+    if to is None and in_bucket(output):
+        raise UsageError(f"{place(output)} lies in a bucket: name a folder for the page, --output.")
     content = read_content(output, most)
     folder = to or output / "report"
     if folder.is_file():

@@ -21,6 +21,7 @@ from singanimation.flows.serving.schedule import Every, Schedule, read_cron, rea
 from singanimation.flows.serving.service import Clock, Requests, Service
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.files.places import in_bucket
 from singanimation.pipeline.runs import hold_lock, make_folder
 from singanimation.pipeline.settings import Settings, make_settings
 
@@ -64,6 +65,10 @@ def serve_job(job: ServedJob, schedule: Schedule, *, on_failure: str | None = No
     """Serve until SIGTERM or Ctrl-C. Raises UsageError and its kin before anything is started."""
     plan_run(job.settings)  # the input, looked at as every run will
     output = job.settings.output_folder.absolute()
+    if in_bucket(output):
+        raise UsageError(
+            f"{output}: `augment serve` keeps its lock and log in a folder; run `augment` by cron or systemd."
+        )
     make_folder(output / "runs")
     process, clock = RunProcess(job), Clock()
     teller = Teller(output / "runs" / LOG, schedule.zone)

@@ -62,6 +62,6 @@ def cut_into_tasks(count: int, settings: Settings, workers: int) -> list[tuple[i
 def disk_warning(output: Path, needed: int) -> str | None:
     """Return a warning when the disk looks too small for what a run will write."""
     free = free_bytes(output)
-    if needed <= free:
+    if free is None or needed <= free:
         return None
     return f"the run may need {human_bytes(needed)}, and the disk of {output} has {human_bytes(free)} free."

@@ -123,7 +123,8 @@ class Job:
             self.parts[source.source_id] = outcome.part
         if outcome.part is not None and new:  # worked out now, not at the next start
             self.todo.finished.state_of(identity, ManifestScan(outcome.part))
-        if outcome.lost is not None and free_bytes(self.run.manifest) < _SMALLEST_FREE:
+        free = free_bytes(self.run.manifest) if outcome.lost is not None else None
+        if free is not None and free < _SMALLEST_FREE:
             self.stopped = f"The disk of {self.run.output} is full; free some space and run the same command again."
         self.reporter.update(self.totals)
 

@@ -17,6 +17,7 @@ from singanimation.manifests.arrow_functions import pc
 from singanimation.manifests.reading import iter_tables
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.files.atomic import atomic_file, disk_fault
+from singanimation.pipeline.files.places import open_to_read
 
 PLAN = ".compaction.json"
 _PART = re.compile(r"[^./\\][^/\\]*\.parquet")
@@ -102,6 +103,6 @@ def _within(some: pa.ChunkedArray, others: pa.ChunkedArray) -> bool:
 
 def _rows(path: Path) -> int:
     try:
-        return pq.read_metadata(path).num_rows
+        return pq.read_metadata(open_to_read(path)).num_rows
     except (pa.ArrowException, OSError, ValueError):
         return -1

@@ -28,6 +28,7 @@ from singanimation.manifests.write import LEFTOVER, being_written
 from singanimation.pipeline.datasets.dataset import Dataset
 from singanimation.pipeline.errors import ManifestError, PictureError
 from singanimation.pipeline.files.pictures import picture_size
+from singanimation.pipeline.files.places import place
 
 _COLUMNS = tuple(dict.fromkeys((*ID_COLUMNS[:-1], "run_id", *LEAK_COLUMNS, *VALUE_COLUMNS)))
 _PLAIN = pa.schema(
@@ -50,7 +51,7 @@ def verify(path: Path | str, *, pictures: bool = True, datasets: Sequence[Datase
     good: list[Path] = []
     runs, ids = _check_rows(_sound_tables(part_paths(path), good, result, pictures), result, bool(datasets))
     result.parts = len(good)
-    output = _output_folder(Path(path))
+    output = _output_folder(place(path))
     if output is not None:
         try:
             check_summaries(output, runs, removed_rows(output, ids), result)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from singanimation.manifests.reading import part_paths
 from singanimation.pipeline.datasets.licences import forbids_passing_on
 from singanimation.pipeline.errors import OutputError, UsageError
+from singanimation.pipeline.files.places import open_to_read
 from singanimation.pipeline.files.untrusted import shown
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
@@ -37,7 +38,7 @@ def licences_of(path: Path | str) -> set[str | None]:
     """Return the licences of a manifest's rows, with None where some row has none. Raises ManifestError."""
     found: set[str | None] = set()
     for part in part_paths(path):
-        found.update(pq.read_table(part, columns=["licence"]).column(0).unique().to_pylist())
+        found.update(pq.read_table(open_to_read(part), columns=["licence"]).column(0).unique().to_pylist())
     return found
 
 

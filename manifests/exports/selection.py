@@ -11,6 +11,7 @@ from singanimation.manifests.exports.records import ExportOptions, ExportReport,
 from singanimation.manifests.reading import MANIFEST_FOLDER, iter_tables, part_paths
 from singanimation.manifests.run_settings import Input, last_input
 from singanimation.pipeline.errors import ManifestError, PictureError
+from singanimation.pipeline.files.places import place
 from singanimation.pipeline.forgotten import without_forgotten
 
 _SHOWN = 3
@@ -163,7 +164,7 @@ def _input_name(path: Path | str, options: ExportOptions) -> str:
 
 
 def _output_folder(path: Path | str) -> Path:
-    path = Path(path)
+    path = place(path)
     return path if (path / MANIFEST_FOLDER).is_dir() else path.parent
 
 

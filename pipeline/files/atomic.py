@@ -1,9 +1,14 @@
-"""Files that appear whole or not at all, whatever happens to the process or the power."""
+"""Files that appear whole or not at all, whatever happens to the process or the power.
+
+On a disk by a temporary name, fsync and a rename. In a bucket, which has no rename, by one put of a file that is whole
+here: a stream that an error ends would publish what it got.
+"""
 
 import errno
 import os
 import re
 import socket
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from singanimation.pipeline.errors import MachineError
+from singanimation.pipeline.files.places import in_bucket, send
 from singanimation.pipeline.system import replace, sync_file, sync_folder
 
 _LONGEST_NAME = 160
@@ -23,8 +29,13 @@ _FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG")
 def atomic_file(target: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``target``; when the block ends well it takes the target's place, synced.
 
-    On any error the temporary file is removed and the target is as before. Raises MachineError for disk faults.
+    On any error the temporary file is removed and the target is as before. Raises MachineError for disk faults. A
+    target in a bucket is made in the system's temporary folder, and sent.
     """
+    if in_bucket(target):
+        with _sent(target) as file:
+            yield file
+        return
     name = target.name if len(os.fsencode(target.name)) <= _LONGEST_NAME else target.name[: _LONGEST_NAME // 4]
     temporary = target.parent / f".{name}.{host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}.tmp"
     try:
@@ -38,6 +49,18 @@ def atomic_file(target: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError):
             raise disk_fault(target, error) from error
         raise
+
+
+@contextmanager
+def _sent(target: Path) -> Iterator[BinaryIO]:
+    with tempfile.TemporaryDirectory(prefix="singanimation-") as folder:
+        made = Path(folder) / "made"
+        try:
+            with made.open("wb") as file:
+                yield file
+        except OSError as error:
+            raise disk_fault(made, error) from error
+        send(made, target)
 
 
 def replace_synced(made: Path, target: Path) -> None:
