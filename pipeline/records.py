@@ -1,5 +1,6 @@
 """The records that flow through the pipeline: source -> crop -> edit -> variant -> row."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -73,6 +74,12 @@ class Source:
 
 
 Source.path = _PlainPath(Source.__dict__["path"])  # type: ignore[assignment]
+
+
+def mark_filling(sources: Iterable[Source]) -> None:
+    """Mark sources, where they are, as pictures that their face fills: a million copies would take 200 MB."""
+    for source in sources:
+        object.__setattr__(source, "fills_picture", True)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """Whether a data set's pictures are themselves face crops: what ``--frame auto`` goes by, where no reader knows."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from heapq import nsmallest
 
 from singanimation.pipeline.digests import digest
 from singanimation.pipeline.errors import SinganimationError
 from singanimation.pipeline.files.pictures import read_source
-from singanimation.pipeline.records import Source
+from singanimation.pipeline.records import Source, mark_filling
 
 LOOKED_AT = 24
 """So many pictures tell: always the same ones, whatever the order and ``--limit``."""
@@ -21,23 +21,24 @@ MOST = 0.6
 """Share of the pictures looked at that have to be face crops for the data set to be one of face crops."""
 
 
-def known_crops(sources: Sequence[Source], among: Sequence[Source]) -> tuple[list[Source], str | None]:
-    """Return ``sources``, marked where ``among``, the whole data set, are pictures of single faces cut out tightly.
+def mark_crops(sources: Sequence[Source], among: Sequence[Source]) -> str | None:
+    """Mark ``sources`` where ``among``, the whole data set, are pictures of single faces cut out tightly.
 
-    A sentence for the user says so, None where nothing was found, or the reader knows already.
+    Returns a sentence for the user that says so, None where nothing was found, or the reader knows already.
     """
     unknown = [source for source in among if not source.is_face_crop and source.problem is None]
     if len(unknown) < len(among) or not unknown:
-        return list(sources), None
-    looked_at = sorted(unknown, key=lambda source: digest("frame", source.source_id))[:LOOKED_AT]
+        return None
+    looked_at = nsmallest(LOOKED_AT, unknown, key=lambda source: digest("frame", source.source_id))
     tight = [found for found in map(_is_tight, looked_at) if found is not None]
     if not tight or sum(tight) < MOST * len(tight):
-        return list(sources), None
+        return None
     said = (
         f"{sum(tight)} of {len(tight)} pictures looked at are face crops: synthetic pictures get their sources' own "
         "frame (--frame crop for 128 px crops)."
     )
-    return [replace(source, fills_picture=True) for source in sources], said
+    mark_filling(sources)
+    return said
 
 
 def _is_tight(source: Source) -> bool | None:

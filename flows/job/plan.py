@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from singanimation.flows.job.face_crops import known_crops
+from singanimation.flows.job.face_crops import mark_crops
 from singanimation.flows.job.limit import limit_said, limited
 from singanimation.flows.models import choose_device, load_judge
 from singanimation.pipeline.datasets import Dataset, open_dataset
 from singanimation.pipeline.donors import DonorPool, Donors
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expanders import check_labels
+from singanimation.pipeline.files.places import check_bucket, in_bucket
 from singanimation.pipeline.forgotten import without_forgotten
 from singanimation.pipeline.pyfeat import check_estimator
 from singanimation.pipeline.records import Source
@@ -42,6 +43,8 @@ def plan_run(settings: Settings) -> RunPlan:
     Raises UsageError, DatasetError, WeightsError.
     """
     check_estimator(settings.aus)
+    if in_bucket(settings.output_folder):
+        check_bucket(settings.output_folder)
     if settings.runner == "local" and settings.device not in ("auto", "cpu"):
         choose_device(settings.device)
     by_label = _check_generator(settings)
@@ -50,8 +53,7 @@ def plan_run(settings: Settings) -> RunPlan:
     if settings.runner == "ray" and settings.workers is None:
         said.append("Ray: as many actors as the cluster has GPUs or cores; a plan without --workers counts with one.")
     if settings.frame == "auto":
-        sources, framed = known_crops(sources, dataset.sources)
-        said.append(framed)
+        said.append(mark_crops(sources, dataset.sources))
     if "donor" in settings.expressions:
         donors = DonorPool(dataset.sources)
         said.append(donors.check(sorted({source.split for source in sources})))

@@ -18,8 +18,8 @@ from singanimation.pipeline.expressions import COMPOUNDS, EMOTIONS
 from singanimation.pipeline.forms import FORMS
 from singanimation.pipeline.runs import free_bytes, human_bytes
 
-_PLANNED = 20_000
-"""How many sources are planned one by one: 0.1 ms each."""
+_PLANNED, _LOOKED_AT = 20_000, 5_000
+"""Up to so many sources are planned one by one, 0.1 ms each; of more, so many."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Preview:
     targets: dict[str, int]
     seconds: float
     bytes: int
-    free_bytes: int
+    free_bytes: int | None
     workers: int
     balance: Classes | None = None
     balance_note: str | None = None
@@ -63,7 +63,7 @@ def make_preview(plan: RunPlan) -> Preview:
     for source in sources:
         classes.setdefault(source.split, Counter())[canonical_label(source) or UNLABELLED] += 1
     balance = allot(sources, settings, ManifestScan(settings.output_folder)) if settings.balance else None
-    step = -(-len(sources) // _PLANNED)
+    step = 1 if len(sources) <= _PLANNED else -(-len(sources) // _LOOKED_AT)
     share = len(sources) / max(len(range(0, len(sources), step or 1)), 1)
     targets: Counter[str] = Counter()
     forms: dict[str, Counter[str]] = {}
@@ -124,10 +124,10 @@ def print_preview(preview: Preview, console: Console) -> None:
         console.print(preview.balance_note, highlight=False)
     for line in class_lines(preview.balance, "Planned by --balance") if preview.balance else []:
         console.print(line, highlight=False)
+    free = "" if preview.free_bytes is None else f" ({human_bytes(preview.free_bytes)} free)"
     console.print(
         f"About {readable_seconds(preview.seconds)} with {preview.workers} worker(s), and {human_bytes(preview.bytes)} "
-        f"in {preview.output} ({human_bytes(preview.free_bytes)} free): estimates from figures measured on one CPU "
-        "core."
+        f"in {preview.output}{free}: estimates from figures measured on one CPU core."
     )
     if preview.forms:
         console.print(f"Forms of their edits: {'; '.join(map(_counted, preview.forms.items()))}.", highlight=False)

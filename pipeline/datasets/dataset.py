@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 
 from singanimation.pipeline.datasets.splits import SPLITS as SPLITS
@@ -130,6 +131,8 @@ def build_dataset(
 
 def _readable(source: Source) -> Source:
     """Return a source whose words any table can hold: names on disk may be bytes that are no UTF-8."""
+    if "".join(word for word in _words_of(source) if word is not None).isascii():  # nearly always, and of millions
+        return source
     changed = {
         name: new
         for name in _WORDS
@@ -139,6 +142,7 @@ def _readable(source: Source) -> Source:
 
 
 _WORDS = ("source_id", "source_path", "group_id", "split", "label", "source_label", "licence")
+_words_of = attrgetter(*_WORDS)
 
 
 def compare_counts(dataset: Dataset, official: Mapping[str, Sequence[int]]) -> list[str]:

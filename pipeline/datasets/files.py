@@ -2,9 +2,11 @@
 
 import codecs
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.datasets.dataset import Findings
@@ -13,17 +15,21 @@ from singanimation.pipeline.files.pictures import SUFFIXES, UNREAD
 from singanimation.pipeline.files.regular import is_regular, is_special
 
 _LISTINGS: ContextVar[dict[Path, tuple[list[PurePosixPath], Findings]] | None] = ContextVar("listings", default=None)
+_ENTRIES: ContextVar[dict[Path, "_Entries"] | None] = ContextVar("entries", default=None)
+_PLAIN = re.compile(r"[A-Za-z0-9_](?:[\w./+=@()~, -]*[\w+=@()~])?", re.ASCII)
+_PICTURES = tuple(SUFFIXES)
 _SKIPPED_FOLDERS = frozenset({"__macosx", "__pycache__"})
 
 
 @contextmanager
 def remembered_listings() -> Iterator[None]:
     """Within the block each folder is listed once: every reader that tries an input looks at its pictures."""
-    token = _LISTINGS.set({})
+    token, entries = _LISTINGS.set({}), _ENTRIES.set({})
     try:
         yield
     finally:
         _LISTINGS.reset(token)
+        _ENTRIES.reset(entries)
 
 
 def list_pictures(root: Path, findings: Findings | None = None) -> list[PurePosixPath]:
@@ -64,7 +70,7 @@ def _list(root: Path, findings: Findings) -> list[PurePosixPath]:
         folders[:] = sorted(name for name in folders if _wanted(name))
         inner = PurePosixPath(Path(folder).relative_to(root).as_posix())
         found.extend(inner / name for name in files if _taken(folder, name, findings))
-    return sorted(found)
+    return sorted(found, key=lambda picture: picture.parts)  # as paths are, without comparing them in Python
 
 
 def _taken(folder: str, name: str, findings: Findings) -> bool:
@@ -120,14 +126,58 @@ def inside(name: str) -> PurePosixPath | None:
     return path if path.parts else None
 
 
+def is_plain(name: str) -> bool:
+    """Return whether ``inside`` gives a name back as it is: asked of very many, most of which are."""
+    return _PLAIN.fullmatch(name) is not None and "/." not in name and "//" not in name
+
+
 def child(folder: Path, *names: str) -> Path | None:
     """Return the first child of ``folder`` with one of the names, upper and lower case alike, else None."""
     if not folder.is_dir():
         return None
-    wanted = [name.lower() for name in names]
-    with os.scandir(folder) as entries:
-        found = sorted(entry.name for entry in entries if entry.name.lower() in wanted)
-    return next((folder / name for text in wanted for name in found if name.lower() == text), None)
+    entries = _entries(folder)
+    found = (entries.by_lower.get(name.lower()) for name in names)
+    return next((folder / name for name in found if name is not None), None)
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """What lies in a folder: names by their lower-case form (the first of several), and the folders, sorted.
+
+    Pictures are left out: there may be very many, and nobody asks for one by its name.
+    """
+
+    by_lower: Mapping[str, str]
+    folders: Sequence[str]
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _entries(folder: Path) -> _Entries:
+    """List a folder, once within ``remembered_listings``: the readers ask for many names. Raises OSError."""
+    known = _ENTRIES.get()
+    if known is not None and folder in known:
+        return known[folder]
+    by_lower: dict[str, str] = {}
+    folders: list[str] = []
+    with os.scandir(folder) as listed:
+        for entry in listed:
+            name, lower = entry.name, entry.name.lower()
+            if _is_folder(entry):
+                folders.append(name)
+            elif lower.endswith(_PICTURES):
+                continue
+            if lower not in by_lower or name < by_lower[lower]:
+                by_lower[lower] = name
+    entries = _Entries(by_lower, sorted(folders))
+    if known is not None:
+        known[folder] = entries
+    return entries
 
 
 def find_folder(root: Path, names: set[str], depth: int = 2) -> Path | None:
@@ -152,6 +202,15 @@ def find_holder(root: Path, *names: str, depth: int = 2) -> Path | None:
     return None
 
 
+def files_ending(root: Path, endings: Iterable[str]) -> list[Path]:
+    """Return the files under ``root`` whose names end so (lower case), sorted, links to folders not followed."""
+    wanted = tuple(endings)
+    found = (
+        Path(folder, name) for folder, _, files in os.walk(root) for name in files if name.lower().endswith(wanted)
+    )
+    return sorted(found)
+
+
 def relative(path: Path, root: Path) -> str:
     """Return a path relative to the input, POSIX."""
     return path.relative_to(root).as_posix()
@@ -160,8 +219,7 @@ def relative(path: Path, root: Path) -> str:
 def subfolders(folder: Path) -> list[Path]:
     """Return the visible folders in ``folder``, sorted; none where it cannot be read."""
     try:
-        with os.scandir(folder) as entries:
-            return sorted(folder / entry.name for entry in entries if entry.is_dir() and _wanted(entry.name))
+        return [folder / name for name in _entries(folder).folders if _wanted(name)]
     except OSError:
         return []
 

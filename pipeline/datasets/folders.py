@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from singanimation.pipeline.datasets.dataset import Findings
 from singanimation.pipeline.datasets.files import list_pictures
@@ -18,7 +19,10 @@ from singanimation.pipeline.datasets.splits import (
 )
 from singanimation.pipeline.datasets.tables import column
 from singanimation.pipeline.files.regular import is_regular
-from singanimation.pipeline.records import Source
+from singanimation.pipeline.records import InFolder, Source
+
+Classes = Mapping[tuple[str, ...], str]
+"""The names of folders, outermost first -> the raw label of the pictures in the last one."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def read_folders(root: Path, kind: Kind, findings: Findings) -> tuple[list[Sourc
         _tell_label_folders(root, pictures, findings)
     in_tables = not any(map_label(name, {}, user_map) for name in folders.values()) and _tell_labels(tells)
     sources = []
+    shared = cast(Path, InFolder(root))  # Source.path keeps it as it is, and reads as a Path
     for picture in pictures:
         told = tells.get(picture, Told(""))
         if in_tables and picture not in tells and kind.label_of(picture)[1] is None:
@@ -59,15 +64,15 @@ def read_folders(root: Path, kind: Kind, findings: Findings) -> tuple[list[Sourc
             continue
         label, raw = kind.label_of(picture)
         if raw is None:
-            label, raw = _label(picture, folders.get(picture), told, user_map, findings)
+            label, raw = _label(picture, folders.get(picture.parts[:-1]), told, user_map, findings)
         columns = partitions(picture)
-        named = column(list(columns), "group")
+        named = column(columns, "group") if columns else None
         group = told.group or (columns[named] if named else None) or kind.group(picture)
         sources.append(
             Source(
                 dataset=kind.name,
                 source_id=str(picture),
-                path=root / picture,
+                path=shared,
                 source_path=str(picture),
                 split=splits.get(picture) or "train",
                 group_id=group or str(picture),
@@ -80,9 +85,7 @@ def read_folders(root: Path, kind: Kind, findings: Findings) -> tuple[list[Sourc
     return sources, bool(splits)
 
 
-def _without_foreign(
-    tells: Tells, folders: Mapping[PurePosixPath, str], user_map: Mapping[str, str] | None, findings: Findings
-) -> Tells:
+def _without_foreign(tells: Tells, folders: Classes, user_map: Mapping[str, str] | None, findings: Findings) -> Tells:
     """Return the tells without the labels of tables that name no expression, where class folders do."""
     if not any(map_label(name, {}, user_map) for name in folders.values()):
         return tells
@@ -112,17 +115,17 @@ def class_folder(picture: PurePosixPath) -> str | None:
     return (emotions or others or [None])[-1]
 
 
-def _classes(pictures: Sequence[PurePosixPath], user_map: Mapping[str, str] | None) -> dict[PurePosixPath, str]:
-    """Return picture -> the raw label that its folders give, empty where folders are no classes ("holiday 2019")."""
-    found: dict[PurePosixPath, str] = {}
+def _classes(pictures: Sequence[PurePosixPath], user_map: Mapping[str, str] | None) -> Classes:
+    """Return folders -> the raw label that they give their pictures, empty where none is a class ("holiday 2019")."""
+    found: dict[tuple[str, ...], str] = {}
     parted = False
-    for picture in pictures:
+    for folders, picture in {picture.parts[:-1]: picture for picture in pictures}.items():
         columns = partitions(picture)
-        name = column(list(columns), "label")
+        name = column(columns, "label") if columns else None
         raw = columns[name] if name else class_folder(picture)
         parted = parted or name is not None
         if raw is not None:
-            found[picture] = raw
+            found[folders] = raw
     names = set(found.values())
     labelled = parted or any(map_label(name, {}, user_map) or without_splits(name).isdigit() for name in names)
     return found if labelled else {}
@@ -158,7 +161,7 @@ def _splits(
     found: dict[PurePosixPath, str] = {}
     for picture in pictures:
         columns = partitions(picture)
-        name = column(list(columns), "split")
+        name = column(columns, "split") if columns else None
         told = tells[picture].split if picture in tells else None
         parted = (canonical_split(columns[name]) or columns[name]) if name else None
         folder = by_folder(picture)

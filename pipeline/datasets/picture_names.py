@@ -1,6 +1,7 @@
 """The picture that a name in somebody's table means."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from singanimation.pipeline.datasets.files import inside
@@ -10,11 +11,20 @@ class PictureNames:
     """Finds the picture that a table's name means: from the table's folder, from the root, else by its end alone."""
 
     def __init__(self, pictures: Sequence[PurePosixPath]) -> None:
-        self._present = set(pictures)
-        self._by_name: dict[str, list[PurePosixPath]] = {}
-        for picture in pictures:
+        self._pictures = pictures
+
+    @cached_property
+    def _present(self) -> set[PurePosixPath]:
+        return set(self._pictures)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[PurePosixPath]]:
+        """Return the pictures by their names with and without the ending: made when a table is there to ask."""
+        found: dict[str, list[PurePosixPath]] = {}
+        for picture in self._pictures:
             for key in {picture.name.lower(), picture.stem.lower()}:
-                self._by_name.setdefault(key, []).append(picture)
+                found.setdefault(key, []).append(picture)
+        return found
 
     def __call__(self, text: str | None, folder: Path) -> PurePosixPath | None:
         name = inside(text or "")

@@ -3,14 +3,15 @@
 from importlib import import_module
 from pathlib import Path
 
-from singanimation.pipeline.datasets import hub
+from singanimation.pipeline.datasets import bucket, hub
 from singanimation.pipeline.datasets.dataset import Dataset, Reader
-from singanimation.pipeline.datasets.files import any_picture, child, exists, remembered_listings
+from singanimation.pipeline.datasets.files import any_picture, child, exists, files_ending, remembered_listings
 from singanimation.pipeline.datasets.openface import with_openface
 from singanimation.pipeline.datasets.readers.sample import read_sample
 from singanimation.pipeline.datasets.splits_from import with_splits
 from singanimation.pipeline.datasets.tables import TABLE_SUFFIXES
 from singanimation.pipeline.errors import DatasetError
+from singanimation.pipeline.files.places import in_bucket
 from singanimation.pipeline.settings import Settings
 
 SAMPLE = "sample"
@@ -54,7 +55,7 @@ def open_dataset(settings: Settings) -> Dataset:
 
 
 def open_input(text: str, data_root: Path = Path("data"), splits_from: str | None = None) -> Dataset:
-    """Read an input: ``sample``, a set's name, a folder, a picture, an index, or ``hf://datasets/OWNER/NAME``.
+    """Read an input: ``sample``, a set's name, a folder, a picture, an index, ``hf://datasets/OWNER/NAME``, ``s3://...``.
 
     A name is looked for under ``data_root`` first, then as a path; ``splits_from`` is the option of that name.
     Raises DatasetError where nothing is there or no layout fits, with the layouts tried and what each lacked.
@@ -71,6 +72,8 @@ def _open(text: str, data_root: Path) -> Dataset:
     if text.startswith(hub.PREFIX):
         place = hub.fetch(text)
         return hub.named(_read_by_content(place), text, place)
+    if in_bucket(text):
+        return _read_by_content(bucket.fetch(text))
     path = Path(text).expanduser()
     named = {reader.name: reader for reader in readers() if reader.named}
     if text.lower() in named:
@@ -124,5 +127,5 @@ def _check_folder(path: Path) -> None:
         raise DatasetError(f"{path} cannot be read ({error.strerror}).") from error
     if empty:
         raise DatasetError(f"{path} is an empty folder; put pictures into it or name another --input.")
-    if not any_picture(path) and not any(entry.suffix.lower() in _HOLDERS for entry in path.rglob("*")):
+    if not any_picture(path) and not files_ending(path, _HOLDERS):
         raise DatasetError(f"{path} holds no picture, and no table that could hold or name any.")

@@ -4,6 +4,7 @@ A table is used where its rows name pictures that are there. What cannot be read
 tables that label the same picture differently are both left alone.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _LISTS = (".txt", ".lst", ".list")
 _UNREAD = (".xlsx", ".xls", ".ods", ".mat", ".pkl", ".xml", ".db", ".sqlite")
+_TABLES = (*TABLE_SUFFIXES, *_LISTS, *_UNREAD, ".json")
 _MOST_IN_A_FOLDER = 20
 _MOST_BYTES, _MOST_LIST_BYTES = 1 << 30, 1 << 26
 _FEWEST_NAMED = 0.5
@@ -82,11 +84,13 @@ def _candidates(root: Path) -> Iterator[Path]:
     for folder in (root, *first, *(inner for outer in first for inner in subfolders(outer))):
         if folder != root and (is_output_folder(folder) or is_output_folder(folder.parent)):
             continue
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.lower().endswith(_TABLES))
         found = [
             entry
-            for entry in sorted(folder.iterdir())
-            if entry.suffix.lower() in (*TABLE_SUFFIXES, *_LISTS, *_UNREAD, ".json")
-            and not entry.name.lower().startswith((".", "label_map", "readme", "license", "licence"))
+            for name in names
+            if not name.lower().startswith((".", "label_map", "readme", "license", "licence"))
+            and (entry := folder / name).suffix.lower() in _TABLES
             and is_regular(entry)
             and entry.stat().st_size <= (_MOST_LIST_BYTES if entry.suffix.lower() in _LISTS else _MOST_BYTES)
         ]

@@ -6,7 +6,7 @@ that happen to be in one (``contest``). Names that say two splits are ``UNCLEAR`
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -50,6 +50,7 @@ _BEFORE_OR_AFTER = "|".join(sorted((*_NEUTRAL, "fer", "ferplus", "raf", "rafdb",
 _SPLIT_WORD = "|".join(sorted(_WORDS, key=len, reverse=True))
 _GLUED = re.compile(rf"(?:{_BEFORE_OR_AFTER})*({_SPLIT_WORD})(?:{_BEFORE_OR_AFTER})*")
 _BOTH = frozenset({"trainval", "trainvalid", "traintest", "trainvaltest", "traindev", "testtrain", "valtest"})
+_MOST_TOLD = 4096
 _PARTITION = re.compile(r"^([A-Za-z_][\w.\- ]*)=(.*)$")
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _FILE_WORD = re.compile(r"^([A-Za-z]+)[_\-. ]?\d+")
@@ -86,11 +87,16 @@ def without_splits(name: str) -> str:
     return " ".join(words)
 
 
-def partitions(path: PurePosixPath) -> dict[str, str]:
+def partitions(path: PurePosixPath) -> Mapping[str, str]:
     """Return the columns that folders named ``column=value`` on a path give, as Spark, DuckDB and pandas write them."""
+    return _partitions(path.parts[:-1])
+
+
+@lru_cache(maxsize=1024)
+def _partitions(folders: tuple[str, ...]) -> Mapping[str, str]:
     from urllib.parse import unquote
 
-    found = (_PARTITION.match(folder) for folder in path.parts[:-1])
+    found = (_PARTITION.match(folder) for folder in folders)
     pairs = {match[1]: unquote(match[2]) for match in found if match}
     return {name: value for name, value in pairs.items() if value != _NULL_PARTITION}
 
@@ -102,11 +108,12 @@ class FolderSplits:
     by_folder: Mapping[str, str]
     loosely: Mapping[str, str]
     root: str | None
+    _told: dict[tuple[str, ...], str | None] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
     def of(root: Path, pictures: Iterable[PurePosixPath]) -> "FolderSplits":
         """Look at all folders of a data set at once: siblings such as ``fertrain``, ``fertest`` explain each other."""
-        folders = {folder for picture in pictures for folder in picture.parts[:-1]}
+        folders = {folder for way in {picture.parts[:-1] for picture in pictures} for folder in way}
         plain = {folder for folder in folders if not _PARTITION.match(folder)}
         by_folder, loosely = {}, {}
         for folder in plain:
@@ -124,6 +131,14 @@ class FolderSplits:
         held-out split counts.
         """
         folders = picture.parts[:-1]
+        if folders in self._told:
+            return self._told[folders]
+        told = self._tell(folders)
+        if len(self._told) < _MOST_TOLD:
+            self._told[folders] = told
+        return told
+
+    def _tell(self, folders: tuple[str, ...]) -> str | None:
         plain = held_out_first(*(self.by_folder.get(folder) for folder in folders))
         if plain:
             return plain

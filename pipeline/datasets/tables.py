@@ -109,6 +109,8 @@ def _is_file(text: str) -> bool:
 
 def cell(value: Any) -> str | None:
     """Return a cell as text: whole floats without ``.0``, None for missing ones; bytes that are no text are counted."""
+    if type(value) is str:  # nearly always, and of millions
+        return value.strip() or None
     if isinstance(value, list | tuple) and len(value) == 1 or getattr(value, "shape", None) == (1,):
         value = value[0]
     if isinstance(value, bytes | bytearray | memoryview):

@@ -6,16 +6,18 @@ pictures are kept in memory.
 """
 
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 import numpy as np
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
-from singanimation.pipeline.datasets.files import inside
+from singanimation.pipeline.datasets.files import inside, is_plain
 from singanimation.pipeline.datasets.folders import class_folder
 from singanimation.pipeline.datasets.labels import canonical_split, label_meaning, map_label, read_label_map
 from singanimation.pipeline.datasets.readers.index_tables import (
@@ -44,6 +46,7 @@ from singanimation.pipeline.errors import DatasetError, PictureError
 from singanimation.pipeline.files.pictures import picture_size
 from singanimation.pipeline.records import KINDS, STATUSES, InFolder, Source
 
+_MOST_FOLDERS = 4096
 _JUDGED = {"kind": (KINDS, ("real", "variant")), "status": (STATUSES, ("accepted",))}
 
 
@@ -70,8 +73,7 @@ def _read(path: Path) -> Dataset:
     if sentence:
         findings.add(sentence)
     stems = Counter(file.stem for file in shards)
-    sources: dict[str, Source] = {}
-    contents: dict[str, list[str]] = {}
+    rows: list[Source] = []
     has_splits = False
     for file in shards:
         columns = columns_of(file)
@@ -79,17 +81,15 @@ def _read(path: Path) -> Dataset:
             raise DatasetError(f"{file} has no column with pictures or their file names.")
         path_tells = about(inside_folder(file, folder), folders, alone=stems[file.stem] == 1)
         has_splits = has_splits or columns.split is not None or path_tells.split is not None
-        for source in _rows(file, name, columns, path_tells, user_map, findings):
-            source = _distinct(source, sources, contents, findings)
-            if source is not None:
-                sources[source.source_id] = source
-    has_splits = has_splits or any(source.split != "train" for source in sources.values())
-    held = sum(len(source.data or b"") for source in sources.values())
+        rows += _rows(file, name, columns, path_tells, user_map, findings)
+    sources = _distinct_ones(rows, findings)
+    has_splits = has_splits or any(source.split != "train" for source in sources)
+    held = sum(len(source.data) for source in sources if source.data is not None)
     if held > LARGE_BYTES:
         findings.add(f"the embedded pictures take {held / 1024**3:.1f} GiB of memory")
-    licences = {source.licence for source in sources.values()}
+    licences = {source.licence for source in sources}
     licence = next(iter(licences)) if len(licences) == 1 else None
-    return build_dataset(name, sources.values(), findings, path, licence=licence, has_splits=has_splits)
+    return build_dataset(name, sources, findings, path, licence=licence, has_splits=has_splits)
 
 
 def _rows(
@@ -106,10 +106,11 @@ def _rows(
     shared = cast(Path, InFolder(file.parent))  # Source.path keeps it as it is, and reads as a Path
     rows = (dict(zip(wanted, each, strict=True)) for each in zip(*(frame[name] for name in wanted), strict=True))
     column_of_ways = columns.file or columns.picture
-    ways = FolderSplits.of(file.parent, map(_way, frame[column_of_ways])) if column_of_ways else None
+    ways = FolderSplits.of(file.parent, _ways(frame[column_of_ways])) if column_of_ways else None
     if ways is not None and (sentence := ways.sentence()):
         findings.add(sentence)
     labels: dict[str | None, tuple[str | None, str | None]] = {}  # few, however many rows
+    told_by_folder = lru_cache(maxsize=1024)(partial(_told_by_folder, ways, path_tells.split, user_map))
     for number, row in enumerate(rows):
         values = {purpose: cell(row[name]) if (name := getattr(columns, purpose)) else None for purpose in PURPOSES}
         text = cell(row[columns.file]) if columns.file else picture_path(row[columns.picture])
@@ -122,11 +123,9 @@ def _rows(
         label, raw = labels.get(values["label"]) or labels.setdefault(values["label"], meaning(values["label"]))
         if columns.label is None and path_tells.label is not None:
             label, raw = map_label(path_tells.label, {}, user_map), path_tells.label
-        way = PurePosixPath(text or "")
-        if raw is None and (by_folder := map_label(class_folder(way), {}, user_map)) is not None:
-            label, raw = by_folder, class_folder(way)
-        by_way = ways(way) if ways else None
-        told = held_out_first(path_tells.split, by_way) or by_way or path_tells.split
+        told, by_folder, folder = told_by_folder((text or "").rpartition("/")[0])
+        if raw is None and by_folder is not None:
+            label, raw = by_folder, folder
         for index, data in enumerate(pictures or [None]):
             source_id = row_id if index == 0 else f"{row_id}/{index + 1}"
             yield Source(
@@ -144,10 +143,31 @@ def _rows(
             )
 
 
+def _told_by_folder(
+    ways: FolderSplits | None, shard: str | None, user_map: Mapping[str, str] | None, folder: str
+) -> tuple[str | None, str | None, str | None]:
+    """Return what the folder of a picture tells: split (with what its ``shard`` tells), label, and the label's name."""
+    way = PurePosixPath(folder, "picture")
+    by_way = ways(way) if ways else None
+    named = class_folder(way)
+    return held_out_first(shard, by_way) or by_way or shard, map_label(named, {}, user_map), named
+
+
 def _way(value: Any) -> PurePosixPath:
     """Return the path that a cell of names or of pictures with paths holds; an empty one where it is none."""
     text = picture_path(value) if isinstance(value, dict) else cell(value) if isinstance(value, str) else None
     return inside(text or "") or PurePosixPath()
+
+
+def _ways(values: Iterable[Any]) -> Iterator[PurePosixPath]:
+    """Yield the paths in a column, plain names of one folder once: their folders are what is asked for."""
+    met: set[str] = set()
+    for value in values:
+        folder = value.rpartition("/")[0] if isinstance(value, str) and "\\" not in value else None
+        if folder is None or folder not in met:
+            if folder is not None and len(met) < _MOST_FOLDERS:
+                met.add(folder)
+            yield _way(value)
 
 
 def _judged_columns(file: Path) -> list[str]:
@@ -172,6 +192,23 @@ def _usable(file: Path, frame: Any, findings: Findings) -> Any:
                 findings.add(f"{{count}} rows of {name} {value} are left out", *[file.name] * unwanted.count(value))
             frame = frame[kept]
     return frame
+
+
+def _distinct_ones(rows: list[Source], findings: Findings) -> Sequence[Source]:
+    """Return the sources with ids of their own, see ``_distinct``; the rows themselves where no id comes twice.
+
+    Told by hashes of 8 bytes: a dictionary of a million names takes as much memory as half the sources.
+    """
+    hashes = np.fromiter((hash(source.source_id) for source in rows), np.int64, len(rows))
+    if len(np.unique(hashes)) == len(rows):
+        return rows
+    sources: dict[str, Source] = {}
+    contents: dict[str, list[str]] = {}
+    for source in rows:
+        distinct = _distinct(source, sources, contents, findings)
+        if distinct is not None:
+            sources[distinct.source_id] = distinct
+    return list(sources.values())
 
 
 def _distinct(
@@ -202,6 +239,9 @@ def _content(source: Source) -> str:
 
 def _place(file: Path, text: str | None, findings: Findings) -> str | None:
     """Return the name of a picture beside the table, POSIX; None where there is none, which is noted."""
+    # nearly always, and of millions: a Path each would take as long as all the rest
+    if text is not None and is_plain(text) and os.path.isfile(f"{file.parent}/{text}"):  # noqa: PTH113
+        return text
     name = inside(text or "")
     if text is None:
         findings.add("{count} rows have neither a picture nor a file name", file.name)

@@ -1,10 +1,11 @@
 """Which tables an index is made of, which of their columns serve what, and what their paths tell."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from singanimation.pipeline.datasets.files import is_output_folder, list_pictures
+from singanimation.pipeline.datasets.files import files_ending, is_output_folder, list_pictures
 from singanimation.pipeline.datasets.metadata import find_metadata
 from singanimation.pipeline.datasets.readers.parquet import class_label_column, parquet_schema, picture_columns
 from singanimation.pipeline.datasets.splits import (
@@ -56,13 +57,15 @@ def find_tables(path: Path) -> list[Path]:
     pictures = list_pictures(path)
     if pictures:
         return _our_export(path)
-    shards = [shard for shard in path.rglob("*") if shard.suffix.lower() in PARQUET_SUFFIXES and is_regular(shard)]
+    shards = [shard for shard in files_ending(path, PARQUET_SUFFIXES) if is_regular(shard)]
     return sorted(shard for shard in shards if not is_output_folder(shard.parent.parent) and shard.name[0] not in "._")
 
 
 def _our_export(path: Path) -> list[Path]:
     """Return the only table at the top of a folder when it is our export's: it knows people and licences too."""
-    tables = [entry for entry in path.iterdir() if entry.suffix.lower() in TABLE_SUFFIXES and is_regular(entry)]
+    with os.scandir(path) as entries:
+        names = [entry.name for entry in entries if entry.name.lower().endswith(TABLE_SUFFIXES)]
+    tables = [entry for name in names if is_regular(entry := path / name)]
     if len(tables) != 1 or tables[0].suffix.lower() in PARQUET_SUFFIXES or find_metadata(path):
         return []
     names = header_of(tables[0])

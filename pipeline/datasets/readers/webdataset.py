@@ -13,7 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
-from singanimation.pipeline.datasets.files import is_output_folder, is_picture_name, list_pictures, read_text
+from singanimation.pipeline.datasets.files import (
+    files_ending,
+    is_output_folder,
+    is_picture_name,
+    list_pictures,
+    read_text,
+)
 from singanimation.pipeline.datasets.labels import RAF_NUMBERS, map_label, read_label_map
 from singanimation.pipeline.datasets.splits import canonical_split, held_out_first, plain_split
 from singanimation.pipeline.datasets.tables import cell, column
@@ -43,7 +49,7 @@ def _shards(path: Path) -> list[Path]:
         return [path] if path.name.lower().endswith(_SUFFIXES) else []
     if list_pictures(path):
         return []
-    found = [entry for entry in sorted(path.rglob("*")) if entry.name.lower().endswith(_SUFFIXES) and is_regular(entry)]
+    found = [entry for entry in files_ending(path, _SUFFIXES) if is_regular(entry)]
     return [shard for shard in found if not shard.name.startswith(".") and not is_output_folder(shard.parent)]
 
 
