@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.records import Crop, Source
 from singanimation.pipeline.settings import Settings
@@ -16,6 +16,7 @@ from singanimation.pipeline.settings import Settings
 if TYPE_CHECKING:
     from torch import nn
 
+    from singanimation.stages.expansion.attributes.editor import AttributeEditor
     from singanimation.stages.expansion.expander import Expander
     from singanimation.stages.expression import ExpressionJudge
     from singanimation.stages.sifid import SifidFilter
@@ -27,7 +28,8 @@ class Fingerprint:
     """What identifies the models in a row: weights' digests, and the filter with its threshold.
 
     ``detector`` is who finds faces where a data set does not say; ``notes`` are for the log, ``warnings`` for the
-    user; ``checks`` says in words what variants are rejected for besides their SIFID.
+    user; ``checks`` says in words what variants are rejected for besides their SIFID; ``attributes`` is the digest
+    of the networks of appearance, empty where none are asked for.
     """
 
     editor: str
@@ -40,6 +42,7 @@ class Fingerprint:
     warnings: tuple[str, ...] = ()
     checks: str = "none"
     drawing: str = ""
+    attributes: str = ""
 
     def resolved(self) -> dict[str, str]:
         """Return what stands in the pixel digest for the models: their weights, and the code that draws edits."""
@@ -71,7 +74,9 @@ class FaceModels:
 
 @dataclass(frozen=True)
 class Models:
-    """Everything one source needs. ``start_size`` maps a start scale to pixels; ``judge`` looks at edits, if asked."""
+    """Everything one source needs. ``start_size`` maps a start scale to pixels; if asked, ``judge`` looks at edits and
+    ``attributes`` changes what a face wears.
+    """
 
     faces: FaceModels
     regenerator: "Regenerator"
@@ -80,6 +85,7 @@ class Models:
     checks: "VariantChecks"
     fingerprint: Fingerprint
     judge: "ExpressionJudge | None" = None
+    attributes: "AttributeEditor | None" = None
 
 
 def choose_device(device: str) -> str:
@@ -166,6 +172,7 @@ def load_models(settings: Settings) -> Models:
     judged = tuple(AU_NAMES.index(name) for name in WELL_MEASURED) if known else ()
     # who trains a GAN claims to draw something new; patch and warp move what is there
     checks = VariantChecks(judged_units=judged, redraws=regenerator.is_gan)
+    attributes = load_appearance(settings.attributes, device) if "appearance" in settings.expressions else None
     fingerprint = Fingerprint(
         editor=faces.expander.digest,
         drawing=faces.expander.drawing,
@@ -177,9 +184,23 @@ def load_models(settings: Settings) -> Models:
         notes=faces.notes,
         warnings=faces.warnings,
         checks=checks.describe(),
+        attributes="" if attributes is None else attributes.digest,
     )
     judge = load_judge(settings.expression_judge, device) if settings.expression_judge is not None else None
-    return Models(faces, regenerator, partial(_start_size, settings.singan_size), sifid, checks, fingerprint, judge)
+    sizes = partial(_start_size, settings.singan_size)
+    return Models(faces, regenerator, sizes, sifid, checks, fingerprint, judge, attributes)
+
+
+def load_appearance(path: Path | None, device: str = "cpu") -> "AttributeEditor":
+    """Load the networks that carry attributes. Raises WeightsError, also where no ``path`` is given: none ship."""
+    from singanimation.stages.expansion.attributes.editor import AttributeEditor
+
+    if path is None:
+        raise WeightsError(
+            "No networks of appearance ship: `augment train attributes --input FACES` makes them, and "
+            "--attributes FILE names them."
+        )
+    return AttributeEditor.load(path, device)
 
 
 def load_judge(path: Path, device: str = "cpu") -> "ExpressionJudge":

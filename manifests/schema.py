@@ -75,12 +75,17 @@ _ADDED: Mapping[str, pa.DataType] = {
     "edit_donor": pa.string(),
     "expression_found": pa.float32(),
     "expression_source": pa.float32(),
+    "attribute": NAME,
+    "attribute_change": NAME,
+    "attribute_weights": NAME,
 }
 """Columns that parts may lack: those added since version 1, in the order of their addition, never one that is needed.
 
 ``edit_form`` names the form of its emotion that an edit shows, ``edit_donor`` the ``source_id`` of the picture whose
 action units it aims at. ``expression_found`` and ``expression_source`` are what an expression judge
-(``--expression-judge``) gives the edit's own emotion and its source's, 0..1.
+(``--expression-judge``) gives the edit's own emotion and its source's, 0..1. ``attribute`` is what an edit of
+appearance changes (spectacles, beard), ``attribute_change`` how (added, removed, exchanged), ``attribute_weights`` the
+digest of the networks that did.
 """
 
 _TYPES = {**_FIRST, **_ADDED}

@@ -8,25 +8,29 @@ numbers that are drawn:
   the emotion; how it is jittered is drawn from its name, too (``forms.PLAN`` holds the numbers);
 * continuous: alpha 0.10 .. 0.90 in steps of 0.05, without 0.50 (that row would have no label); one form each emotion;
 * donor: strength 1, another person's picture of the data set (``donors``);
+* appearance: strength 1, the source's expression; another person's spectacles or beard, or its own taken off;
 * single: strength 0.33, 0.66 or 1, as in the thesis' tables.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from singanimation.pipeline.digests import encoded, encoded_words, seed_of
-from singanimation.pipeline.donors import Donors
 from singanimation.pipeline.expressions import AU_NAMES, COMPOUNDS, EMOTIONS
 from singanimation.pipeline.forms import FORMS, PLAN, Form, FormMix, choose_form
-from singanimation.pipeline.records import edit_key
+from singanimation.pipeline.records import Source, edit_key
 
 T = TypeVar("T")
 
 DISCRETE_STRENGTHS: tuple[float, ...] = PLAN.strengths
 CONTINUOUS_ALPHAS: tuple[float, ...] = tuple(round(0.10 + 0.05 * step, 2) for step in range(17) if step != 8)
+CARRIED: tuple[str, ...] = ("spectacles", "beard")
+APPEARANCE_TURNS = 3
+"""What an edit of appearance changes, and how many donors each attribute is taken from."""
+
 SINGLE_STRENGTHS: tuple[float, ...] = (0.33, 0.66, 1.0)
 
 
@@ -56,7 +60,7 @@ def plan_choices(
     expressions: Sequence[str],
     count: int,
     seed: int,
-    donors: Donors | None = None,
+    donors: Mapping[str, Source] | None = None,
     mix: FormMix = PLAN,
 ) -> tuple[Choice, ...]:
     """Return the first ``count`` edits of a source's plan: discrete, donor, then continuous and single in turn.
@@ -94,14 +98,14 @@ class _Draws:
 
 
 def _in_order(
-    label: str | None, expressions: Sequence[str], draws: _Draws, donors: Donors, mix: FormMix
+    label: str | None, expressions: Sequence[str], draws: _Draws, donors: Mapping[str, Source], mix: FormMix
 ) -> Iterator[Choice]:
     yield from _discrete(label, expressions, draws, mix, 0)
     if "donor" in expressions:
         for emotion in draws.shuffled(EMOTIONS, "donor"):
             if emotion in donors and emotion != label:
                 yield Choice("donor", emotion, emotion, 1.0, donor=donors[emotion].source_id)
-    others = [_continuous(label, expressions, draws, mix), _single(expressions, draws)]
+    others = [_continuous(label, expressions, draws, mix), _appearance(expressions, draws), _single(expressions, draws)]
     while others:
         stream = others.pop(0)
         choice = next(stream, None)
@@ -143,6 +147,15 @@ def _continuous(label: str | None, expressions: Sequence[str], draws: _Draws, mi
             form = choose_form(emotion, draws.number(name, "form"), mix)
             strength, jitter = alphas[emotion][turn], draws.number(name, "jitter")
             yield Choice("continuous", emotion, blend_name(label, emotion), strength, form, jitter)
+
+
+def _appearance(expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:
+    """Every attribute once; then again with the next donor."""
+    if "appearance" not in expressions:
+        return
+    for turn in range(APPEARANCE_TURNS):
+        for attribute in draws.shuffled(CARRIED, "appearance"):
+            yield Choice("appearance", attribute, f"{attribute}-{turn + 1}" if turn else attribute, 1.0)
 
 
 def _single(expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:

@@ -54,8 +54,9 @@ COMPOUNDS: tuple[str, ...] = (
 )
 """The compound emotions of Du et al. that RAF-DB's compound subset has."""
 
-KINDS: tuple[str, ...] = ("single", "continuous", "discrete", "donor")
-"""The kinds of edits: one action unit, a path from the source's expression, a form of an emotion, another picture's."""
+KINDS: tuple[str, ...] = ("single", "continuous", "discrete", "donor", "appearance")
+"""The kinds of edits: one action unit, a path from the source's expression, a form of an emotion, another picture's;
+and what leaves the expression alone: spectacles or a beard of another picture."""
 
 EMOTION_INDEX: Mapping[str, int] = MappingProxyType({name: index for index, name in enumerate(EMOTIONS)})
 
@@ -165,7 +166,7 @@ def parse_expressions(text: str) -> tuple[str, ...]:
             name = canonical_emotion(word) or canonical_compound(word) or canonical_au(word)
         if name is None:
             raise UsageError(
-                f"--expressions: {word!r} is no expression; use single, continuous, discrete, donor, "
+                f"--expressions: {word!r} is no expression; use {', '.join(KINDS)}, "
                 f"an emotion ({', '.join(EMOTIONS)}), a compound of two ({', '.join(COMPOUNDS)}) "
                 f"or an action unit ({', '.join(AU_NAMES)})."
             )

@@ -88,6 +88,13 @@ def donor_target(
     return replace(_target("donor", emotion, strength, aim, emotion, None, "target"), donor=donor)
 
 
+def appearance_target(face: SourceFace, attribute: str, name: str) -> ExpressionTarget:
+    """Aim at the source's own expression and label: what changes is what it wears."""
+    own = face.label_weights
+    target = _target("appearance", name, 1.0, face.action_units, face.label, own, _origin(face.label))
+    return replace(target, attribute=attribute)
+
+
 def single_target(face: SourceFace, unit: str, strength: float) -> ExpressionTarget:
     """Aim at ``y + s (1 - y)`` for one AU; the source's label stays while the nearest prototype does."""
     y = np.asarray(face.action_units, np.float32)
@@ -151,6 +158,8 @@ def _target_of(
 ) -> ExpressionTarget:
     if choice.donor is not None:
         return donor_target(face, choice.aim, choice.strength, choice.donor, donor_units.get(choice.donor))
+    if choice.kind == "appearance":
+        return appearance_target(face, choice.aim, choice.name)
     if choice.form is None:
         return single_target(face, choice.aim, choice.strength)
     make = discrete_target if choice.kind == "discrete" else continuous_target

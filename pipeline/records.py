@@ -106,7 +106,9 @@ class ExpressionTarget:
     """What an edit aims at. ``action_units`` is the (17,) vector of the whole face, 0..1, at this strength.
 
     ``form`` names the form of an emotion that it is drawn in, ``sides`` (17,) in -1..1 how much more of each unit's
-    change the half at the picture's left has (None: both alike), ``donor`` the source_id whose action units it aims at.
+    change the half at the picture's left has (None: both alike), ``donor`` the source_id whose action units, or whose
+    spectacles or beard, it takes. ``attribute`` is what an edit of appearance changes, ``change`` how: added, removed
+    or exchanged, once it is known what the source wears.
     """
 
     kind: str
@@ -119,6 +121,8 @@ class ExpressionTarget:
     form: str | None = None
     sides: tuple[float, ...] | None = None
     donor: str | None = None
+    attribute: str | None = None
+    change: str | None = None
 
     @property
     def key(self) -> str:
@@ -173,6 +177,9 @@ class Row:
     edit_donor: str | None = None
     expression_found: float | None = None
     expression_source: float | None = None
+    attribute: str | None = None
+    attribute_change: str | None = None
+    attribute_weights: str | None = None
     au_source: tuple[float, ...] | None = None
     au_target: tuple[float, ...] | None = None
     au_measured: tuple[float, ...] | None = None

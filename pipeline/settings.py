@@ -77,6 +77,9 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     sifid_features: SifidFeatures = Field(default="auto", description="the features SIFID is measured on")
     aus: AuChoice = Field(default="auto", description="who estimates action units")
     ganimation: Path | None = Field(default=None, description="who draws edits: a sibling's file; default: geometry")
+    attributes: Path | None = Field(
+        default=None, description="networks of augment train attributes, for --expressions appearance"
+    )
     expression_judge: Path | None = Field(
         default=None, description="reject edits that a classifier (augment train expression) sees as their source's"
     )

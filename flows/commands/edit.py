@@ -1,4 +1,4 @@
-"""`augment edit`: expression edits of pictures, one PNG each, and a sheet of all."""
+"""`augment edit`: edits of pictures, of the expression and of what is worn; one PNG each, and a sheet of all."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 import typer
 from PIL import Image
 
+from singanimation.flows.commands.edit_attributes import AttributeEdits, AttributeRequest, Changed, in_picture
 from singanimation.flows.commands.edit_request import Aim, Request
 from singanimation.flows.faces import Face, file_name, find_faces, picture_paths, warn, without_own
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
@@ -61,11 +62,22 @@ def edit(
     masks: Annotated[bool, typer.Option("--masks", help="Write the attention and colour masks too.")] = False,
     gif: Annotated[bool, typer.Option("--gif", help="Write the path of --to as a GIF too.")] = False,
     mp4: Annotated[bool, typer.Option("--mp4", help="Write the path of --to as an MP4 too.")] = False,
+    attribute: Annotated[
+        str | None, typer.Option(help="What to carry from --attributes-from: spectacles, beard.", show_default=False)
+    ] = None,
+    attributes_from: Annotated[Path | None, typer.Option(help="The picture it is carried from.")] = None,
+    without: Annotated[str | None, typer.Option(help="What to take off: spectacles, beard.")] = None,
+    attributes: Annotated[Path | None, typer.Option(help="Networks of augment train attributes.")] = None,
     ganimation: ExpanderOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     quiet: QuietOption = False,
 ) -> None:
-    """Edit the expression of faces: one PNG per edit, `<stem>__<edit>@<strength>.png`, and `<stem>__sheet.png`."""
+    """Edit the expression of faces, or what they wear: one PNG per edit, and a sheet of all of a face.
+
+    Named `<stem>__<edit>@<strength>.png`, `<stem>__<attribute>-from-<stem>.png`, `<stem>__sheet.png`.
+    """
+    worn = AttributeRequest.of(attribute, attributes_from, without)
+    expressive = worn is None or any((aus, fixed, emotions, to, strengths, origin))
     request = Request(
         _units(aus),
         _settings(fixed),
@@ -76,6 +88,7 @@ def edit(
         _words(forms),
         seed,
         _emotion("--from", origin) if origin else None,
+        nothing=not expressive,
     )
     if (gif or mp4) and not to:
         raise UsageError("--gif and --mp4 show the path of --to; name its emotion.")
@@ -86,6 +99,7 @@ def edit(
 
     models = load_face_models("auto", ganimation, choose_device(device))
     request.check(models.expander.labels)
+    dressing = None if worn is None else AttributeEdits(worn, models, attributes, choose_device(device))
     said = request.said()
     for text in models.warnings + ((said,) if said else ()):
         warn(text, quiet)
@@ -94,9 +108,12 @@ def edit(
         if isinstance(face, PictureError):
             warn(str(face), quiet=False)
             continue
-        frames = _write_edits(face, request, models, output, crop, masks, kept=steps if gif or mp4 else 0)
-        made += request.count
-        _write_path(output, face, frames, gif, mp4)
+        if expressive:
+            frames = _write_edits(face, request, models, output, crop, masks, kept=steps if gif or mp4 else 0)
+            made += request.count
+            _write_path(output, face, frames, gif, mp4)
+        if dressing is not None:
+            made += _write_attributes(face, list(dressing.of(face, quiet)), models, output, crop, masks)
         for note in face.crop.notes:
             warn(f"{face.path}: {note}", quiet)
     if not made:
@@ -139,6 +156,24 @@ def _write_edits(
         output / f"{face.name}__sheet.png", [Block(f"{readable(face.path.name)}: the face, and its edits", columns)]
     )
     return frames
+
+
+def _write_attributes(
+    face: Face, changed: Sequence[Changed], models: FaceModels, output: Path, crop: bool, masks: bool
+) -> int:
+    """Write what became of a face's spectacles or beard; return how many pictures those are."""
+    for name, pixels, layers in changed:
+        shown = pixels if crop else in_picture(face, layers, models)
+        _write(output / f"{face.name}__{name}.png", shown, face.picture.mode)
+        if masks:
+            mask = np.max([layer.mask for layer in layers], axis=0)
+            _write(output / f"{face.name}__{name}__mask.png", np.rint(mask * 255).astype(np.uint8), "L")
+    if changed:
+        tiles = [(Tile(Image.fromarray(pixels), (name, "")),) for name, pixels, _ in changed]
+        first = (Tile(Image.fromarray(face.crop.pixels), ("source", "")),)
+        title = f"{readable(face.path.name)}: the face, and what it wears"
+        write_sheet(output / f"{face.name}__attributes.png", [Block(title, (first, *tiles))])
+    return len(changed)
 
 
 def _in_picture(face: Face, edits: "Edits", index: int, models: FaceModels) -> np.ndarray:

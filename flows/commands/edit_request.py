@@ -24,7 +24,10 @@ class Aim(NamedTuple):
 
 
 class Request:
-    """What was asked for: names of edits, each with strengths; ``targets`` makes them AU vectors of one face."""
+    """What was asked for: names of edits, each with strengths; ``targets`` makes them AU vectors of one face.
+
+    ``nothing``: no expression has to be named, since what is worn is asked for.
+    """
 
     def __init__(
         self,
@@ -37,14 +40,18 @@ class Request:
         forms: Sequence[str] = (),
         seed: int | None = None,
         origin: str | None = None,
+        nothing: bool = False,
     ) -> None:
         self._units, self._fixed, self._emotions, self._to = units, fixed, emotions, to
         self._origin = origin
         self._forms, self._seed = _forms_of(emotions, forms), seed
         self._path = [round(float(alpha), 2) for alpha in np.linspace(0, 1, steps)]
         self._strengths = strengths
-        if not (units or fixed or emotions or to):
-            raise UsageError("Say which edits: --aus AU12,AU4|all, --set AU12=0.5, --emotions fear|all, or --to fear.")
+        if not (units or fixed or emotions or to or nothing):
+            raise UsageError(
+                "Say which edits: --aus AU12,AU4|all, --set AU12=0.5, --emotions fear|all, --to fear, "
+                "--attribute spectacles --attributes-from PICTURE, or --without beard."
+            )
         if to and to in emotions:
             raise UsageError(f"--emotions and --to both name {to}, and their pictures would have one name; ask twice.")
         if strengths and not (units or fixed or emotions):

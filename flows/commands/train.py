@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from singanimation.flows.commands.train_attributes import train_attributes
 from singanimation.flows.commands.train_ganimation import train_ganimation
 from singanimation.flows.commands.train_options import FacesOption, OutputOption, check_output, use_threads
 from singanimation.flows.commands.train_siblings import train_cyclegan, train_landmarks, train_stargan, train_transfer
@@ -21,6 +22,7 @@ app.command("transfer")(train_transfer)
 app.command("stargan")(train_stargan)
 app.command("cyclegan")(train_cyclegan)
 app.command("landmarks")(train_landmarks)
+app.command("attributes")(train_attributes)
 
 
 @app.command("au")

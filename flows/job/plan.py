@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from singanimation.flows.job.face_crops import mark_crops
 from singanimation.flows.job.limit import limit_said, limited
-from singanimation.flows.models import choose_device, load_judge
+from singanimation.flows.models import choose_device, load_appearance, load_judge
 from singanimation.pipeline.datasets import Dataset, open_dataset
 from singanimation.pipeline.donors import DonorPool, Donors
 from singanimation.pipeline.errors import UsageError
@@ -54,15 +54,19 @@ def plan_run(settings: Settings) -> RunPlan:
         said.append("Ray: as many actors as the cluster has GPUs or cores; a plan without --workers counts with one.")
     if settings.frame == "auto":
         said.append(mark_crops(sources, dataset.sources))
-    if "donor" in settings.expressions:
-        donors = DonorPool(dataset.sources)
-        said.append(donors.check(sorted({source.split for source in sources})))
+    if {"donor", "appearance"} & set(settings.expressions):
+        donors = DonorPool(dataset.sources, settings.expressions)
+        splits = sorted({source.split for source in sources})
+        if "donor" in settings.expressions:
+            said.append(donors.check(splits))
+        if "appearance" in settings.expressions:
+            donors.check_wearers(splits)
     notes = tuple(sentence for sentence in said if sentence)
     return RunPlan(settings, dataset, sources, worker_count(settings, len(sources)), notes, donors)
 
 
 def _check_generator(settings: Settings) -> str | None:
-    """Load a generator, and a judge, of the user's own once before anything is written.
+    """Load what the user brings of models once, before anything is written.
 
     Returns a sentence where an edit will not show all that its row says. Raises WeightsError, UsageError.
     """
@@ -79,6 +83,8 @@ def _check_generator(settings: Settings) -> str | None:
             )
     if settings.expression_judge is not None:
         load_judge(settings.expression_judge)
+    if "appearance" in settings.expressions:
+        load_appearance(settings.attributes)
     return said
 
 

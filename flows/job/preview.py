@@ -144,5 +144,5 @@ def _counted(forms: tuple[str, dict[str, int]]) -> str:
 
 
 def _ordered(counts: Counter[str]) -> dict[str, int]:
-    order = [*EMOTIONS, *COMPOUNDS, "donor", "continuous", "single", UNLABELLED]
+    order = [*EMOTIONS, *COMPOUNDS, "donor", "appearance", "continuous", "single", UNLABELLED]
     return {name: counts[name] for name in order if counts[name]}

@@ -85,7 +85,7 @@ def carried(job: SourceJob) -> SourceJob:
     identity = job.identity
     donors = identity.donors
     if donors is not None:
-        donors = {emotion: _donor(donor) for emotion, donor in donors.items()}
+        donors = donors.each(_donor)
     return replace(job, identity=replace(identity, source=_with_bytes(identity.source), donors=donors))
 
 

@@ -66,7 +66,7 @@ class RememberedModels:
 
 def _files(settings: Settings) -> Iterator[str]:
     """Yield the files that models are made of, each with its size and when it was last written."""
-    weights = [settings.ganimation] if settings.ganimation else []
+    weights = [path for path in (settings.ganimation, settings.attributes) if path]
     for name in ENTRIES:
         with suppress(WeightsError):  # named by the user and not there: the worker says so
             found = locate(name)

@@ -34,7 +34,7 @@ def write_emotions(
     rows = [
         [crop, *edit(index, emotion_targets(source, emotions))] for index, (crop, source) in _numbered(crops, units)
     ]
-    _write(path, ["source", *emotions], rows)
+    write_rows(path, ["source", *emotions], rows)
 
 
 def write_units(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> None:
@@ -58,7 +58,7 @@ def write_path(path: Path, edit: Edit, crops: np.ndarray, units: np.ndarray) -> 
     for index, (_, source) in _numbered(crops, units):
         target = _target(source, _PATH[1 + index % (len(_PATH) - 1)])
         rows.append(list(edit(index, shares * target + (1 - shares) * source)))
-    _write(path, [f"{share:.2f}" for share in shares[:, 0]], rows)
+    write_rows(path, [f"{share:.2f}" for share in shares[:, 0]], rows)
 
 
 def emotion_targets(source: np.ndarray, emotions: Sequence[str] = EMOTIONS) -> np.ndarray:
@@ -91,6 +91,7 @@ def _tile(picture: np.ndarray, heading: str) -> Tile:
     return Tile(Image.fromarray(picture), (heading,))
 
 
-def _write(path: Path, headings: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
+def write_rows(path: Path, headings: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
+    """Write rows of crops (128, 128, 3) as one PNG, ``headings`` above each picture."""
     columns = [tuple((_tile(*each),) for each in zip(row, headings, strict=True)) for row in rows]
     write_sheet(path, [Block("", each) for each in columns], CELL)

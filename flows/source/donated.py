@@ -35,7 +35,7 @@ def units_of_donors(identity: Identity, models: Models) -> dict[str, np.ndarray]
 
 def without_donor(target: ExpressionTarget, units: Mapping[str, np.ndarray]) -> Expressed | None:
     """Return why an edit by donor cannot be made, None where it can."""
-    if target.donor is None or target.donor in units:
+    if target.kind != "donor" or target.donor in units:
         return None
     return Expressed(fault=Fault(NO_DONOR, f"The donor {target.donor} has no usable face."))
 

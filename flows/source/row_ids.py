@@ -55,7 +55,7 @@ class Identity:
 
     def edit(self, key: str) -> str:
         """Return the id of an edit's row."""
-        return hex_digest(encoded_words("edit") + self._whose + encoded_words(key) + self._pixels[0])
+        return hex_digest(encoded_words("edit") + self._whose + encoded_words(self._named(key)) + self._pixels[0])
 
     def attempts(self, key: str, first: str, place: int, count: int) -> Iterator[tuple[int, str, str]]:
         """Yield (number, start scale, id of the row) of the first ``count`` attempts at an edit.
@@ -63,8 +63,8 @@ class Identity:
         ``place`` is the edit's in the plan, ``first`` the key of the plan's first edit: engines may start the other
         edits' SinGANs from the first one's, so it is part of what decides the pixels.
         """
-        shared = sha256(encoded_words("variant") + self._whose + encoded_words(key) + self._pixels[1])
-        end = encoded_words(first)
+        shared = sha256(encoded_words("variant") + self._whose + encoded_words(self._named(key)) + self._pixels[1])
+        end = encoded_words(self._named(first))
         starts = self.settings.start_scale
         for number, start, words in _numbered(starts, place % len(starts), count):
             sha = shared.copy()
@@ -74,6 +74,10 @@ class Identity:
     def seed(self, stage: str, key: str, index: int = 0) -> int:
         """Return the seed of a stage's work on this source and edit."""
         return derive_seed(self.settings.seed, self.source.source_id, f"{stage}:{key}", index)
+
+    def _named(self, key: str) -> str:
+        """An edit's key as ids hold it: of one of appearance, which networks change it too."""
+        return f"{key} by {self.fingerprint.attributes}" if key.startswith("appearance:") else key
 
     @cached_property
     def _whose(self) -> bytes:

@@ -3,19 +3,20 @@
 import errno
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from singanimation.flows.models import Models
+from singanimation.flows.source.appearance import dressed
 from singanimation.flows.source.donated import units_of_donors, without_donor
-from singanimation.flows.source.expressed import look_at
+from singanimation.flows.source.expressed import Expressed, look_at
 from singanimation.flows.source.outcome import Outcome, SourceJob
 from singanimation.flows.source.reframing import Reframer
 from singanimation.flows.source.regeneration import ShippedEdit, VariantJudge, fit_edits, regenerate
-from singanimation.flows.source.remaining import canonical_label, plan_work
+from singanimation.flows.source.remaining import EditWork, canonical_label, plan_work
 from singanimation.flows.source.row_ids import Identity
 from singanimation.flows.source.rows import RowMaker
 from singanimation.manifests.write import existing_part_ids, part_name, write_part
@@ -122,15 +123,7 @@ def _augment(
         rows.append(maker.real(picture.pixels.shape[:2], au_source, "; ".join(outcome.notes) or None, image))
     if not any(work.attempts or work.edit_id not in job.known for work in works):
         return rows
-    targets = np.array([work.target.action_units for work in works], np.float32)
-    sides = np.array([work.target.sides or np.zeros(len(au_source)) for work in works], np.float32)
-    edits = models.faces.expander.edit(crop.pixels, au_source, targets, sides, crop.seen).pictures
-    shown = canonical_label(identity.source)
-    found = [
-        without_donor(work.target, donor_units)
-        or look_at(edit, crop.pixels, work.target, shown, au_source, models.judge)
-        for work, edit in zip(works, edits, strict=True)
-    ]
+    works, edits, found = _edit(identity, models, crop, works, (au_source, donor_units))
     # whose edit is rejected now has no variants made; those of an earlier run stay as they are
     works = [
         replace(work, attempts=()) if each.fault and work.edit_id not in job.known else work
@@ -148,6 +141,30 @@ def _augment(
                 outcome.edits_rejected += found[index].fault is not None
             rows += regenerate(fitted, index, work, ShippedEdit(edit, shipped.action_units), judge)
     return rows
+
+
+def _edit(
+    identity: Identity,
+    models: Models,
+    crop: Crop,
+    works: Sequence[EditWork],
+    units: tuple[np.ndarray, Mapping[str, np.ndarray]],
+) -> tuple[Sequence[EditWork], np.ndarray, list[Expressed]]:
+    """Draw the edits, uint8 (K, 128, 128, 3), and look at each; ``units`` are the source's AUs and its donors'.
+
+    The works come back with what an edit of appearance turned out to be.
+    """
+    au_source, donor_units = units
+    targets = np.array([work.target.action_units for work in works], np.float32)
+    sides = np.array([work.target.sides or np.zeros(len(au_source)) for work in works], np.float32)
+    edits = models.faces.expander.edit(crop.pixels, au_source, targets, sides, crop.seen).pictures
+    works, edits, faults = dressed(identity, models, crop, works, edits)
+    shown = canonical_label(identity.source)
+    found = []
+    for place, (work, edit) in enumerate(zip(works, edits, strict=True)):
+        lacking = Expressed(fault=faults[place]) if place in faults else without_donor(work.target, donor_units)
+        found.append(lacking or look_at(edit, crop.pixels, work.target, shown, au_source, models.judge))
+    return works, edits, found
 
 
 def _source_units(identity: Identity, models: Models, crop: Crop) -> np.ndarray:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from singanimation.pipeline.runs import make_folder
 
 if TYPE_CHECKING:
     from singanimation.pipeline.datasets.dataset import Dataset
+    from singanimation.pipeline.records import Source
     from singanimation.stages.expansion.training.loop import TrainingFaces
 
 FEWEST_FACES = 8
@@ -33,13 +34,15 @@ Say = Callable[[str], None]
 class PreparedFaces:
     """``train`` is trained on; ``shown`` are crops uint8 (N, 128, 128, 3) for the contact sheet.
 
-    ``au_estimator`` is whose AUs they are (for the generator's card), ``licence`` the data's where it says one.
+    ``au_estimator`` is whose AUs they are (for the generator's card), ``licence`` the data's where it says one,
+    ``names`` the source ids of the faces that are trained on, None where they were kept without.
     """
 
     train: "TrainingFaces"
     shown: np.ndarray
     au_estimator: str
     licence: str | None = None
+    names: tuple[str, ...] | None = None
 
 
 def prepare_faces(text: str, folder: Path, workers: int, say: Say) -> PreparedFaces:
@@ -61,7 +64,7 @@ def prepare_faces(text: str, folder: Path, workers: int, say: Say) -> PreparedFa
     place = folder / _digest(dataset, estimator)
     if not (place / "faces.json").is_file():
         _find_all(dataset, place, workers, say)
-    arrays, count = _kept(place)
+    arrays, count, names = _kept(place)
     train = _training_faces(arrays, slice(0, count))
     _check_count(text, len(train.pictures))
     held_out = arrays[0][count:]
@@ -69,14 +72,16 @@ def prepare_faces(text: str, folder: Path, workers: int, say: Say) -> PreparedFa
         say(f"{text} has no validation split: the contact sheet shows faces that are trained on.")
     own = any(source.action_units is not None for source in dataset.sources)
     shown = _middle(held_out if len(held_out) else train.pictures)
-    return PreparedFaces(train, shown, "openface" if own else estimator, dataset.licence)
+    return PreparedFaces(train, shown, "openface" if own else estimator, dataset.licence, names)
 
 
-def _kept(place: Path) -> tuple[list[np.ndarray], int]:
-    """Return the arrays of ``_PARTS`` that were kept, mapped from disk, and how many faces are trained on."""
+def _kept(place: Path) -> tuple[list[np.ndarray], int, tuple[str, ...] | None]:
+    """Return the arrays of ``_PARTS``, mapped from disk, how many faces are trained on, and their names if known."""
     try:
-        count = int(json.loads((place / "faces.json").read_text())["train"])
-        return [np.load(place / f"{name}.npy", mmap_mode="c") for name in _PARTS], count
+        kept = json.loads((place / "faces.json").read_text())
+        count = int(kept["train"])
+        names = tuple(map(str, kept["names"]))[:count] if "names" in kept else None
+        return [np.load(place / f"{name}.npy", mmap_mode="c") for name in _PARTS], count, names
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{place} is damaged ({error}); delete it, and its faces are found again.") from None
 
@@ -111,7 +116,7 @@ def _from_parquet(path: Path, say: Say) -> PreparedFaces:
     except DatasetError:
         say(f"{path} has no rows whose split is validation: the contact sheet shows faces that are trained on.")
         shown = faces.crops()
-    return PreparedFaces(train, shown, "embedded")
+    return PreparedFaces(train, shown, "embedded", names=faces.face_ids or None)
 
 
 def _training_faces(arrays: Sequence[np.ndarray], rows: slice) -> "TrainingFaces":
@@ -153,7 +158,7 @@ def _find_all(dataset: "Dataset", place: Path, workers: int, say: Say) -> None:
         done += 1
         say(f"Faces: {min(done * _CHUNK, len(sources)):,} of {len(sources):,} pictures.")
     try:
-        _put_together(list(chunks), place, say)
+        _put_together(chunks, place, say)
     except OSError as error:
         raise disk_fault(place, error) from error
 
@@ -162,13 +167,14 @@ def _is_whole(part: Path) -> bool:
     return part.is_file() and zipfile.is_zipfile(part)
 
 
-def _put_together(parts: Sequence[Path], place: Path, say: Say) -> None:
+def _put_together(parts: Mapping[Path, Sequence["Source"]], place: Path, say: Say) -> None:
     """Write one array per kind (pictures are mapped from disk later, so that they need not fit into memory)."""
     reasons: list[str] = []
-    counts = []
-    for part in parts:
+    counts, names = [], []
+    for part, sources in parts.items():
         with np.load(part, allow_pickle=False) as arrays:
             counts.append(len(arrays["train"]))
+            names += [sources[index].source_id for index in arrays["places"]]
             reasons += arrays["reasons"].tolist()
     total, train = sum(counts), 0
     if not total:
@@ -196,5 +202,5 @@ def _put_together(parts: Sequence[Path], place: Path, say: Say) -> None:
         why = ", ".join(f"{name} {reasons.count(name):,}" for name in sorted(set(reasons)))
         say(f"{len(reasons):,} pictures have no usable face ({why}) and are left out.")
     with atomic_file(place / "faces.json") as file:
-        file.write(json.dumps({"train": train, "faces": total, "left_out": len(reasons)}).encode())
+        file.write(json.dumps({"train": train, "faces": total, "left_out": len(reasons), "names": names}).encode())
     shutil.rmtree(place / "parts")

@@ -1,10 +1,10 @@
 """Generators on disk: safetensors with the architecture and a short card in the metadata."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -22,6 +22,8 @@ from singanimation.stages.expansion.ganimation.published.reading import is_safet
 
 FORMAT = "singanimation-ganimation-1"
 _METADATA = "singanimation"
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 class LoadedGenerator(NamedTuple):
@@ -49,8 +51,13 @@ def save_generator(
     if name is None:
         raise WeightsError(f"{type(network).__name__} is no generator that can be saved.")
     about = {**card, "format": FORMAT, "architecture": name, "options": json.dumps(dict(options), sort_keys=True)}
+    write_network(path, network, about, dtype)
+
+
+def write_network(path: Path, network: nn.Module, about: Mapping[str, str], dtype: torch.dtype = torch.float16) -> None:
+    """Write weights of ``dtype`` with what the file says ``about`` itself. Raises TrainingError, MachineError."""
     # One entry only: safetensors writes several in an order that changes from run to run.
-    metadata = {_METADATA: json.dumps(about, sort_keys=True)}
+    metadata = {_METADATA: json.dumps(dict(about), sort_keys=True)}
     weights = {key: _stored(value, dtype) for key, value in network.state_dict().items()}
     unfit = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
     if unfit:
@@ -88,7 +95,16 @@ def _build(path: Path, about: Mapping[str, str], state: Mapping[str, Tensor]) ->
     find_kind = ARCHITECTURES.get(str(about.get("architecture")))
     if about.get("format") != FORMAT or find_kind is None:
         raise WeightsError(f"{path} is a safetensors file, but not a generator written by `augment train ganimation`.")
-    kind = find_kind()
+    return fitted(path, about, find_kind(), state)
+
+
+def fitted(
+    path: Path, about: Mapping[str, str], kind: Callable[..., _Network], state: Mapping[str, Tensor]
+) -> _Network:
+    """Return the network of a file of ours with its weights: ``kind`` builds it from the file's own options.
+
+    Raises WeightsError where they do not fit each other, before anything large is allocated.
+    """
     weights = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     try:
         options = dict(json.loads(about["options"]))
@@ -107,7 +123,7 @@ def _build(path: Path, about: Mapping[str, str], state: Mapping[str, Tensor]) ->
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = shown(error)
-        raise WeightsError(f"{path} does not fit the {about['architecture']} generator: {reason}") from None
+        raise WeightsError(f"{path} does not fit the {about.get('architecture')} generator: {reason}") from None
     return network
 
 

@@ -12,6 +12,7 @@ from singanimation.flows.job.preview import make_preview
 from singanimation.flows.source.outcome import SourceJob
 from singanimation.flows.source.row_ids import Identity
 from singanimation.flows.source.work import augment_source, file_sha256
+from singanimation.pipeline.donors import Donors
 from singanimation.pipeline.settings import make_settings
 
 
@@ -20,10 +21,9 @@ def test_an_edit_by_donor_aims_at_its_units_and_names_it(work, picture, tmp_path
     Image.new("RGB", (100, 100), (9, 9, 9)).save(tmp_path / "flat.png")
     settings = make_settings(input="x", per_image=4, expressions="donor")
     models = fake_models.load(settings)
-    donors = {
-        "fear": source_of(tmp_path / "donor.png", label="fear"),
-        "anger": source_of(tmp_path / "flat.png", label="anger"),
-    }
+    donors = Donors(
+        fear=source_of(tmp_path / "donor.png", label="fear"), anger=source_of(tmp_path / "flat.png", label="anger")
+    )
     source = source_of(picture)
     identity = Identity(source, file_sha256(source), settings, models.fingerprint, donors=donors)
     augment_source(SourceJob(identity, {}, "run", work.manifest), models)

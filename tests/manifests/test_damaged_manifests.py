@@ -149,7 +149,10 @@ def _flip(start: float, bit: int) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         path = folder / "part-a.parquet"
         data = bytearray(path.read_bytes())
-        data[int(start * (len(data) - int.from_bytes(data[-8:-4], "little") - 8))] ^= 1 << bit
+        group = pq.read_metadata(path).row_group(0)
+        column = group.column(int(start * group.num_columns))
+        first = column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
+        data[(first or 0) + column.total_compressed_size - 2] ^= 1 << bit  # in its last page, past the page's head
         path.write_bytes(bytes(data))
 
     return damage

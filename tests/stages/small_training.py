@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from singanimation.stages.expansion.geometry import load_mean_landmarks
 from singanimation.stages.expansion.geometry.generator import GeometryGenerator
 from singanimation.stages.expansion.geometry.training.recipe import GeometryObjective
-from singanimation.stages.expansion.training.loop import TrainingFaces, TrainSettings
+from singanimation.stages.expansion.training.loop import TrainingFaces
 from singanimation.stages.expansion.training.recipes import RECIPES
+from singanimation.stages.expansion.training.settings import TrainSettings
 
 SMALL = TrainSettings(steps=4, batch_size=2, width=0.13, learning_rate=1e-3, seed=5)
 

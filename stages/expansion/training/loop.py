@@ -18,7 +18,6 @@ from singanimation.stages.expansion.training.settings import (
     PAPER_EPOCHS,
     PAPER_EPOCHS_AT_FULL_RATE,
     Schedule,
-    TrainSettings,
 )
 
 ATTENTION_BOUNDS = (0.05, 0.995)
@@ -72,6 +71,23 @@ class Objective(Protocol):
         ...
 
 
+class LoopSettings(Protocol):
+    """What the loop itself has to be told; every training's settings say it."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def average(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+
+
 @dataclass
 class Progress:
     """Where a training stands: ``losses`` are running means, ``generator`` the averaged weights."""
@@ -119,7 +135,7 @@ def half_cosine(done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * done))
 
 
-def train(settings: TrainSettings, objective: Objective, resume: Mapping[str, Any] | None = None) -> Iterator[Progress]:
+def train(settings: LoopSettings, objective: Objective, resume: Mapping[str, Any] | None = None) -> Iterator[Progress]:
     """Train and yield after every step. Raises TrainingError on NaN or saturated attention.
 
     ``resume`` is a former ``Progress.state``: the training goes on exactly there. Raises WeightsError when it is none.

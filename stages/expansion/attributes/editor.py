@@ -1,0 +1,115 @@
+"""Carries and takes off attributes on crops: uint8 in, uint8 out, and every byte outside the mask the source's own."""
+
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from singanimation.pipeline.face.mesh import IRIS_LEFT, IRIS_RIGHT
+from singanimation.pipeline.files.grey import greyed
+from singanimation.stages.expansion.attributes.checkpoints import load_attributes
+from singanimation.stages.expansion.attributes.networks import AttributeNetwork, Bare, Carried
+from singanimation.stages.expansion.editor import is_grey
+
+FAINTEST = 0.02
+"""A mask below this is none: there the source's bytes stay."""
+
+SURE = 0.2
+"""Masks below this do not count towards how much a face wears."""
+
+WORN = {"spectacles": 0.10, "beard": 0.15, "hair": 0.2}
+LENT = {"spectacles": 0.14, "beard": 0.3, "hair": 0.3}
+MOST = {"spectacles": 0.6, "beard": 9.0, "hair": 9.0}
+"""From what ``amount`` on a face counts as wearing an attribute, and between which two it is taken for a donor."""
+
+
+class AttributeEdit(NamedTuple):
+    """One edit: ``picture`` uint8 (128, 128, 3), ``mask`` float32 (128, 128), exactly 0 where nothing changed, and the
+    ``colour`` uint8 (128, 128, 3) that is laid under it."""
+
+    picture: np.ndarray
+    mask: np.ndarray
+    colour: np.ndarray
+
+
+class Face(NamedTuple):
+    """A crop uint8 (128, 128, 3) RGB and its landmarks float32 (478, 2) in pixels."""
+
+    pixels: np.ndarray
+    landmarks: np.ndarray
+
+
+class AttributeEditor:
+    """The networks with their digest; each edit is computed alone."""
+
+    def __init__(self, network: AttributeNetwork, digest: str, device: str = "cpu") -> None:
+        self._network, self._device = network, device
+        self.digest = digest
+
+    @classmethod
+    def load(cls, path: Path, device: str = "cpu") -> Self:
+        """Load a file of ``augment train attributes``. Raises WeightsError."""
+        loaded = load_attributes(path, device)
+        return cls(loaded.network, loaded.digest, device)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Return what it can carry."""
+        return self._network.attributes
+
+    @torch.inference_mode()
+    def remove(self, face: Face, attribute: str, seen: np.ndarray | None = None) -> AttributeEdit:
+        """Take ``attribute`` off a face; ``seen`` bool (128, 128): other pixels are left alone."""
+        bare = self._network.bare(*self._tensors(face), self._which(attribute))
+        return _edit(face, bare, seen)
+
+    @torch.inference_mode()
+    def carry(self, face: Face, donor: Face, attribute: str, seen: np.ndarray | None = None) -> AttributeEdit:
+        """Put what ``donor`` wears onto ``face``. One that wears nothing gives back the face's very bytes."""
+        which = self._which(attribute)
+        donors, donor_landmarks = self._tensors(donor)
+        bare = self._network.bare(donors, donor_landmarks, which)
+        done = self._network.put_on(*self._tensors(face), donors, donor_landmarks, which, bare)
+        return _edit(face, done, seen)
+
+    def wears(self, face: Face, attribute: str) -> bool:
+        """Return whether a face wears ``attribute``; what the networks do not know is not worn."""
+        return attribute in self.attributes and self.amount(face, attribute) >= WORN[attribute]
+
+    def lends(self, face: Face, attribute: str) -> bool:
+        """Return whether a face wears so much of ``attribute`` that it can be carried, and not more: no sunglasses."""
+        return attribute in self.attributes and LENT[attribute] <= self.amount(face, attribute) <= MOST[attribute]
+
+    @torch.inference_mode()
+    def amount(self, face: Face, attribute: str) -> float:
+        """Return how much of the attribute a face wears: its mask's area in units of the squared eye distance."""
+        bare = self._network.bare(*self._tensors(face), self._which(attribute))
+        mask = bare.mask[bare.mask >= SURE]
+        spread = float(np.square(face.landmarks[IRIS_RIGHT] - face.landmarks[IRIS_LEFT]).sum())
+        return float(mask.sum()) / max(spread, 1.0)
+
+    def _tensors(self, face: Face) -> tuple[Tensor, Tensor]:
+        picture = torch.from_numpy(np.ascontiguousarray(face.pixels)).to(self._device)
+        landmarks = torch.from_numpy(np.ascontiguousarray(face.landmarks, np.float32)).to(self._device)
+        return picture.permute(2, 0, 1)[None].float() / 127.5 - 1, landmarks[None]
+
+    def _which(self, attribute: str) -> Tensor:
+        return torch.tensor([self.attributes.index(attribute)], device=self._device)
+
+
+def _edit(face: Face, made: Bare | Carried, seen: np.ndarray | None) -> AttributeEdit:
+    opacity = made.mask[0, 0].float().cpu().numpy()
+    opacity = np.where(opacity >= FAINTEST, opacity, 0).astype(np.float32)
+    if seen is not None:
+        opacity = opacity * seen
+    picture, colour = _to_uint8(made.picture[0]), _to_uint8(made.colour[0])
+    if is_grey(face.pixels):
+        picture, colour = greyed(picture), greyed(colour)
+    return AttributeEdit(np.where(opacity[..., None] > 0, picture, face.pixels), opacity, colour)
+
+
+def _to_uint8(picture: Tensor) -> np.ndarray:
+    """(3, H, W) in -1..1 -> uint8 (H, W, 3)."""
+    return ((picture.float().permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
