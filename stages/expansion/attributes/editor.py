@@ -45,7 +45,7 @@ class AttributeEditor:
     """The networks with their digest; each edit is computed alone."""
 
     def __init__(self, network: AttributeNetwork, digest: str, device: str = "cpu") -> None:
-        self._network, self._device = network, device
+        self.network, self._device = network, device
         self.digest = digest
 
     @classmethod
@@ -57,12 +57,12 @@ class AttributeEditor:
     @property
     def attributes(self) -> tuple[str, ...]:
         """Return what it can carry."""
-        return self._network.attributes
+        return self.network.attributes
 
     @torch.inference_mode()
     def remove(self, face: Face, attribute: str, seen: np.ndarray | None = None) -> AttributeEdit:
         """Take ``attribute`` off a face; ``seen`` bool (128, 128): other pixels are left alone."""
-        bare = self._network.bare(*self._tensors(face), self._which(attribute))
+        bare = self.network.bare(*self._tensors(face), self._which(attribute))
         return _edit(face, bare, seen)
 
     @torch.inference_mode()
@@ -70,8 +70,8 @@ class AttributeEditor:
         """Put what ``donor`` wears onto ``face``. One that wears nothing gives back the face's very bytes."""
         which = self._which(attribute)
         donors, donor_landmarks = self._tensors(donor)
-        bare = self._network.bare(donors, donor_landmarks, which)
-        done = self._network.put_on(*self._tensors(face), donors, donor_landmarks, which, bare)
+        bare = self.network.bare(donors, donor_landmarks, which)
+        done = self.network.put_on(*self._tensors(face), donors, donor_landmarks, which, bare)
         return _edit(face, done, seen)
 
     def wears(self, face: Face, attribute: str) -> bool:
@@ -85,7 +85,7 @@ class AttributeEditor:
     @torch.inference_mode()
     def amount(self, face: Face, attribute: str) -> float:
         """Return how much of the attribute a face wears: its mask's area in units of the squared eye distance."""
-        bare = self._network.bare(*self._tensors(face), self._which(attribute))
+        bare = self.network.bare(*self._tensors(face), self._which(attribute))
         mask = bare.mask[bare.mask >= SURE]
         spread = float(np.square(face.landmarks[IRIS_RIGHT] - face.landmarks[IRIS_LEFT]).sum())
         return float(mask.sum()) / max(spread, 1.0)
