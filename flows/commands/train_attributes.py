@@ -50,7 +50,7 @@ def train_attributes(
     from singanimation.flows.models import choose_device
     from singanimation.flows.training.attributes import run_attributes
     from singanimation.flows.training.faces import prepare_faces
-    from singanimation.flows.training.run import LOG_EVERY
+    from singanimation.flows.training.steps import LOG_EVERY
 
     check_output(output)
     chosen = _chosen(only)

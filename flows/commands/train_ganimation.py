@@ -30,7 +30,8 @@ from singanimation.flows.commands.train_options import (
 )
 from singanimation.flows.figures.page import NEEDED, can_draw
 from singanimation.flows.training.checkpoint import hold_training
-from singanimation.flows.training.run import LOG_EVERY, run_training
+from singanimation.flows.training.run import run_training
+from singanimation.flows.training.steps import LOG_EVERY
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.system import usable_cores
 from singanimation.stages.expansion.training.settings import PaperTerms, Recipe, TrainSettings, paper_steps

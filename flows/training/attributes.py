@@ -2,17 +2,13 @@
 
 import shlex
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from singanimation.flows.interrupts import hold_interrupt
-from singanimation.flows.training.checkpoint import load_checkpoint, save_checkpoint
-from singanimation.flows.training.log import TrainingLog
-from singanimation.flows.training.run import LOG_EVERY
+from singanimation.flows.training.steps import KeptTraining
 from singanimation.pipeline.datasets.attributes import UNKNOWN, AttributeList
 from singanimation.pipeline.errors import DatasetError
 from singanimation.pipeline.files.atomic import atomic_file
@@ -55,28 +51,15 @@ def run_attributes(
     from singanimation.stages.expansion.attributes.objective import AttributeObjective
     from singanimation.stages.expansion.training.loop import train
 
-    checkpoint = output.with_suffix(".checkpoint.pt")
     same = {key.removeprefix("train_"): value for key, value in settings.card().items() if key != "train_learning_rate"}
     same |= {"faces": f"{len(faces.train.pictures)} of {Path(name).name}", "listed": str(wearing is not None)}
-    state = load_checkpoint(checkpoint, same) if resume and checkpoint.is_file() else None
-    log = TrainingLog(output, int(state["step"]) if state else 0)
-    objective = AttributeObjective(settings, faces.train, wearing)
-    saved = time.monotonic()
-    with hold_interrupt() as interrupted:
-        for progress in train(settings, objective, state):
-            yield progress
-            last = progress.step == progress.steps
-            if progress.step % LOG_EVERY == 0 or last:
-                log.add(progress)
-            due = last or time.monotonic() - saved > 60 * minutes
-            if due:
-                _write_outputs(settings, faces, wearing is not None, output, name, progress)
-                log.draw()
-            if due or interrupted():  # last, so that a training counts as done only when all of it is there
-                save_checkpoint(checkpoint, progress.state, same)
-                saved = time.monotonic()
-            if interrupted():
-                raise KeyboardInterrupt
+    kept = KeptTraining(output, same, resume=resume, minutes=minutes)
+    steps = train(settings, AttributeObjective(settings, faces.train, wearing), kept.state)
+
+    def write(progress: "Progress") -> None:
+        _write_outputs(settings, faces, wearing is not None, output, name, progress)
+
+    yield from kept.steps(steps, write)
 
 
 def _write_outputs(

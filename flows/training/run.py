@@ -2,13 +2,12 @@
 
 import shlex
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from singanimation.flows.interrupts import hold_interrupt
-from singanimation.flows.training.checkpoint import learning_rates, load_checkpoint, save_checkpoint, training_terms
+from singanimation.flows.training.checkpoint import learning_rates, training_terms
+from singanimation.flows.training.steps import KeptTraining
 from singanimation.pipeline.files.atomic import atomic_file
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from singanimation.stages.expansion.training.loop import Objective, Progress, TrainingFaces
     from singanimation.stages.expansion.training.settings import TrainSettings
 
-LOG_EVERY = 100
 _SHOWN = 8
 _COMMANDS = {"geometry": "ganimation", "paper": "ganimation --recipe paper"}
 """What trains a recipe, where the command has another name."""
@@ -36,31 +34,16 @@ def run_training(
     ``name`` is what the model card calls the data. Raises TrainingError, WeightsError, UsageError for a checkpoint of
     another training, MachineError for the disk, and KeyboardInterrupt when Ctrl-C came.
     """
-    from singanimation.flows.training.log import TrainingLog
     from singanimation.stages.expansion.training.loop import train
 
-    checkpoint = output.with_suffix(".checkpoint.pt")
-    same = training_terms(settings, faces, name)
-    state = load_checkpoint(checkpoint, same) if resume and checkpoint.is_file() else None
-    rates = learning_rates(state, settings.learning_rate)
-    log = TrainingLog(output, int(state["step"]) if state else 0)
-    objective = _objective(settings, faces.train)
-    saved = time.monotonic()
-    with hold_interrupt() as interrupted:
-        for progress in train(settings, objective, state):
-            yield progress
-            last = progress.step == progress.steps
-            if progress.step % LOG_EVERY == 0 or last:
-                log.add(progress)
-            due = last or time.monotonic() - saved > 60 * minutes
-            if due:
-                _write_outputs(settings, faces, output, name, rates, progress)
-                log.draw()
-            if due or interrupted():  # last, so that a training counts as done only when all of it is there
-                save_checkpoint(checkpoint, progress.state | {"rates": rates}, same)
-                saved = time.monotonic()
-            if interrupted():
-                raise KeyboardInterrupt
+    kept = KeptTraining(output, training_terms(settings, faces, name), resume=resume, minutes=minutes)
+    rates = learning_rates(kept.state, settings.learning_rate)
+    steps = train(settings, _objective(settings, faces.train), kept.state)
+
+    def write(progress: "Progress") -> None:
+        _write_outputs(settings, faces, output, name, rates, progress)
+
+    yield from kept.steps(steps, write, {"rates": rates})
 
 
 def _write_outputs(
