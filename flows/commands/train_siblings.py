@@ -33,6 +33,9 @@ class Asked(NamedTuple):
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None
     seed: Annotated[int, typer.Option(min=0)] = 0
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto"
+    mixed_precision: Annotated[
+        bool, typer.Option("--mixed-precision", help="bfloat16: faster on GPUs and CPUs that compute in it.")
+    ] = False
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None
     minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints and contact sheets.")] = 5.0
@@ -45,7 +48,7 @@ class Asked(NamedTuple):
         check_output(self.output)
         check_size(self.size)
         use_threads(self.threads)
-        names = ("steps", "batch_size", "learning_rate", "width", "size", "init", "seed")
+        names = ("steps", "batch_size", "learning_rate", "width", "size", "init", "seed", "mixed_precision")
         given = {name: getattr(self, name) for name in names}
         return TrainSettings.for_recipe(recipe, device=choose_device(self.device), **given, **own)
 

@@ -42,11 +42,13 @@ class TransferObjective(SiblingObjective):
         """Train the classifier on the codes of a batch, then encoder and decoder on the same."""
         self.at_rate(learning_rate)
         faces = self._batches.draw(self.settings.batch_size, random)
-        code = self.generator.encoder(faces.pictures)
+        with self.autocast():
+            code = self.generator.encoder(faces.pictures).float()
         told = F.cross_entropy(self._classifier(code.detach()), faces.labels)
         move(self._classifier_optimiser, told)
-        again = self.generator.decoder(code, faces.labels)
-        error = F.mse_loss(again, faces.pictures)
+        with self.autocast():
+            again = self.generator.decoder(code, faces.labels)
+        error = F.mse_loss(again.float(), faces.pictures)
         mu = MU[phase_at(done, len(MU))]
         hidden = F.cross_entropy(self._classifier(code), faces.labels)
         move(self._optimiser, error - mu * hidden)
