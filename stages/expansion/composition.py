@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from singanimation.pipeline.face.framing import CROP_SIZE
 
+SIZES = (16, 32, 64, 128)
+"""Pixels that the networks which halve a picture may be built for; trainings offer the last two."""
+
 
 class GeneratorOutput(NamedTuple):
     """What every generator returns, for a batch of B pictures of H x W pixels.
@@ -72,6 +75,13 @@ def joined(outputs: Sequence[GeneratorOutput]) -> GeneratorOutput:
     flows = [output.flow for output in outputs if output.flow is not None]
     picture, attention, colour = (torch.cat(parts) for parts in zip(*(output[:3] for output in outputs), strict=True))
     return GeneratorOutput(picture, attention, colour, torch.cat(flows) if len(flows) == len(outputs) else None)
+
+
+def usable_size(size: int) -> int:
+    """Return ``size`` where a network of some halvings can be told to work at so many pixels. Raises ValueError."""
+    if size not in SIZES:
+        raise ValueError(f"pictures of {size} pixels are none of {', '.join(map(str, SIZES))}")
+    return size
 
 
 def shrunk(picture: Tensor, size: int) -> Tensor:

@@ -7,12 +7,8 @@ from torch import Tensor
 
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import EMOTION_INDEX, EMOTIONS
-from singanimation.pipeline.face.framing import CROP_SIZE
 from singanimation.pipeline.forms import nearest_emotions
-from singanimation.stages.expansion.composition import Generator, GeneratorOutput
-
-SMALLEST = 16
-"""Pixels of the smallest picture that a network of several halvings leaves something of."""
+from singanimation.stages.expansion.composition import Generator, GeneratorOutput, usable_size
 
 
 class LabelledGenerator(Generator):
@@ -29,10 +25,8 @@ class LabelledGenerator(Generator):
         known = [name for name in EMOTIONS if name in labels]
         if list(labels) != known or len(known) < 2:
             raise ValueError(f"labels {list(labels)} are no two or more of {', '.join(EMOTIONS)}, in this order")
-        if not SMALLEST <= size <= CROP_SIZE:
-            raise ValueError(f"pictures of {size} pixels are none of {SMALLEST} to {CROP_SIZE}")
         self.labels = tuple(known)
-        self.size = size
+        self.size = usable_size(size)
 
     def painted(self, picture: Tensor, label: Tensor) -> Tensor:
         """Return ``picture`` (B, 3, H, W) in -1..1 with the expressions ``label`` (B,), places in ``labels``."""

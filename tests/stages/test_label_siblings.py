@@ -163,6 +163,8 @@ def test_an_emotion_that_was_not_learnt_is_refused_in_a_sentence() -> None:
         {"labels": ["neutral", "happiness"]},
         {"labels": ["happiness"]},
         {"size": 4096},
+        {"size": 48},
+        {"size": "64"},
         {"of_sets": [0, 7]},
         {"sets": 10**9},
     ],

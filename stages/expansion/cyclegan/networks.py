@@ -43,18 +43,3 @@ class CycleGenerator(LabelledGenerator):
         """Return ``picture`` with the expressions ``label`` (B,), whatever it shows."""
         pairs = zip(picture.split(1), label.tolist(), strict=True)
         return torch.cat([self.way(int(place)).painted(one) for one, place in pairs])
-
-
-class PatchCritic(nn.Module):
-    """Whether patches of a picture (B, 3, S, S) are of photographs of one emotion; instance norm, as in the paper."""
-
-    def __init__(self, width: int = 64) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
-        for before, after in ((width, 2 * width), (2 * width, 4 * width)):
-            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.InstanceNorm2d(after), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(4 * width, 1, 3, 1, 1))
-
-    def forward(self, picture: Tensor) -> Tensor:
-        """Return a patch map (B, 1, S / 8, S / 8), unbounded."""
-        return self.layers(picture)

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from singanimation.pipeline.errors import DatasetError
-from singanimation.stages.expansion.cyclegan.networks import CycleGenerator, PatchCritic
+from singanimation.stages.expansion.cyclegan.networks import CycleGenerator
 from singanimation.stages.expansion.ganimation.networks import initialise
+from singanimation.stages.expansion.training.critics import PatchCritic
 from singanimation.stages.expansion.training.loop import TrainingFaces, initial_weights
 from singanimation.stages.expansion.training.settings import TrainSettings
 from singanimation.stages.expansion.training.siblings import LabelledBatches, SiblingObjective, move
@@ -35,7 +36,7 @@ class CycleObjective(SiblingObjective):
             raise DatasetError(f"A pair is learnt from two emotions, not from {', '.join(labels)}.")
         self.options = {"labels": list(labels), "width": width, "size": settings.size}
         self.generator = CycleGenerator(**self.options)
-        self._critics = nn.ModuleList(PatchCritic(width) for _ in labels)
+        self._critics = nn.ModuleList(PatchCritic(3, width, True) for _ in labels)
         initialise(self.generator, random)
         initialise(self._critics, random)
         initial_weights(self.generator, settings.init)

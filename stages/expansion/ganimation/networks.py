@@ -9,10 +9,7 @@ from torch import Tensor, nn
 
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.face.framing import CROP_SIZE
-from singanimation.stages.expansion.composition import Generator, GeneratorOutput, compose
-
-SMALLEST = 16
-"""Pixels of the smallest picture that the generator's two halvings leave something of."""
+from singanimation.stages.expansion.composition import Generator, GeneratorOutput, compose, usable_size
 
 
 def _residual_block(width: int) -> nn.Sequential:
@@ -28,7 +25,7 @@ def _residual_block(width: int) -> nn.Sequential:
 class ConditionedTrunk(Generator):
     """What GANimation and StarGAN have in common: picture and tiled condition in, maps of the picture's size out.
 
-    ``planes`` are the condition's numbers, each tiled over the picture. ``size`` (16 to 128) are the pixels it was
+    ``planes`` are the condition's numbers, each tiled over the picture. ``size`` (``SIZES``) are the pixels it was
     trained at: crops are shrunk to them, what it paints is enlarged.
     """
 
@@ -36,9 +33,7 @@ class ConditionedTrunk(Generator):
 
     def __init__(self, width: int, blocks: int, planes: int, size: int) -> None:
         super().__init__()
-        if not SMALLEST <= size <= CROP_SIZE:
-            raise ValueError(f"pictures of {size} pixels are none of {SMALLEST} to {CROP_SIZE}")
-        self.size = size
+        self.size = usable_size(size)
         self.stem = self._down(3 + planes, width, 7, 1, 3)
         self.down1 = self._down(width, 2 * width, 4, 2, 1)
         self.down2 = self._down(2 * width, 4 * width, 4, 2, 1)

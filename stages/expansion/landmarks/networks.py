@@ -6,7 +6,7 @@ target of action units becomes landmarks by the tables that the geometry moves f
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from singanimation.pipeline.face.framing import CROP_SIZE
 from singanimation.stages.expansion.composition import GeneratorOutput, enlarged, joined, shrunk
@@ -72,23 +72,3 @@ class LandmarkGenerator(ConditionedTrunk):
         if device not in self._teachers:
             self._teachers[device] = FaceGeometry(device=device)
         return self._teachers[device]
-
-
-class PatchCritic(nn.Module):
-    """Whether patches of a picture (B, 3, S, S) belong to a photograph whose landmarks have these heat maps."""
-
-    def __init__(self, width: int = 32) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(3 + len(PARTS), width, 4, 2, 1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(width, 2 * width, 4, 2, 1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(2 * width, 4 * width, 4, 2, 1),
-            nn.LeakyReLU(0.2),
-            nn.Conv2d(4 * width, 1, 3, 1, 1),
-        )
-
-    def forward(self, picture: Tensor, maps: Tensor) -> Tensor:
-        """Return a patch map (B, 1, S / 8, S / 8), unbounded."""
-        return self.layers(torch.cat([picture, maps], 1))

@@ -16,8 +16,9 @@ from singanimation.stages.expansion.composition import shrunk
 from singanimation.stages.expansion.ganimation.networks import initialise
 from singanimation.stages.expansion.geometry import FaceGeometry
 from singanimation.stages.expansion.geometry.training.pairs import Pairs, PairSampler
-from singanimation.stages.expansion.landmarks.heat_maps import heat_maps, laid_onto
-from singanimation.stages.expansion.landmarks.networks import LandmarkGenerator, PatchCritic
+from singanimation.stages.expansion.landmarks.heat_maps import PARTS, heat_maps, laid_onto
+from singanimation.stages.expansion.landmarks.networks import LandmarkGenerator
+from singanimation.stages.expansion.training.critics import PatchCritic
 from singanimation.stages.expansion.training.loop import TrainingFaces, initial_weights
 from singanimation.stages.expansion.training.settings import TrainSettings
 from singanimation.stages.expansion.training.siblings import SiblingObjective, move
@@ -30,7 +31,7 @@ DONATED = 0.25
 PAPER_WIDTH = 64
 
 
-class LandmarkObjective(SiblingObjective):
+class HeatMapObjective(SiblingObjective):
     """Trains ``LandmarkGenerator``; its landmark network is the shipped generator's, and stays as it is."""
 
     generator: LandmarkGenerator
@@ -42,7 +43,7 @@ class LandmarkObjective(SiblingObjective):
         self.options = {"width": width, "size": settings.size}
         self._pairs = PairSampler(faces, FaceGeometry(device=settings.device), settings.device)
         self.generator = LandmarkGenerator(**self.options).eval()
-        self._critic = PatchCritic(max(8, width // 2))
+        self._critic = PatchCritic(3 + len(PARTS), max(8, width // 2), False)
         initialise(self.generator, random)
         initialise(self._critic, random)
         self.generator.finder.load_state_dict(load_generator().network.get_submodule("finder").state_dict())
@@ -76,7 +77,8 @@ class LandmarkObjective(SiblingObjective):
         photographs = shrunk(torch.where(forward, pairs.source, pairs.target), size)
         points = torch.where(forward[:, 0], pairs.before, pairs.after)
         maps = heat_maps(after, size)
-        real, fake = self._critic(photographs, heat_maps(points, size)), self._critic(there.detach(), maps)
+        real = self._critic(torch.cat([photographs, heat_maps(points, size)], 1))
+        fake = self._critic(torch.cat([there.detach(), maps], 1))
         hinge = (F.relu(1 - real) + F.relu(1 + fake)).mean()
         move(self._critic_optimiser, hinge)
-        return self._critic(there, maps).mean(), {"critic": hinge.item()}
+        return self._critic(torch.cat([there, maps], 1)).mean(), {"critic": hinge.item()}

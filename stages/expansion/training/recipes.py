@@ -33,9 +33,9 @@ def _cyclegan() -> Maker:
 
 
 def _landmarks() -> Maker:
-    from singanimation.stages.expansion.landmarks.recipe import LandmarkObjective
+    from singanimation.stages.expansion.landmarks.recipe import HeatMapObjective
 
-    return LandmarkObjective
+    return HeatMapObjective
 
 
 RECIPES: Mapping[Recipe, Callable[[], Maker]] = {
