@@ -97,7 +97,7 @@ def inject(model: PictureModel, picture: np.ndarray, start: str, seed: int = 0, 
     if first == 0:
         raise UsageError("--start-scale N: the coarsest scale takes no picture in; use N-1 or finer.")
     check_aspect(model, picture)
-    entering = resize(to_tensor(picture[None], "cpu").to(model.like), model.shapes()[first - 1])
+    entering = resize(to_tensor(np.array(picture)[None], "cpu").to(model.like), model.shapes()[first - 1])
     random = unit_noise(model, seed, f"inject:{start}")
 
     def scaled(scale: int, size: tuple[int, int]) -> torch.Tensor | None:

@@ -55,4 +55,4 @@ def enlarged_shapes(model: PictureModel) -> list[tuple[int, int]]:
 
 def bicubic(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return uint8 (h, w, 3) resized to ``shape`` (H, W): what enlarging is measured against."""
-    return to_pictures(resize(to_tensor(picture[None], "cpu"), shape))[0]
+    return to_pictures(resize(to_tensor(np.array(picture)[None], "cpu"), shape))[0]

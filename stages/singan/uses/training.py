@@ -34,7 +34,7 @@ def shrink(picture: np.ndarray, max_size: int) -> np.ndarray:
     height, width = picture.shape[:2]
     share = min(max_size / max(height, width), 1.0)
     shape = max(round(height * share), 1), max(round(width * share), 1)
-    return to_pictures(resize(to_tensor(picture[None], "cpu"), shape))[0]
+    return to_pictures(resize(to_tensor(np.array(picture)[None], "cpu"), shape))[0]
 
 
 def new_model(picture: np.ndarray, settings: ModelSettings, max_size: int, device: str = "cpu") -> PictureModel:
