@@ -105,7 +105,8 @@ def make_preview(plan: RunPlan) -> Preview:
 
 def print_preview(preview: Preview, console: Console) -> None:
     """Print it as two small tables and a sentence."""
-    table = Table(title=f"{preview.dataset}: sources that would be augmented")
+    console.print(f"{preview.dataset}: sources that would be augmented", highlight=False)  # wider than the table
+    table = Table()
     table.add_column("label")
     for split in preview.classes:
         table.add_column(split, justify="right")

@@ -114,7 +114,7 @@ def closing_words(summary: dict[str, Any]) -> list[str]:
     if summary.get("contact_sheet"):
         lines.append(f"Contact sheet: {summary['contact_sheet']}")
     lines += [
-        "Load it:",
+        "Load it (pip install datasets):",
         "    import datasets",
         f'    datasets.load_dataset("parquet", data_files="{summary["manifest"]}/*.parquet", split="train")',
     ]
