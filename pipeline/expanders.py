@@ -39,11 +39,13 @@ def expander_file(given: Path | None) -> Path | None:
 def check_labels(labels: Sequence[str] | None, expressions: Sequence[str], given: str) -> None:
     """Raise UsageError where ``expressions`` ask an expander for what it cannot draw.
 
-    One that goes by ``labels`` draws discrete edits to these emotions alone; None draws everything.
+    One that goes by ``labels`` draws discrete edits to these emotions alone (what edits of appearance change, it does
+    not draw); None draws everything.
     """
     if labels is None:
         return
-    asked = [name for word in expressions for name in (EMOTIONS if word == "discrete" else (word,))]
+    words = [word for word in expressions if word != "appearance"]
+    asked = [name for word in words for name in (EMOTIONS if word == "discrete" else (word,))]
     beyond = [name for name in asked if name not in labels]
     if beyond:
         what = "discrete edits" if all(name in (*EMOTIONS, *COMPOUNDS) for name in beyond) else "such edits"

@@ -26,12 +26,13 @@ def labelled(
     """
     train = prepared.train
     labels = nearest_emotions(train.action_units) if origin == "units" else train.labels
-    if labels is None or not (labels >= 0).any():
+    labels = np.full(len(train.pictures), -1) if labels is None else np.asarray(labels)
+    labels = np.where(np.isin(labels, [EMOTIONS.index(each) for each in only]), labels, -1)
+    if not (labels >= 0).any():
         raise DatasetError(
-            f"--input {name} has no labels among {', '.join(EMOTIONS)}; --labels units takes the nearest form of the "
+            f"--input {name} has no labels among {', '.join(only)}; --labels units takes the nearest form of the "
             "action units."
         )
-    labels = np.where(np.isin(labels, [EMOTIONS.index(each) for each in only]), labels, -1)
     counts = np.bincount(labels[labels >= 0], minlength=len(EMOTIONS))
     found = ", ".join(f"{emotion} {count:,}" for emotion, count in zip(EMOTIONS, counts, strict=True) if count)
     whose = "the nearest form of the action units" if origin == "units" else "the data set's own"

@@ -88,7 +88,7 @@ def _write_card(output: Path, card: dict[str, str], faces: "PreparedFaces", prog
         "",
         f"    augment {shlex.join(sys.argv[1:])}",
         "",
-        *(f"- {name.removeprefix('train_')}: {value}" for name, value in card.items() if name.startswith("train_")),
+        *(f"- {name.removeprefix('train_')}: {value}" for name, value in card.items() if _of_recipe(name)),
         f"- step {progress.step} of {progress.steps}, {progress.seconds / 60:.0f} minutes in this session",
         "",
         "## Losses (running means)",
@@ -100,6 +100,10 @@ def _write_card(output: Path, card: dict[str, str], faces: "PreparedFaces", prog
     ]
     with atomic_file(output.with_suffix(".md")) as file:
         file.write("\n".join(lines).encode())
+
+
+def _of_recipe(name: str) -> bool:
+    return name.startswith("train_") and name != "train_labels"  # those stand with the data
 
 
 def _objective(settings: "TrainSettings", faces: "TrainingFaces") -> "Objective":

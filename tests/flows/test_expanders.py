@@ -50,7 +50,7 @@ def test_geometry_is_what_ships_a_file_goes_before_a_name_and_others_say_how_to_
 
 def test_only_emotions_that_were_learnt_are_planned() -> None:
     check_labels(None, ("single", "AU12"), "x")
-    check_labels(("happiness", "neutral"), ("neutral",), "x")
+    check_labels(("happiness", "neutral"), ("neutral", "appearance"), "x")
     for beyond in ("discrete", "single", "donor", "AU12", "fear", "happily-surprised"):
         with pytest.raises(UsageError, match="give --expressions happiness,neutral"):
             check_labels(("happiness", "neutral"), ("neutral", beyond), "x")
