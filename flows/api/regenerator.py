@@ -10,7 +10,7 @@ from singanimation.flows.api.editor import check_seed
 from singanimation.flows.api.pictures import PictureLike, Taken, take
 from singanimation.flows.api.undisturbed import undisturbed
 from singanimation.flows.models import Models, load_models
-from singanimation.flows.source.reframing import resized
+from singanimation.flows.source.reframing import as_learnt, resized
 from singanimation.pipeline.digests import derive_seed
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.plan import ATTEMPTS_PER_ACCEPTED
@@ -126,7 +126,8 @@ class FittedFace(Generic[PictureLike]):
     def fault(self, variant: np.ndarray, kept: Sequence[np.ndarray] = ()) -> Fault | None:
         """Return why a run would reject a variant uint8 (128, 128, 3) beside those it ``kept``; None: it would not."""
         units = self.models.faces.action_units(variant[None])[0]
-        fault = self.models.checks.first_fault((self.crop.pixels, variant), (self.units, units), kept)
+        learnt = as_learnt(self.crop.pixels, self.settings.singan_size)
+        fault = self.models.checks.first_fault((learnt, variant), (self.units, units), kept)
         if fault is not None:
             return fault
         sifid = self.models.sifid.measure(self.crop.pixels, variant[None])

@@ -32,3 +32,11 @@ def resized(pixels: np.ndarray, size: int) -> np.ndarray:
     if pixels.shape[0] == size:
         return pixels
     return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if pixels.shape[0] > size else cv2.INTER_CUBIC)
+
+
+def as_learnt(edit: np.ndarray, size: int) -> np.ndarray:
+    """Return an edit uint8 (H, H, 3) shrunk to an engine's ``size`` and enlarged again, as its variants are:
+
+    what these are compared with, so that the size alone is no damage.
+    """
+    return resized(resized(edit, size), edit.shape[0])

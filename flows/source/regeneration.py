@@ -34,9 +34,10 @@ def fit_edits(
 
 @dataclass(frozen=True)
 class ShippedEdit:
-    """An edit uint8 (128, 128, 3), and the action units measured on it as it is shipped."""
+    """An edit uint8 (128, 128, 3), as its engine learnt it (``as_learnt``), and its action units as it is shipped."""
 
     pixels: np.ndarray
+    learnt: np.ndarray
     action_units: np.ndarray
 
 
@@ -81,7 +82,7 @@ class VariantJudge:
         for (attempt, variant), value in zip(drawn, values.tolist(), strict=True):
             shipped = self.ship(variant)
             units = edit.action_units, shipped.action_units
-            fault = self.models.checks.first_fault((edit.pixels, variant), units, kept) or self._too_far(value)
+            fault = self.models.checks.first_fault((edit.learnt, variant), units, kept) or self._too_far(value)
             size = self.models.start_size(attempt.start)
             rows.append(self.maker.variant(work, attempt, self.au_source, shipped, (value, fault), size))
             if fault:

@@ -14,7 +14,7 @@ from singanimation.flows.source.appearance import dressed
 from singanimation.flows.source.donated import units_of_donors, without_donor
 from singanimation.flows.source.expressed import Expressed, look_at
 from singanimation.flows.source.outcome import Outcome, SourceJob
-from singanimation.flows.source.reframing import Reframer
+from singanimation.flows.source.reframing import Reframer, as_learnt
 from singanimation.flows.source.regeneration import ShippedEdit, VariantJudge, fit_edits, regenerate
 from singanimation.flows.source.remaining import EditWork, canonical_label, plan_work
 from singanimation.flows.source.row_ids import Identity
@@ -139,7 +139,8 @@ def _augment(
                 rows.append(maker.edit(work, au_source, shipped, found[index]))
                 outcome.edits += 1
                 outcome.edits_rejected += found[index].fault is not None
-            rows += regenerate(fitted, index, work, ShippedEdit(edit, shipped.action_units), judge)
+            learnt = as_learnt(edit, identity.settings.singan_size)
+            rows += regenerate(fitted, index, work, ShippedEdit(edit, learnt, shipped.action_units), judge)
     return rows
 
 

@@ -76,10 +76,10 @@ _ALL = (
         name="singan-start",
         purpose="the weights from which every edit's SinGAN begins (--engine fast)",
         licence="MIT (this project)",
-        size="90 KiB",
+        size="99 KiB",
         file="start.safetensors",
-        package=("singanimation.stages.singan.fast", "weights/start.safetensors"),
-        sha256="2482bb4e936b9b5600295f20ebc4391667dd5d7bfc412d3a4de14023f4835a3d",
+        package=("singanimation.stages", "singan/fast/weights/start.safetensors"),
+        sha256="b3d441de8087de8da4a6e202d791bfa6d196f47dfe234847b6ba662a7ce03413",
     ),
     Entry(
         name="inception-v3",

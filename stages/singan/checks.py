@@ -18,12 +18,14 @@ from singanimation.stages.singan.figures.detail import (
     registered_bands,
     unexplained,
 )
-from singanimation.stages.singan.figures.registration import grey, register
 from singanimation.stages.singan.pyramid import resize
 from singanimation.stages.singan.tensors import to_tensor
 
-LIKENESS: Mapping[str, float] = MappingProxyType({"eye": 0.88, "brow": 0.85, "mouth": 0.88})
-"""The least correlation of a window with the edit's, after registration, by the word in its name."""
+LIKENESS: Mapping[str, float] = MappingProxyType({"eye": 0.75, "brow": 0.62, "mouth": 0.70})
+"""The least likeness of a window's fine detail to the edit's, after registration, by the word in its name."""
+
+FAINT = 2.0
+"""Grey levels of fine detail that are like anything: noise in a dark or smooth window says nothing about it."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class VariantChecks:
     ``near_copy``: the least difference from the edit and from every variant kept before where grain does not count,
     as ``difference`` has it; ``new_detail``: the least detail that is not the edit's (``drawn_detail``). A variant
     below both is a copy; one of an engine that ``redraws`` is one below the second alone: the edit, moved.
-    ``likeness``: the least correlation of each window of ``WINDOWS`` after smooth registration; ``blotches``: the most
+    ``likeness``: the least ``window_likeness`` of each window of ``WINDOWS``; ``blotches``: the most
     grey levels by which smooth skin may be mottled. ``au_drift``: the most that an action unit may have moved from
     the edit's own, among ``judged_units``, those (indices into the AU order) that the estimator measures well.
     """
@@ -71,12 +73,12 @@ class VariantChecks:
 
     def damaged(self, edit: np.ndarray, variant: np.ndarray) -> Fault | None:
         """Tell whether a part of the face is gone or its skin mottled; both uint8 (H, H, 3), of an aligned crop."""
-        moved = register(edit, variant)
-        found = {name: window_likeness(grey(edit), moved, window) for name, window in WINDOWS.items()}
+        own, drawn = (fine_detail(bands) for bands in (own_bands(edit), registered_bands(edit, variant)))
+        found = {name: window_likeness(own, drawn, window) for name, window in WINDOWS.items()}
         lacking = {name: found[name] - self._limit(name) for name in found}
         name = min(lacking, key=lambda name: lacking[name])
         if lacking[name] < 0:
-            message = f"{name} is not that of the edit: correlation {found[name]:.2f} is below {self._limit(name):g}."
+            message = f"{name} is not that of the edit: likeness {found[name]:.2f} is below {self._limit(name):g}."
             return Fault("damaged", message[0].upper() + message[1:])
         mottled = blotches(edit, variant)
         if mottled > self.blotches:
@@ -131,18 +133,23 @@ def differences(picture: np.ndarray, others: Sequence[np.ndarray], edit: np.ndar
     return ((shrunk[1:] - shrunk[0]).square().mean((1, 2, 3)).sqrt() / contrast).tolist()
 
 
-def window_likeness(edit: np.ndarray, moved: np.ndarray, window: tuple[int, int, int, int]) -> float:
-    """Return the correlation -1..1 of a window of the edit with the registered variant's, both grey float (H, H).
+def fine_detail(bands: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the detail below 4 px: a smear and an iris are alike where it is coarser (measured)."""
+    return bands["<2"] + bands["2-4"]
 
-    The window in pixels of a 128 px crop. Tint and light do not count. A flat window is like anything (1).
+
+def window_likeness(edit: np.ndarray, moved: np.ndarray, window: tuple[int, int, int, int]) -> float:
+    """Return how alike -1..1 a window's detail is in the edit and in the registered variant, both float (H, H).
+
+    The window in pixels of a 128 px crop. It is the contrast and structure term of SSIM (Wang et al., "Image Quality
+    Assessment", IEEE TIP 2004) over the window: 1 for the same, less for other strokes and for weaker ones. What is
+    fainter than ``FAINT`` is like anything.
     """
     scale = edit.shape[0] / CROP
     top, left, height, width = (round(scale * value) for value in window)
-    first, second = (picture[top : top + height, left : left + width].ravel() for picture in (edit, moved))
-    first, second = first - first.mean(), second - second.mean()
-    if first.std() < 1.0:
-        return 1.0
-    return float(first @ second / max(float(np.linalg.norm(first) * np.linalg.norm(second)), 1e-6))
+    first, second = (detail[top : top + height, left : left + width] for detail in (edit, moved))
+    faint = 2 * FAINT**2
+    return float((2 * (first * second).mean() + faint) / ((first**2).mean() + (second**2).mean() + faint))
 
 
 def mean_pairwise_difference(variants: np.ndarray, edit: np.ndarray) -> tuple[float, float]:

@@ -25,7 +25,7 @@ OPTIONS = (
 )
 
 # How many edits, and the digest over all of them: with the forms of `pipeline.forms`, whose digest is in every id.
-PINNED = (962, "5dade99a40e8b969c72493db7f557a2d")
+PINNED = (962, "dd2fe98310420abe488af31149bac049")
 
 
 def identities():

@@ -1,21 +1,26 @@
 """New, undamaged, the same expression: what the checks of variants let pass, and what not."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from skimage.data import astronaut
 
 from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.stages.sifid.trials import shuffled
 from singanimation.stages.singan import make_regenerator
 from singanimation.stages.singan.checks import (
+    LIKENESS,
     WINDOWS,
     VariantChecks,
     difference,
+    fine_detail,
     mean_pairwise_difference,
     window_likeness,
 )
-from singanimation.stages.singan.figures.registration import grey
+from singanimation.stages.singan.figures.detail import own_bands, registered_bands
 
 UNITS = np.full(17, 0.4, np.float32)
 JUDGED = tuple(AU_NAMES.index(name) for name in ("AU12", "AU25"))
@@ -49,11 +54,24 @@ def test_a_moved_darker_and_grainy_face_is_not_damaged(face):
     assert VariantChecks().damaged(face, np.clip(moved, 0, 255).astype(np.uint8)) is None
 
 
-def test_likeness_is_one_for_the_same_and_for_a_flat_window(face):
-    window = WINDOWS["the mouth"]
-    assert window_likeness(grey(face), grey(face), window) == pytest.approx(1, abs=1e-4)
-    flat = np.full(face.shape[:2], 90, np.float32)
-    assert window_likeness(flat, grey(face), window) == 1
+def test_likeness_is_that_of_the_closed_form_and_one_for_the_same_and_for_what_is_faint():
+    window, rng = WINDOWS["the mouth"], np.random.default_rng(0)
+    first = rng.normal(0, 10, (128, 128))
+    other = rng.normal(0, 10, (128, 128))
+    assert window_likeness(first, first, window) == pytest.approx(1)
+    # of a half as strong copy 2 * 0.5 / (1 + 0.25), of an unrelated one nothing, up to what counts as faint
+    assert window_likeness(first, first / 2, window) == pytest.approx(0.8, abs=0.02)
+    assert window_likeness(first, other, window) == pytest.approx(0, abs=0.1)
+    assert window_likeness(first / 50, other / 50, window) > 0.98
+
+
+def test_the_windows_lie_over_the_same_places_of_larger_pictures():
+    window, detail = WINDOWS["the eye on the left"], np.zeros((256, 256))
+    top, left, height, width = (2 * value for value in window)
+    detail[top : top + height, left : left + width] = np.random.default_rng(0).normal(0, 10, (height, width))
+    other = np.zeros_like(detail)
+    assert window_likeness(detail, other, window) < 0.1
+    assert window_likeness(detail, other, WINDOWS["the mouth"]) == 1
 
 
 @pytest.mark.parametrize("name", list(WINDOWS))
@@ -165,3 +183,13 @@ def test_the_limits_are_said_in_words():
     assert "new detail below 0.05" in said and "(eye)" in said and "mottled" in said and "AU12, AU25" in said
     assert "near_copy below 0.04" in VariantChecks(redraws=False).describe()
     assert "not judged" in VariantChecks().describe()
+
+
+def test_a_smeared_eye_is_damage_and_named():
+    """Of an earlier engine's variant: the eye on the right is scrambled, the one on the left sound."""
+    picture = np.asarray(Image.open(Path(__file__).with_name("smeared_eye.png")))
+    edit, variant = picture[:, :128], picture[:, 128:]
+    fault = VariantChecks().damaged(edit, variant)
+    assert fault is not None and "The eye on the right is not that of the edit" in fault.message
+    own, drawn = (fine_detail(each) for each in (own_bands(edit), registered_bands(edit, variant)))
+    assert window_likeness(own, drawn, WINDOWS["the eye on the left"]) > LIKENESS["eye"] + 0.1

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from singanimation.stages.singan.fast.batches import noise_amplitude
+from singanimation.stages.singan.fast.freedom import freedom, given_back
 from singanimation.stages.singan.fast.networks import NOISE, FoldedGenerator, layered
-from singanimation.stages.singan.fast.positions import CODES
-from singanimation.stages.singan.fast.pyramid import LOUDNESS, FastPyramid
+from singanimation.stages.singan.fast.positions import CODES, position_code
+from singanimation.stages.singan.fast.pyramid import LOUDNESS, FastPyramid, extend
 from singanimation.stages.singan.fast.pyramid import pad as fold_pad
 from singanimation.stages.singan.fast.start import Start
 from singanimation.stages.singan.fast.training import FastRecipe, make_networks, train_pyramid
@@ -104,8 +105,36 @@ def test_the_noise_is_loud_where_there_is_detail_to_draw() -> None:
     detail[..., 16:] = 0.1
     amplitude = noise_amplitude(detail, 2)
     assert amplitude.shape == (1, 1, 16, 16)
-    torch.testing.assert_close(amplitude[..., 12], torch.full((1, 1, 16), 0.1 * LOUDNESS))
+    free = freedom(16, detail.dtype, detail.device)
+    torch.testing.assert_close(amplitude[..., 12], 0.1 * LOUDNESS * free[..., 12])
     assert amplitude[..., :5].max() == 0
+
+
+def test_eyes_are_less_free_than_the_mouth_and_this_less_than_cheeks_and_get_more_of_their_detail_back() -> None:
+    places = {"eye": (45, 42), "mouth": (92, 64), "cheek": (75, 30)}
+    like = torch.zeros(1)
+    free, back = freedom(128, like.dtype, like.device)[0, 0], given_back(128, 0.6, like.dtype, like.device)[0, 0]
+    found = [float(free[place]) for place in places.values()]
+    assert found == sorted(found) and found[0] < 0.4 and found[2] > 0.85
+    returned = [float(back[place]) for place in places.values()]
+    assert returned == sorted(returned, reverse=True) and returned[0] > 0.9
+    assert returned[2] == pytest.approx(0.6, abs=0.12)
+
+
+def test_a_flat_border_stays_flat_when_it_is_extended() -> None:
+    assert torch.equal(extend(torch.full((1, 3, 8, 8), 0.7), 2), torch.full((1, 3, 28, 28), 0.7))
+    assert float(fold_pad(torch.full((1, 3, 8, 8), 0.7), 2).std()) > 0.1
+
+
+def test_a_critic_hears_of_the_place() -> None:
+    recipe = FastRecipe(kernels=4)
+    critic = make_networks(1, recipe, 2, CODES)[1]
+    initialise(critic, [make_generator(4)], None)
+    pictures = torch.rand(1, 3, 48, 48)
+    code = position_code(64, pictures.dtype, pictures.device)[None]
+    here, there = (critic(pictures, code[..., row : row + 24, row : row + 24]) for row in (5, 30))
+    assert here.shape == (1, 1, 14, 14)
+    assert not torch.allclose(here, there)
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from singanimation.stages.singan.fast.freedom import freedom, given_back
 from singanimation.stages.singan.fast.networks import NOISE, layered
 from singanimation.stages.singan.fast.objective import Batch
 from singanimation.stages.singan.fast.pyramid import LOUDNESS, FastPyramid, fold_of, pad
@@ -34,11 +35,11 @@ def noise_amplitude(detail: torch.Tensor, fold: int) -> torch.Tensor:
     """Return the amplitude (S, B, h, h) of the noise of which a detail (S, B*3, H, H) is drawn.
 
     SinGAN's rule, noise by the error of the noise-free path, taken place by place: lids, lips and brows have much to
-    redraw and flat skin little.
+    redraw and flat skin little. Less where a face is not free to change (``freedom``).
     """
     square = detail.unflatten(1, (-1, COLOURS)).square().mean(2)
     around = F.avg_pool2d(F.avg_pool2d(square, fold), AROUND, 1, AROUND // 2, count_include_pad=False)
-    return around.sqrt() * LOUDNESS
+    return around.sqrt() * LOUDNESS * freedom(around.shape[-1], around.dtype, around.device)
 
 
 @torch.no_grad()
@@ -55,10 +56,14 @@ def fill_pool(pyramid: FastPyramid, index: int, pictures: int, randomness: EditR
         net = pyramid.start_noise.draw(gain, randomness)
         previous = pyramid.chain(start, index, gain, randomness, net)
         drawn.append(
-            (pad(previous, fold), pyramid.start_noise.apply(real, net), torch.full_like(gain, float(start > 0)))
+            (
+                pyramid.padded(previous, fold),
+                pyramid.start_noise.apply(real, net),
+                torch.full_like(gain, float(start > 0)),
+            )
         )
     previous, guide, guided = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-    return Pool(previous, guide, guided, pad(clean, fold)), amplitude
+    return Pool(previous, guide, guided, pyramid.padded(clean, fold)), amplitude
 
 
 class Batches:
@@ -75,7 +80,9 @@ class Batches:
         crop: int,
         iterations: int,
         randomness: EditRandomness,
+        share: float,
     ) -> None:
+        """``share`` is the recipe's, of the detail that variants are given back after the last scale."""
         self._pyramid, self._index, (self._pool, self._amplitude) = pyramid, index, pool
         self._fold = fold_of(pyramid.sizes[index])
         side = pyramid.sizes[index] // self._fold
@@ -89,6 +96,7 @@ class Batches:
         width = self._crop + 2 * MARGIN
         noise = layered(randomness.normal(2 * iterations, NOISE, width, width))
         self._noise = noise.unflatten(0, (iterations, 2))
+        self._share = share if index == len(pyramid.sizes) - 1 and not pyramid.whole else None
         self._fixed = pyramid.optimal_noise if pyramid.from_noise(index) else None
 
     def draw(self, iteration: int) -> Batch:
@@ -106,6 +114,12 @@ class Batches:
         if self._fixed is not None:
             fixed = _cut(pad(self._fixed), places, wide, torch.zeros_like(picks), NOISE)
         none = torch.zeros_like(picks)
+        free = freedom(pyramid.sizes[self._index] // fold, noise.dtype, noise.device).expand(-1, pyramid.edits, -1, -1)
+        back = None
+        if self._share is not None:
+            whole = given_back(pyramid.sizes[self._index], self._share, noise.dtype, noise.device)
+            back = _cut(whole.expand(-1, pyramid.edits, -1, -1), places * fold, crop * fold, none, 1)
+            back = back.repeat_interleave(COLOURS, 1)
         return Batch(
             real=_cut(pyramid.pictures[self._index], places * fold, crop * fold, none, COLOURS),
             guide=_cut(pool.guide, places * fold, crop * fold, picks, COLOURS),
@@ -115,6 +129,8 @@ class Batches:
             path_noise=fixed,
             noise=noise,
             code=None if code is None else _cut(code, places, wide, none, pyramid.codes),
+            freedom=_cut(free, places, crop, none, 1),
+            back=back,
         )
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from singanimation.stages.singan.networks import COLOURS, MARGIN, ConvolutionStack
+from singanimation.stages.singan.networks import COLOURS, MARGIN
 
 GRAINS = (1, 3, 7)
 """Noise enters in one channel for each of these: white, and smoothed over so many folded pixels, so that a place can
@@ -44,10 +44,7 @@ class FoldedGenerator(nn.Module):
         self.seen = nn.Conv2d(edits * colours, edits * kernels, 3, groups=edits)
         self.noise = nn.Conv2d(edits * NOISE, edits * kernels, 3, groups=edits, bias=False)
         self.place = nn.Conv2d(edits * codes, edits * kernels, 3, groups=edits, bias=False) if codes else None
-        layers: list[nn.Module] = []
-        for channels_out in (kernels, kernels, kernels, colours):
-            layers += [nn.LeakyReLU(0.2), nn.Conv2d(edits * kernels, edits * channels_out, 3, groups=edits)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = _layers(edits, kernels, colours)
 
     def placed(self, code: torch.Tensor | None) -> torch.Tensor | None:
         """Return what the position code (1, B*P, h+10, h+10) adds to the first layer."""
@@ -66,14 +63,28 @@ class FoldedGenerator(nn.Module):
         return residual + previous[..., margin:-margin, margin:-margin]
 
 
-class FoldedCritic(ConvolutionStack):
-    """Scores every patch of 11x11 folded pixels."""
+class FoldedCritic(nn.Module):
+    """Scores every patch of 11x11 folded pixels, knowing its place: an eye has to be one, not any texture."""
 
-    def __init__(self, edits: int, kernels: int, fold: int) -> None:
-        """Prepare for ``edits`` pictures folded ``fold`` times."""
-        super().__init__(edits, COLOURS * fold * fold, kernels, 1, normalise=False)
+    def __init__(self, edits: int, kernels: int, fold: int, codes: int) -> None:
+        """Prepare for ``edits`` pictures folded ``fold`` times; ``codes`` as the generator's."""
+        super().__init__()
         self.fold = fold
+        self.seen = nn.Conv2d(edits * COLOURS * fold * fold, edits * kernels, 3, groups=edits)
+        self.place = nn.Conv2d(edits * codes, edits * kernels, 3, groups=edits, bias=False) if codes else None
+        self.layers = _layers(edits, kernels, 1)
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Map (S, B*3, H, W) to scores (S, B, H/f-10, W/f-10)."""
-        return self.layers(F.pixel_unshuffle(pictures, self.fold))
+    def forward(self, pictures: torch.Tensor, code: torch.Tensor | None) -> torch.Tensor:
+        """Map (S, B*3, H, W) and the position code (1, B*P, H/f, W/f) to scores (S, B, H/f-10, W/f-10)."""
+        hidden = self.seen(F.pixel_unshuffle(pictures, self.fold))
+        if self.place is not None and code is not None:
+            hidden = hidden + self.place(code)
+        return self.layers(hidden)
+
+
+def _layers(edits: int, kernels: int, channels_out: int) -> nn.Sequential:
+    """Return the four convolutions that follow the first."""
+    layers: list[nn.Module] = []
+    for channels in (kernels, kernels, kernels, channels_out):
+        layers += [nn.LeakyReLU(0.2), nn.Conv2d(edits * kernels, edits * channels, 3, groups=edits)]
+    return nn.Sequential(*layers)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from singanimation.stages.singan.fast.freedom import given_back
 from singanimation.stages.singan.fast.networks import NOISE, FoldedCritic, FoldedGenerator, layered
 from singanimation.stages.singan.fast.positions import CODES, position_code
 from singanimation.stages.singan.networks import COLOURS, MARGIN, edit_state
@@ -12,7 +13,7 @@ from singanimation.stages.singan.pyramid import pyramid_sizes, resize
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.start_noise import StartNoise
 
-LOUDNESS = 3.0
+LOUDNESS = 2.5
 """What a generator's noise is multiplied by: its local amplitude is that of the detail, a tenth or so."""
 
 
@@ -45,6 +46,11 @@ def fold_of(size: int) -> int:
 def pad(pictures: torch.Tensor, fold: int = 1) -> torch.Tensor:
     """Zero-pad (..., H, W) by the margin that a network takes away."""
     return F.pad(pictures, (MARGIN * fold,) * 4)
+
+
+def extend(pictures: torch.Tensor, fold: int = 1) -> torch.Tensor:
+    """Pad (S, C, H, W) by the same margin with what is at its border: zeros there are drawn as a dark frame."""
+    return F.pad(pictures, (MARGIN * fold,) * 4, mode="replicate")
 
 
 class FastPyramid:
@@ -110,7 +116,11 @@ class FastPyramid:
         generator = self.scales[scale].generator
         if scale not in self._placed:
             self._placed[scale] = generator.placed(self.code(scale))
-        return generator(pad(previous, fold), pad(noise), self._placed[scale])
+        return generator(self.padded(previous, fold), pad(noise), self._placed[scale])
+
+    def padded(self, pictures: torch.Tensor, fold: int) -> torch.Tensor:
+        """Pad what enters a generator; with ``whole`` with zeros, as published: they tell it where the border is."""
+        return pad(pictures, fold) if self.whole else extend(pictures, fold)
 
     def code(self, scale: int) -> torch.Tensor | None:
         """Return the position code of a padded picture of ``scale`` for all edits: (1, B*P, h+10, h+10)."""
@@ -139,7 +149,7 @@ class FastPyramid:
 
     @torch.no_grad()
     def draw(self, start: int, gain: torch.Tensor, randomness: EditRandomness, share: float) -> torch.Tensor:
-        """Draw S variants as ``chain`` does, and give back ``share`` of the detail that the generators cannot rebuild.
+        """Draw S variants as ``chain`` does, and give back detail that the generators cannot rebuild (``given_back``).
 
         That detail, what the edit is more than its noise-free path, is moved like the picture that entered. Variants
         from noise alone have no such counterpart and stay as drawn.
@@ -148,7 +158,8 @@ class FastPyramid:
         drawn = self.chain(start, len(self.sizes), gain, randomness, net)
         if start == 0 or share == 0:
             return drawn
-        return drawn + share * self.start_noise.move(self.lost_detail(start), net)
+        back = given_back(drawn.shape[-1], share, drawn.dtype, drawn.device)
+        return drawn + back * self.start_noise.move(self.lost_detail(start), net)
 
     def lost_detail(self, start: int) -> torch.Tensor:
         """Return what the noise-free path from ``start`` lacks at full size: (1, B*3, H, H)."""
@@ -179,7 +190,7 @@ def _alone(scale: FastScale, index: int, edits: int) -> FastScale:
     many = scale.generator
     generator, critic = (
         FoldedGenerator(1, many.kernels, many.fold, many.codes),
-        FoldedCritic(1, many.kernels, many.fold),
+        FoldedCritic(1, many.kernels, many.fold, many.codes),
     )
     for own, network in ((generator, scale.generator), (critic, scale.critic)):
         own.to(scale.amplitude).load_state_dict(edit_state(network, index, edits))

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from singanimation.stages.singan.fast.adam import Adam
 from singanimation.stages.singan.fast.batches import noise_amplitude
+from singanimation.stages.singan.fast.freedom import freedom, given_back
 from singanimation.stages.singan.fast.networks import NOISE, FoldedCritic, FoldedGenerator, layered
 from singanimation.stages.singan.fast.objective import Batch, train_step
 from singanimation.stages.singan.fast.positions import CODES, position_code
-from singanimation.stages.singan.fast.pyramid import fast_sizes, pad
+from singanimation.stages.singan.fast.pyramid import extend, fast_sizes, pad
 from singanimation.stages.singan.fast.start import Start
 from singanimation.stages.singan.fast.training import (
     FastRecipe,
@@ -33,11 +35,16 @@ FOLD = 2
 
 @dataclass(frozen=True)
 class StartSettings:
-    """``faces`` are drawn for each of ``steps``, half of them mirrored; ``init`` are weights to go on from."""
+    """``faces`` are drawn for each of ``steps``, half of them mirrored; ``init`` are weights to go on from.
+
+    What is kept are the generators' running means (``average`` of the old at each step): a GAN's last step is as good
+    as chance has it.
+    """
 
     steps: int = 1400
     faces: int = 4
     seed: int = 0
+    average: float = 0.99
     init: Start | None = None
     recipe: FastRecipe = FastRecipe()
 
@@ -72,6 +79,8 @@ def learn_start(pictures: np.ndarray, settings: StartSettings) -> Iterator[Start
         for network, state in zip(pair, settings.init[each] if settings.init else (), strict=False):
             network.load_state_dict(state)
     optimisers = {each: make_optimisers(pair, recipe) for each, pair in networks.items()}
+    means = {each: _states(pair)[0] for each, pair in networks.items()}
+    means = {each: {name: value.clone() for name, value in state.items()} for each, state in means.items()}
     for step in range(settings.steps):
         faces = _draw_faces(pictures, settings, step, randomness)
         penalty = 0.0 if step % recipe.penalty_every else recipe.weights.penalty * recipe.penalty_every
@@ -79,7 +88,11 @@ def learn_start(pictures: np.ndarray, settings: StartSettings) -> Iterator[Start
             set_learning_rate(optimisers[each], recipe, step / settings.steps)
             _train_scale(faces, each, pair, optimisers[each], recipe, penalty, randomness)
         error = float((faces.clean - faces.real).square().mean())
-        yield StartProgress(step + 1, error, {each: _states(pair) for each, pair in networks.items()})
+        kept = min(settings.average, step / (step + 1))
+        for each, pair in networks.items():
+            for name, value in _states(pair)[0].items():
+                means[each][name].lerp_(value, 1 - kept)
+        yield StartProgress(step + 1, error, {each: (means[each], _states(pair)[1]) for each, pair in networks.items()})
 
 
 def _states(pair: tuple[FoldedGenerator, FoldedCritic]) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -113,7 +126,7 @@ def _train_scale(
     faces: _Faces,
     size: int,
     networks: tuple[FoldedGenerator, FoldedCritic],
-    optimisers: tuple[torch.optim.Adam, torch.optim.Adam],
+    optimisers: tuple[Adam, Adam],
     recipe: FastRecipe,
     penalty: float,
     randomness: EditRandomness,
@@ -121,7 +134,7 @@ def _train_scale(
     """Train one scale on a crop, then let it draw whole what the next one receives."""
     real, side = resize(faces.real, size), size // FOLD
     guide = _apart(recipe.start_noise.apply(real.flatten(0, 1)[None], faces.net))
-    previous, path = (pad(resize(each, size), FOLD) for each in (faces.changed, faces.clean))
+    previous, path = (extend(resize(each, size), FOLD) for each in (faces.changed, faces.clean))
     margin = MARGIN * FOLD
     amplitude = noise_amplitude(real - path[..., margin:-margin, margin:-margin], FOLD)
     crop = min(recipe.crop, side)
@@ -130,6 +143,7 @@ def _train_scale(
     def cut(values: torch.Tensor, fold: int, width: int) -> torch.Tensor:
         return values[..., top * fold : (top + width) * fold, left * fold : (left + width) * fold]
 
+    back = given_back(size, recipe.share, real.dtype, real.device)
     wide, count = crop + 2 * MARGIN, len(real)
     noise = layered(randomness.normal(2 * count, NOISE, wide, wide))
     code = position_code(side, real.dtype, real.device)[None]
@@ -142,6 +156,8 @@ def _train_scale(
         path_noise=torch.zeros_like(noise[:count]),
         noise=noise * cut(pad(amplitude), 1, wide).repeat(2, 1, 1, 1),
         code=cut(code, 1, wide),
+        freedom=cut(freedom(side, real.dtype, real.device), 1, crop),
+        back=cut(back, FOLD, crop) if size == faces.real.shape[-1] else None,
     )
     train_step(networks, optimisers, batch, recipe.weights, penalty)
     with torch.no_grad():

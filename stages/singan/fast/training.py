@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from singanimation.stages.singan.fast.adam import Adam
 from singanimation.stages.singan.fast.batches import Batches, fill_pool
 from singanimation.stages.singan.fast.networks import NOISE, FoldedCritic, FoldedGenerator, layered
 from singanimation.stages.singan.fast.objective import Weights, train_step
@@ -68,7 +69,7 @@ def train_pyramid(
 
 def make_networks(edits: int, recipe: FastRecipe, fold: int, codes: int) -> tuple[FoldedGenerator, FoldedCritic]:
     """Return a scale's networks, their weights not yet drawn."""
-    return FoldedGenerator(edits, recipe.kernels, fold, codes), FoldedCritic(edits, recipe.kernels, fold)
+    return FoldedGenerator(edits, recipe.kernels, fold, codes), FoldedCritic(edits, recipe.kernels, fold, codes)
 
 
 def initialise_networks(networks: tuple[FoldedGenerator, FoldedCritic], randomness: EditRandomness) -> None:
@@ -109,7 +110,7 @@ def _train_scale(
     iterations = recipe.iterations
     pool = fill_pool(pyramid, index, recipe.pool, randomness)
     optimisers = make_optimisers(networks, recipe)
-    batches = Batches(pyramid, index, pool, recipe.crop, iterations, randomness)
+    batches = Batches(pyramid, index, pool, recipe.crop, iterations, randomness, recipe.share)
     for iteration in range(iterations):
         set_learning_rate(optimisers, recipe, iteration / iterations)
         penalty = 0.0 if iteration % recipe.penalty_every else recipe.weights.penalty * recipe.penalty_every
@@ -119,18 +120,14 @@ def _train_scale(
     return FastScale(pyramid.sizes[index], *networks, pool[1])
 
 
-def make_optimisers(
-    networks: tuple[torch.nn.Module, torch.nn.Module], recipe: FastRecipe
-) -> tuple[torch.optim.Adam, torch.optim.Adam]:
+def make_optimisers(networks: tuple[torch.nn.Module, torch.nn.Module], recipe: FastRecipe) -> tuple[Adam, Adam]:
     """Return the optimisers of a generator and a critic."""
-    first, second = (
-        torch.optim.Adam(network.parameters(), recipe.learning_rate, (0.5, 0.99), fused=True) for network in networks
-    )
+    first, second = (Adam(network.parameters(), recipe.learning_rate, (0.5, 0.99)) for network in networks)
     return first, second
 
 
-def set_learning_rate(optimisers: Sequence[torch.optim.Adam], recipe: FastRecipe, progress: float) -> None:
+def set_learning_rate(optimisers: Sequence[Adam], recipe: FastRecipe, progress: float) -> None:
     """Let the learning rate fall over the last part of training, ``progress`` 0..1."""
     late = max(0.0, progress - recipe.decay_from) / (1 - recipe.decay_from)
     for optimiser in optimisers:
-        optimiser.param_groups[0]["lr"] = recipe.learning_rate * recipe.decay_to**late
+        optimiser.rate = recipe.learning_rate * recipe.decay_to**late
