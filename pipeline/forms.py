@@ -36,9 +36,10 @@ class Form(NamedTuple):
 
 
 _TABLE = (
-    Form("surprise", "open", 0.4, {"AU01": 0.65, "AU02": 0.65, "AU05": 0.6, "AU25": 0.6, "AU26": 0.75}),
-    Form("surprise", "dropped", 0.35, {"AU01": 0.7, "AU02": 0.7, "AU05": 0.7, "AU25": 0.4, "AU26": 0.95}),
-    Form("surprise", "parted", 0.25, {"AU01": 0.75, "AU02": 0.7, "AU05": 0.7, "AU25": 0.5, "AU26": 0.55}),
+    Form("surprise", "open", 0.35, {"AU01": 0.65, "AU02": 0.65, "AU05": 0.6, "AU25": 0.6, "AU26": 0.8}),
+    Form("surprise", "dropped", 0.3, {"AU01": 0.7, "AU02": 0.7, "AU05": 0.7, "AU25": 0.35, "AU26": 1.0}),
+    Form("surprise", "brows", 0.2, {"AU01": 0.9, "AU02": 1.0, "AU05": 0.3, "AU25": 0.4, "AU26": 0.9}),
+    Form("surprise", "eyes", 0.15, {"AU01": 0.35, "AU02": 0.4, "AU05": 1.0, "AU25": 0.6, "AU26": 0.95}),
     Form(
         "fear",
         "parted",
@@ -60,10 +61,10 @@ _TABLE = (
     Form(
         "disgust",
         "grimace",
-        0.35,
+        0.4,
         {"AU04": 0.4, "AU06": 1.0, "AU07": 1.0, "AU09": 1.0, "AU10": 0.6, "AU15": 0.3, "AU20": 0.25, "AU25": 0.25},
     ),
-    Form("disgust", "nose", 0.25, {"AU04": 0.5, "AU06": 1.0, "AU07": 1.0, "AU09": 1.0, "AU10": 0.65}),
+    Form("disgust", "nose", 0.2, {"AU04": 0.5, "AU06": 1.0, "AU07": 1.0, "AU09": 1.0, "AU10": 0.65}),
     Form(
         "disgust",
         "pushed",
@@ -84,28 +85,24 @@ _TABLE = (
         "disgust",
         "lip",
         0.2,
-        {"AU04": 0.3, "AU06": 0.8, "AU07": 0.8, "AU09": 0.7, "AU10": 0.5, "AU15": 0.4, "AU20": 0.35, "AU25": 0.25},
+        {"AU04": 0.3, "AU06": 0.9, "AU07": 0.8, "AU09": 0.6, "AU10": 0.5, "AU15": 0.4, "AU20": 0.35, "AU25": 0.25},
     ),
-    Form("happiness", "open", 0.5, {"AU06": 0.55, "AU12": 1.0, "AU25": 1.0}),
-    Form("happiness", "laughing", 0.25, {"AU06": 0.9, "AU07": 0.3, "AU12": 1.0, "AU25": 0.9, "AU26": 0.4}),
-    Form("happiness", "closed", 0.25, {"AU06": 0.8, "AU12": 1.0}),
-    Form("sadness", "pushed", 0.35, {"AU01": 0.8, "AU04": 0.8, "AU06": 0.4, "AU15": 0.4, "AU17": 0.9, "AU23": 0.4}),
-    Form("sadness", "crying", 0.3, {"AU01": 0.8, "AU04": 0.8, "AU07": 0.5, "AU15": 0.45, "AU20": 0.35, "AU25": 0.4}),
-    Form(
-        "sadness",
-        "grief",
-        0.2,
-        {"AU01": 0.9, "AU04": 0.9, "AU06": 0.6, "AU07": 0.5, "AU15": 0.4, "AU17": 0.4, "AU20": 0.3, "AU25": 0.2},
-    ),
-    Form("sadness", "mild", 0.15, {"AU01": 0.8, "AU04": 0.7, "AU15": 0.4, "AU17": 0.5}),
-    Form("anger", "open", 0.4, {"AU04": 1.0, "AU07": 0.8, "AU09": 0.5, "AU10": 0.55, "AU25": 0.9, "AU26": 0.55}),
+    Form("happiness", "open", 0.4, {"AU06": 0.8, "AU10": 0.3, "AU12": 1.0, "AU25": 0.9}),
+    Form("happiness", "laughing", 0.2, {"AU06": 1.0, "AU07": 0.4, "AU12": 1.0, "AU25": 0.9, "AU26": 0.5}),
+    Form("happiness", "closed", 0.2, {"AU06": 0.9, "AU12": 1.0}),
+    Form("happiness", "brows", 0.2, {"AU01": 0.4, "AU02": 0.5, "AU06": 0.3, "AU12": 1.0, "AU25": 0.8}),
+    Form("sadness", "pushed", 0.3, {"AU01": 0.8, "AU04": 0.8, "AU06": 0.4, "AU15": 0.4, "AU17": 0.9, "AU23": 0.4}),
+    Form("sadness", "crying", 0.3, {"AU01": 0.8, "AU04": 0.8, "AU07": 0.5, "AU15": 0.45, "AU20": 0.4, "AU25": 0.5}),
+    Form("sadness", "pressed", 0.2, {"AU01": 0.8, "AU04": 0.8, "AU17": 1.0, "AU23": 1.0}),
+    Form("sadness", "mild", 0.2, {"AU01": 0.85, "AU02": 0.3, "AU04": 0.65, "AU15": 0.45, "AU17": 0.6}),
+    Form("anger", "open", 0.4, {"AU04": 1.0, "AU07": 0.8, "AU09": 0.5, "AU10": 0.55, "AU25": 0.9, "AU26": 0.6}),
     Form(
         "anger",
         "teeth",
         0.3,
         {"AU04": 1.0, "AU07": 0.8, "AU09": 0.75, "AU10": 0.5, "AU20": 0.2, "AU25": 0.95, "AU26": 0.15},
     ),
-    Form("anger", "closed", 0.3, {"AU04": 1.0, "AU07": 0.7, "AU09": 0.9, "AU15": 0.2, "AU17": 0.8, "AU23": 0.9}),
+    Form("anger", "closed", 0.3, {"AU04": 1.0, "AU07": 0.7, "AU09": 0.9, "AU15": 0.2, "AU17": 0.9, "AU23": 0.9}),
     Form("neutral", "rest", 1.0, {}),
 )
 
@@ -152,7 +149,7 @@ class FormMix:
     share of it that all units of a face have in common. ``strengths`` are those that a discrete edit may have.
     """
 
-    jitter: float = 0.15
+    jitter: float = 0.2
     sides: float = 0.16
     one_side: float = 0.5
     strengths: tuple[float, ...] = tuple(round(0.85 + 0.05 * step, 2) for step in range(4))

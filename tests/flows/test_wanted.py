@@ -25,7 +25,7 @@ OPTIONS = (
 )
 
 # How many edits, and the digest over all of them: with the forms of `pipeline.forms`, whose digest is in every id.
-PINNED = (962, "dd2fe98310420abe488af31149bac049")
+PINNED = (962, "1fd43f9095d16bfe3bac193d8cfd313a")
 
 
 def identities():

@@ -82,7 +82,7 @@ def test_an_emotion_without_units_is_not_varied():
 
 
 def test_a_mixture_and_the_table_are_told_apart_by_their_digest():
-    others = [FormMix(jitter=0.2), FormMix(sides=0.3), FormMix(shares={"anger": {"open": 1.0}})]
+    others = [FormMix(jitter=0.3), FormMix(sides=0.3), FormMix(shares={"anger": {"open": 1.0}})]
     assert len({mix.digest() for mix in (PLAN, *others)}) == 4
     assert FormMix().digest() == PLAN.digest()
 

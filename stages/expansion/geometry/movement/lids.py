@@ -25,6 +25,9 @@ WIDEST = 0.28
 SQUEEZED = 0.3
 """What lies above a lid (its skin, the socket, the brow) keeps at least this share of its height."""
 
+ABOVE_EYES, LOWEST = 0.10, 0.05
+"""What lies further above the eyes' line than the first falls no further below it than the second, face units."""
+
 
 def keep_lids_apart(points: Tensor, moves: Tensor, change: Tensor, mirror: Tensor) -> Tensor:
     """Return the eye group's displacements, with lids that neither cross nor open beyond nature.
@@ -63,9 +66,13 @@ def keep_brows_above(points: Tensor, moves: Tensor, mirror: Tensor) -> Tensor:
 
     ``points`` and ``moves`` (B, 478, 2) in face units. AUs that lower the brows add up (AU04, AU07, and AU01 or AU02
     that go); what lies above the lid keeps ``SQUEEZED`` of its height at least. Points that fold over others
-    would draw the eye into the brow.
+    would draw the eye into the brow, and skin between the brows that falls past the eyes draws the nose's tip down: on
+    heads tilted back, whose brows are taken for raised.
     """
     moves = moves.clone()
+    height = -points[..., 1]
+    held = torch.minimum(moves[..., 1], height + LOWEST)
+    moves[..., 1] = torch.where(height > ABOVE_EYES, held, moves[..., 1])
     for side in (None, mirror):
         rings = (mesh.UPPER_LID, mesh.UPPER_LID_SKIN, mesh.UPPER_SOCKET)
         chain = [ring_of(ring, side, points.device) for ring in rings]
