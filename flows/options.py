@@ -93,10 +93,39 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         options |= {name: value for name, value in typed.items() if value is not None}
         command(options=options, **values)
 
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *added]]
+    return _with_parameters(wrapper, [*own, *added])
+
+
+def gathered(
+    parameter: str, make: Callable[..., Any], options: Mapping[str, tuple[Any, Any]]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option each of ``options`` (name -> annotation, default) in place of its ``parameter``.
+
+    The command gets as ``parameter`` what ``make`` makes of their values, by name.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(command).parameters.values() if p.name != parameter]
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in options.items()
+        ]
+
+        @functools.wraps(command)
+        def wrapper(**values: Any) -> None:
+            made = make(**{name: values.pop(name) for name in options})
+            command(**{parameter: made}, **values)
+
+        return _with_parameters(wrapper, [*own, *added])
+
+    return decorate
+
+
+def _with_parameters(wrapper: Callable[..., None], parameters: list[inspect.Parameter]) -> Callable[..., None]:
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
     wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
-    del wrapper.__wrapped__  # else typer reads the undecorated signature
+    del wrapper.__wrapped__  # type: ignore[attr-defined] - else typer reads the undecorated signature
     return wrapper
 
 

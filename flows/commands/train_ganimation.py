@@ -2,75 +2,52 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from singanimation.flows.commands.train_options import (
-    AdversarialOption,
-    AttentionWeightOption,
-    AverageOption,
-    BatchOption,
-    ClampOption,
-    CriticStepsOption,
-    CycleWeightOption,
-    JointOption,
+    PAPER_OPTIONS,
+    SETTINGS_OPTIONS,
+    DeviceOption,
+    MinutesOption,
     MixedOption,
     OutputOption,
-    RateOption,
-    RegressionOption,
-    ScheduleOption,
-    SizeOption,
-    StepsOption,
-    UnitWeightOption,
-    VariationWeightOption,
+    ResumeOption,
+    ThreadsOption,
+    WorkersOption,
     check_output,
     check_size,
+    paper_terms,
     use_threads,
 )
 from singanimation.flows.figures.page import NEEDED, can_draw
+from singanimation.flows.options import gathered
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.flows.training.run import run_training
 from singanimation.flows.training.steps import LOG_EVERY
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.system import usable_cores
-from singanimation.stages.expansion.training.settings import PaperTerms, Recipe, TrainSettings, paper_steps
+from singanimation.stages.expansion.training.settings import PaperTerms, TrainSettings, paper_steps
 
 if TYPE_CHECKING:
     from singanimation.flows.training.faces import PreparedFaces
     from singanimation.stages.expansion.training.loop import Progress
 
 
+@gathered("terms", paper_terms, PAPER_OPTIONS)
+@gathered("chosen", dict, SETTINGS_OPTIONS)
 def train_ganimation(
     faces: Annotated[str, typer.Option("--input", help="Faces: anything that `augment --input` takes.")],
+    chosen: dict[str, Any],
+    terms: PaperTerms,
     output: OutputOption = Path("ganimation.safetensors"),
-    recipe: Annotated[
-        Recipe, typer.Option(help="geometry is what ships, paper the published losses.")
-    ] = TrainSettings.recipe,
-    steps: StepsOption = None,
-    batch_size: BatchOption = None,
-    learning_rate: RateOption = None,
-    adversarial: AdversarialOption = TrainSettings.adversarial,
-    regression: RegressionOption = None,
-    schedule: ScheduleOption = None,
-    average: AverageOption = None,
-    unit_weight: UnitWeightOption = PaperTerms.units,
-    cycle_weight: CycleWeightOption = PaperTerms.cycle,
-    attention_weight: AttentionWeightOption = PaperTerms.attention,
-    variation_weight: VariationWeightOption = PaperTerms.variation,
-    critic_steps: CriticStepsOption = PaperTerms.critic_steps,
-    joint_critic: JointOption = False,
-    clamp_targets: ClampOption = False,
-    width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = TrainSettings.width,
-    size: SizeOption = TrainSettings.size,
-    init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: DeviceOption = "auto",
     mixed_precision: MixedOption = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
-    minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints and contact sheets.")] = 5.0,
-    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint beside --output.")] = True,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    minutes: MinutesOption = 5.0,
+    resume: ResumeOption = True,
 ) -> None:
     """Train a generator; writes it and, beside it, its model card, losses (CSV, PNG), contact sheet and checkpoint.
 
@@ -79,41 +56,17 @@ def train_ganimation(
     """
     from singanimation.flows.models import choose_device
 
-    _check_recipe(recipe, adversarial, regression, size)
+    recipe = chosen["recipe"]
+    _check_recipe(recipe, chosen["adversarial"], chosen["regression"], chosen["size"])
     check_output(output)
-    _check_init(init)
+    _check_init(chosen["init"])
     use_threads(threads)
     device = choose_device(device)
-    terms = PaperTerms(
-        units=unit_weight,
-        cycle=cycle_weight,
-        attention=attention_weight,
-        variation=variation_weight,
-        critic_steps=critic_steps,
-        joint_critic=joint_critic,
-        clamp_targets=clamp_targets,
-    )
     _check_terms(recipe, terms)
     mixed = _gains_from_bfloat16(device) and recipe != "paper" if mixed_precision is None else mixed_precision
-    settings = TrainSettings.for_recipe(
-        recipe,
-        steps=steps,
-        batch_size=batch_size,
-        width=width,
-        size=size,
-        adversarial=adversarial,
-        seed=seed,
-        learning_rate=learning_rate,
-        regression=regression,
-        schedule=schedule,
-        average=average,
-        device=device,
-        init=init,
-        mixed_precision=mixed,
-        paper=terms,
-    )
+    settings = TrainSettings.for_recipe(**chosen, device=device, mixed_precision=mixed, paper=terms)
     prepared = prepare(faces, output, workers)
-    if steps is None and recipe == "paper":
+    if chosen["steps"] is None and recipe == "paper":
         settings = replace(settings, steps=paper_steps(len(prepared.train.pictures), settings.batch_size, terms))
     train_and_say(settings, prepared, output, minutes, resume, faces)
 
