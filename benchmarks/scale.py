@@ -1,32 +1,38 @@
 """How the program around the models grows with the number of sources: planning, tasks, parts, Prefect's data base.
 
-    python benchmarks/scale.py [--sources 5000] [--workers 64] [--seconds 15] [--faster 200]
+    python benchmarks/scale.py [--sources 4000] [--workers 64] [--seconds 15] [--faster 200]
 
 The models are taken away: in place of worker processes, threads sleep the measured seconds of a source, ``--faster``
 times shortened, and write one small part. What is left is real: reading a table of that many rows, hashing the files,
 finding out what is to do, Prefect's server, flow and tasks, the manifest's parts, compaction, and a second run that
-finds nothing to do. Prints what was measured, and what it comes to for a million sources.
+finds nothing to do. Two sizes, a quarter of ``--sources`` and all; a million is the line through them (tasks are
+never more than 1,000, whatever the line says). Prints what was measured.
 """
 
 import argparse
 import csv
 import os
-import resource
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas
+import psutil
 from PIL import Image
 
 from singanimation.flows.job import job as jobs
+from singanimation.flows.job import pools
 from singanimation.flows.job.plan import plan_run
 from singanimation.flows.job.progress import Reporter
 from singanimation.flows.models import Fingerprint
+from singanimation.flows.prefect_server.server import prepare_environment
 from singanimation.flows.source.outcome import Outcome, SourceJob
 from singanimation.flows.source.work import give_up
 from singanimation.manifests.care.compact import compact
 from singanimation.pipeline.settings import make_settings
+from singanimation.pipeline.system import process_context
 
 MODELS = Fingerprint("e" * 64, "simulated", "a" * 64, "embedded", 1.0)
 MILLION = 1_000_000
@@ -39,7 +45,8 @@ class SleepingPool:
 
     seconds = 0.0
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, settings: object, workers: int, loader: str) -> None:
+        self.workers = workers
         self.load = lambda: None
         self.at_most = lambda workers: None
 
@@ -72,70 +79,91 @@ def write_set(folder: Path, count: int) -> Path:
 
 
 def run_once(table: Path, output: Path, workers: int) -> tuple[dict[str, float], int]:
-    """Plan and work off; return seconds of wall and CPU by step, and the number of Prefect's tasks."""
+    """Plan and work off; return seconds of wall and CPU and the memory in use by step, and the number of tasks."""
     from singanimation.flows.commands.augment import work_off
 
-    marks = [(time.monotonic(), time.process_time())]
+    marks = [_mark()]
     plan = plan_run(make_settings(input=str(table), output=output, workers=workers, per_image=8))
-    marks.append((time.monotonic(), time.process_time()))
+    marks.append(_mark())
     with jobs.open_job(plan, Reporter(), "simulated") as job:
         tasks = len(job.chunks())
-        marks.append((time.monotonic(), time.process_time()))
+        marks.append(_mark())
         work_off(job, Reporter())
-        marks.append((time.monotonic(), time.process_time()))
+        marks.append(_mark())
     names = ("plan", "what is to do", "work")
     spent = {}
     for name, before, after in zip(names, marks, marks[1:], strict=False):
         spent[name], spent[f"{name}, CPU"] = after[0] - before[0], after[1] - before[1]
+        spent[f"{name}, MB"] = after[2]
     return spent, tasks
 
 
-def megabytes() -> float:
-    """Return the most memory that this process had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _mark() -> tuple[float, float, float]:
+    """Return seconds of wall and of CPU, and the megabytes in use."""
+    return time.monotonic(), time.process_time(), psutil.Process().memory_info().rss / 1e6
+
+
+def import_all() -> None:
+    """Import what a run imports as it goes, Prefect above all: what is measured then is the sources' own."""
+    from singanimation.flows import augment as augment
+    from singanimation.flows.commands import augment as command
+
+    assert augment and command and pandas
+
+
+def measure(sources: int, workers: int, seconds: float) -> dict[str, float]:
+    """Return what so many sources cost, by its name in the table; in a process of its own."""
+    SleepingPool.seconds = seconds
+    setattr(pools, "WorkerPool", SleepingPool)  # noqa: B010 - the type checker knows it as a class
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["PREFECT_HOME"] = str(Path(folder) / "prefect")
+        prepare_environment()
+        import_all()
+        begin = _mark()[2]
+        (Path(folder) / "faces").mkdir()
+        table, output = write_set(Path(folder) / "faces", sources), Path(folder) / "out"
+        first, tasks = run_once(table, output, workers)
+        data_base = sum(path.stat().st_size for path in Path(os.environ["PREFECT_HOME"]).glob("prefect.db*"))
+        parts = list((output / "manifest").glob("part-*.parquet"))
+        clock = time.process_time()
+        compact(output)
+        compacting = time.process_time() - clock
+        second, _ = run_once(table, output, workers)
+    return {
+        "reading the table, CPU-s": first["plan, CPU"],
+        "hashing and finding what is to do, CPU-s": first["what is to do, CPU"],
+        "handing out, parts, counting, CPU-s": first["work, CPU"],
+        "Prefect's tasks": tasks,
+        "Prefect's data base, MB": data_base / 1e6,
+        "memory beside the libraries: planned, MB": first["plan, MB"] - begin,
+        "the same, when it is known what to do, MB": first["what is to do, MB"] - begin,
+        "the same, at the end, MB": first["work, MB"] - begin,
+        "parts": len(parts),
+        "compaction, CPU-s": compacting,
+        "a second run's start (nothing to do), CPU-s": second["plan, CPU"] + second["what is to do, CPU"],
+        "the work, s of wall": first["work"],
+        "its sleeping alone, s": sources * seconds / workers,
+    }
 
 
 def main() -> None:
-    """Simulate, print, and say what a million comes to."""
+    """Simulate two sizes, print them, and say what a million comes to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sources", type=int, default=5_000)
+    parser.add_argument("--sources", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=15.0, help="what a source takes a worker")
     parser.add_argument("--faster", type=float, default=200.0, help="by how much the sleeping is shortened")
     asked = parser.parse_args()
-    SleepingPool.seconds = asked.seconds / asked.faster
-    setattr(jobs, "WorkerPool", SleepingPool)  # noqa: B010 - the type checker knows it as a class
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["PREFECT_HOME"] = str(Path(folder) / "prefect")
-        begin = megabytes()
-        (Path(folder) / "faces").mkdir()
-        table, output = write_set(Path(folder) / "faces", asked.sources), Path(folder) / "out"
-        first, tasks = run_once(table, output, asked.workers)
-        memory = megabytes() - begin
-        data_base = sum(path.stat().st_size for path in Path(os.environ["PREFECT_HOME"]).glob("prefect.db*"))
-        parts = list((output / "manifest").glob("part-*.parquet"))
-        clock = time.monotonic()
-        compact(output)
-        compacting = time.monotonic() - clock
-        second, _ = run_once(table, output, asked.workers)
-    many = MILLION / asked.sources
-    rows = [
-        ("reading the table, CPU-s", first["plan, CPU"], many),
-        ("hashing and finding what is to do, CPU-s", first["what is to do, CPU"], many),
-        ("handing out and counting, CPU-s", first["work, CPU"], many),
-        ("Prefect's tasks", tasks, many),
-        ("Prefect's data base, MB", data_base / 1e6, many),
-        ("memory beside the imports, MB", memory, many),
-        ("parts", len(parts), many),
-        ("compaction, s", compacting, many),
-        ("a second run's start (nothing to do), CPU-s", second["plan, CPU"] + second["what is to do, CPU"], many),
-        ("the work, s of wall", first["work"], None),
-        ("its sleeping alone, s", asked.sources * SleepingPool.seconds / asked.workers, None),
-    ]
-    print(f"{'':<46}{asked.sources:>12,}{'a million':>14}")
-    for name, value, times in rows:
-        whole = f"{value * times:>14,.0f}" if times else ""
-        print(f"{name:<46}{value:>12,.1f}{whole}")
+    sizes = (max(asked.sources // 4, 1), asked.sources)
+    found = []
+    for size in sizes:
+        with ProcessPoolExecutor(1, mp_context=process_context()) as process:
+            found.append(process.submit(measure, size, asked.workers, asked.seconds / asked.faster).result())
+    print(f"{'':<46}{sizes[0]:>12,}{sizes[1]:>12,}{'a million':>14}")
+    for name, few in found[0].items():
+        many = found[1][name]
+        whole = many + (many - few) / (sizes[1] - sizes[0]) * (MILLION - sizes[1])
+        print(f"{name:<46}{few:>12,.1f}{many:>12,.1f}{whole:>14,.0f}")
 
 
 if __name__ == "__main__":

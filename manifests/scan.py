@@ -119,11 +119,16 @@ class ManifestScan:
         whole = np.concatenate(codes) if codes else np.zeros(0, np.int64)
         order = np.argsort(whole, kind="stable")
         self._bounds = np.searchsorted(whole[order], np.arange(len(self._codes) + 1))
-        self._ids = pa.chunked_array(ids, pa.large_string()).combine_chunks().take(pa.array(order))
+        self._ids = pa.concat_arrays(ids).take(_indices(order)) if ids else pa.nulls(0, pa.large_string())
         _, places, text = self._ids.buffers()
         self._places = np.frombuffer(places, np.int64) if places else np.zeros(1, np.int64)
         self._text = text.to_pybytes() if text else b""
         self._statuses = np.concatenate(statuses)[order] if statuses else np.zeros(0, np.int8)
+
+
+def _indices(order: np.ndarray) -> pa.Array:
+    """Return indices as pyarrow has them; ``pa.array`` would import pandas, in every run."""
+    return pa.Array.from_buffers(pa.int64(), len(order), [None, pa.py_buffer(order.astype(np.int64))])
 
 
 def _joined(tables: list[pa.Table], places: list[int]) -> tuple[pa.Table, np.ndarray]:

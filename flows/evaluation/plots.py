@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from singanimation.flows.evaluation.manifest import Figures
+from singanimation.flows.evaluation.gathering import Figures
 from singanimation.flows.figures.page import SUFFIXES, can_draw, make_figure, write_figure
 from singanimation.pipeline.expressions import AU_NAMES
 
@@ -21,9 +21,7 @@ def write_plots(folder: Path, figures: Figures) -> list[Path]:
     if figures.sifid:
         figure = make_figure(17.8, 9.1)
         axes = figure.add_subplot()
-        groups = {
-            " ".join(key[1:]): [v for values in group.values() for v in values] for key, group in figures.sifid.items()
-        }
+        groups = {" ".join(key[1:]): values.all() for key, values in figures.sifid.items()}
         axes.violinplot(list(groups.values()), showmedians=True)
         axes.set_xticks(range(1, len(groups) + 1), list(groups))
         axes.set_ylabel(f"SIFID ({', '.join(sorted({key[0] for key in figures.sifid}))})")
@@ -32,10 +30,10 @@ def write_plots(folder: Path, figures: Figures) -> list[Path]:
         figure = make_figure(17.8, 9.1)
         axes = figure.add_subplot()
         units = [unit for unit in AU_NAMES if unit in figures.asked]
-        pairs = [np.array([pair for values in figures.asked[unit].values() for pair in values]) for unit in units]
+        pairs = [(figures.asked[unit].all(), figures.moved[unit].all()) for unit in units]
         places = np.arange(len(units))
-        axes.bar(places - 0.2, [np.abs(pair[:, 0]).mean() for pair in pairs], 0.4, label="asked")
-        axes.bar(places + 0.2, [(np.sign(pair[:, 0]) * pair[:, 1]).mean() for pair in pairs], 0.4, label="measured")
+        axes.bar(places - 0.2, [np.abs(asked).mean() for asked, _ in pairs], 0.4, label="asked")
+        axes.bar(places + 0.2, [(np.sign(asked) * moved).mean() for asked, moved in pairs], 0.4, label="measured")
         axes.set_xticks(places, units, rotation=60)
         axes.set_ylabel("mean change")
         axes.legend()

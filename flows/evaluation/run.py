@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
+from singanimation.flows.evaluation.gathering import gather
 from singanimation.flows.evaluation.identity import identity_table, load_identity
-from singanimation.flows.evaluation.manifest import agreement_table, gather, people_table, tables_of
+from singanimation.flows.evaluation.manifest import agreement_table, people_table, tables_of
 from singanimation.flows.evaluation.pictures import picture_table
 from singanimation.flows.evaluation.plots import write_plots
 from singanimation.flows.evaluation.tables import Table, markdown, write_tables

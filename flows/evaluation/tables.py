@@ -44,8 +44,17 @@ def mean_of(groups: Mapping[Any, Sequence[float]]) -> Mean:
 
     Variants of one source are alike: sources are what is resampled. With one group the interval is not a number.
     """
-    values = np.array([np.mean(group) for group in groups.values()])
-    number = sum(map(len, groups.values()))
+    return _mean(np.array([np.mean(group) for group in groups.values()]), sum(map(len, groups.values())))
+
+
+def mean_by(groups: np.ndarray, values: np.ndarray) -> Mean:
+    """Return what ``mean_of`` does for ``values`` (N,) of the ``groups`` (N,) that whole numbers name."""
+    _, firsts, places = np.unique(groups, return_index=True, return_inverse=True)
+    means = np.bincount(places, values) / np.bincount(places)
+    return _mean(means[np.argsort(firsts)], len(values))  # in the order in which the groups came
+
+
+def _mean(values: np.ndarray, number: int) -> Mean:
     if len(values) < 2:
         return Mean(float(values.mean()), float("nan"), float("nan"), number, len(values))
     random = np.random.default_rng(0)

@@ -4,7 +4,6 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from singanimation.pipeline.errors import WeightsError
@@ -89,7 +88,8 @@ def package_path(entry: Entry) -> Path | None:
     if entry.package is None:
         return None
     module, inside = entry.package
-    return Path(str(resources.files(module))) / inside
+    folder = _folder_of(module)  # `importlib.resources` would import it, and torch with it
+    return None if folder is None else folder / inside
 
 
 def _existing(path: Path, said_by: str) -> Path:
@@ -112,6 +112,12 @@ def _library_folder(library: str) -> Path | None:
         home = os.environ.get("TORCH_HOME")
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return Path(home) if home else Path(base) / "torch"
-    specification = importlib.util.find_spec(library)
+    return _folder_of(library)
+
+
+def _folder_of(package: str) -> Path | None:
+    """Return where a package lies, without importing it or what it lies in; None where it is not here."""
+    top, *inner = package.split(".")
+    specification = importlib.util.find_spec(top)
     places = specification.submodule_search_locations if specification else None
-    return Path(next(iter(places))) if places else None
+    return Path(next(iter(places)), *inner) if places else None

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from singanimation.flows.evaluation import gathering
+from singanimation.flows.evaluation.gathering import gather
 from singanimation.flows.evaluation.identity import identity_table, load_identity
-from singanimation.flows.evaluation.manifest import agreement_table, gather, people_table, tables_of
+from singanimation.flows.evaluation.manifest import agreement_table, people_table, tables_of
 from singanimation.flows.evaluation.pictures import picture_table
 from singanimation.flows.evaluation.run import evaluate_output
 from singanimation.flows.evaluation.tables import Mean, Table, latex, markdown, mean_of, shown
@@ -107,6 +109,23 @@ def test_figures_follow_from_the_rows(output: Path) -> None:
     assert moved.mean == pytest.approx(0.4, abs=1e-6) and error.mean == pytest.approx(0.2, abs=1e-6)
     assert others == pytest.approx(0.16 / 16, abs=1e-6)
     assert [row[2].mean for row in table(tables, "drift").rows] == pytest.approx([0.1, 0.1], abs=1e-6)
+
+
+def test_a_variant_finds_its_edit_wherever_it_lies(output: Path, tmp_path: Path, monkeypatch) -> None:
+    rows = [*rows_of("a", (0.01, 0.03), 0.3), *rows_of("bb", (0.03, 0.05), 0.5)]
+    apart = tmp_path / "apart" / "manifest"
+    write_part(apart, "part-0.parquet", [row for row in rows if row.kind == "variant"])
+    write_part(apart, "part-1.parquet", [row for row in rows if row.kind != "variant"])
+    monkeypatch.setattr(gathering, "_KEPT_EDITS", 1)
+    drift = table(tables_of(gather(apart.parent)), "drift").rows
+    assert drift == table(tables_of(gather(output)), "drift").rows and len(drift) == 2
+
+
+def test_copies_are_counted_by_their_bytes() -> None:
+    figures = gathering.Figures()
+    for sha in ("a" * 64, "b" * 64, "a" * 64, "a" * 64):
+        figures.pictures.append(int(sha[:16], 16))
+    assert figures.twins() == 2
 
 
 def test_an_interval_is_over_sources_not_over_variants() -> None:
