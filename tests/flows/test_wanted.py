@@ -25,7 +25,7 @@ OPTIONS = (
 )
 
 # How many edits, and the digest over all of them: with the forms of `pipeline.forms`, whose digest is in every id.
-PINNED = (962, "1fd43f9095d16bfe3bac193d8cfd313a")
+PINNED = (962, "c7f647035f4dcf274e4c020dda38037d")
 
 
 def identities():
