@@ -22,6 +22,9 @@ TEXTURE = (24, 64)
 TOOTH_HEIGHT = 0.135
 """Of the upper incisors, face units (about 8 mm of 63 mm between the pupils)."""
 
+SHOWN, LEAST_SHOWN = 0.11, 0.03
+"""How much of them a lip shows where it was at rest; one that comes down hides so much more, down to the second."""
+
 FEWEST_SMILES = 8
 
 # where neighbouring upper teeth meet, face units from the midline (8.5, 6.5, 7 mm wide, the outer ones turned away)
@@ -99,7 +102,10 @@ class MouthInterior:
         inside = inside * (gap / 1.2).clamp(0, 1)
         depth, scale = v - top, unit[:, None, None]
         cavity = self._cavity(pictures, before, u, depth / gap.clamp(min=0.5), gap / scale)
-        drawn = self._teeth(pictures, before, u, depth, gap, new, unit, cavity)
+        lip = mesh.UPPER_LIP[3][4]
+        raised = ((before[:, lip] - after[:, lip]) * new.across).sum(1) / unit
+        shown = (SHOWN + raised).clamp(LEAST_SHOWN, TOOTH_HEIGHT)
+        drawn = self._teeth(pictures, before, u, depth, gap, new, unit, shown, cavity)
         # lips that were all but closed show too little of their teeth to keep
         kept = ((old.gap / unit - _SHOWS_TEETH) / 0.045).clamp(0, 1)
         closed = ((new.gap - old.gap) / 1.5).clamp(0, 1) * (1 - kept)
@@ -124,12 +130,13 @@ class MouthInterior:
         gap: Tensor,
         mouth: Opening,
         unit: Tensor,
+        shown: Tensor,
         cavity: Tensor,
     ) -> Tensor:
-        """The drawn upper teeth over ``cavity``: (B, 3, H, W)."""
+        """The drawn upper teeth, ``shown`` (B,) face units of them, over ``cavity``: (B, 3, H, W)."""
         scale = unit[:, None, None]
         aside = (u - 0.5) * mouth.width[:, None, None] / scale
-        tall = TOOTH_HEIGHT * (1 - 0.9 * aside.abs() ** 1.5) * scale
+        tall = shown[:, None, None] * (1 - 0.9 * aside.abs() ** 1.5) * scale
         row = depth / torch.minimum(tall, gap.clamp(min=0.5))
         places = torch.stack([u * 2 - 1, (row * 0.9 + 0.02) * 2 - 1], 3).clamp(-1, 1)
         texture = self.texture[None].expand(len(u), -1, -1, -1)
