@@ -134,7 +134,8 @@ def train_cyclegan(
     """
     settings = asked.settings("cyclegan")
     words = [word.strip() for word in pair.split(",") if word.strip()]
-    names = {name for word in words if (name := canonical_emotion(word))}
+    known = {canonical_emotion(word) for word in words}
+    names = [name for name in EMOTIONS if name in known]
     if len(words) != 2 or len(names) != 2:
         raise UsageError(f"--pair {pair!r}: name two of {', '.join(EMOTIONS)}.")
     prepared, said = labelled(prepare(asked.faces, asked.output, asked.workers), labels, asked.faces, names)

@@ -29,10 +29,8 @@ def labelled(
     labels = np.full(len(train.pictures), -1) if labels is None else np.asarray(labels)
     labels = np.where(np.isin(labels, [EMOTIONS.index(each) for each in only]), labels, -1)
     if not (labels >= 0).any():
-        raise DatasetError(
-            f"--input {name} has no labels among {', '.join(only)}; --labels units takes the nearest form of the "
-            "action units."
-        )
+        instead = "" if origin == "units" else "; --labels units takes the nearest form of the action units"
+        raise DatasetError(f"--input {name} has no labels among {', '.join(only)}{instead}.")
     counts = np.bincount(labels[labels >= 0], minlength=len(EMOTIONS))
     found = ", ".join(f"{emotion} {count:,}" for emotion, count in zip(EMOTIONS, counts, strict=True) if count)
     whose = "the nearest form of the action units" if origin == "units" else "the data set's own"
