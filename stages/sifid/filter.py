@@ -10,7 +10,7 @@ from singanimation.pipeline.errors import UsageError
 from singanimation.stages.sifid.frechet import GaussianFit
 
 THRESHOLDS: Mapping[str, float | None] = MappingProxyType(
-    {"embedded": 0.043, "inception-64": 0.07, "inception-192": None}
+    {"embedded": 0.035, "inception-64": 0.07, "inception-192": None}
 )
 """The largest SIFID accepted, per feature set; None: there is none, ``--sifid-max`` must say it.
 

@@ -21,7 +21,7 @@ from singanimation.stages.singan.figures.detail import (
 from singanimation.stages.singan.pyramid import resize
 from singanimation.stages.singan.tensors import to_tensor
 
-LIKENESS: Mapping[str, float] = MappingProxyType({"eye": 0.75, "brow": 0.62, "mouth": 0.70})
+LIKENESS: Mapping[str, float] = MappingProxyType({"eye": 0.75, "brow": 0.66, "mouth": 0.70})
 """The least likeness of a window's fine detail to the edit's, after registration, by the word in its name."""
 
 FAINT = 2.0
@@ -44,7 +44,7 @@ class VariantChecks:
     new_detail: float = 0.05
     redraws: bool = True
     likeness: Mapping[str, float] = field(default_factory=lambda: LIKENESS)
-    blotches: float = 5.0
+    blotches: float = 4.7
     au_drift: float = 0.3
     judged_units: tuple[int, ...] = ()
 

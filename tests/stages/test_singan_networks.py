@@ -115,10 +115,10 @@ def test_eyes_are_less_free_than_the_mouth_and_this_less_than_cheeks_and_get_mor
     like = torch.zeros(1)
     free, back = freedom(128, like.dtype, like.device)[0, 0], given_back(128, 0.6, like.dtype, like.device)[0, 0]
     found = [float(free[place]) for place in places.values()]
-    assert found == sorted(found) and found[0] < 0.4 and found[2] > 0.85
+    assert found == sorted(found) and found[0] < 0.4 and found[2] > 0.75
     returned = [float(back[place]) for place in places.values()]
     assert returned == sorted(returned, reverse=True) and returned[0] > 0.9
-    assert returned[2] == pytest.approx(0.6, abs=0.12)
+    assert returned[2] == pytest.approx(1 - 0.4 * 0.8**2, abs=0.01)
 
 
 def test_a_flat_border_stays_flat_when_it_is_extended() -> None:

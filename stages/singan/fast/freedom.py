@@ -1,4 +1,4 @@
-"""How freely the parts of a face are redrawn: skin and hair as they come, the mouth half, the eyes little.
+"""How freely the parts of a face are redrawn: skin, brows and hair freely, the mouth half as much, the eyes little.
 
 An iris of six pixels that is drawn anew is a smear more often than an iris, and nobody overlooks it.
 """
@@ -13,7 +13,7 @@ import torch
 
 from singanimation.stages.singan.face_parts import CROP, parts_of
 
-FREEDOM: Mapping[str, float] = MappingProxyType({"eyes": 0.2, "brows": 0.8, "mouth": 0.5, "skin": 0.9})
+FREEDOM: Mapping[str, float] = MappingProxyType({"eyes": 0.2, "brows": 0.8, "mouth": 0.4, "skin": 0.8})
 """Of the noise that the detail of a place calls for, so much is drawn with there. What is no part is as free as skin.
 Chosen by looking."""
 

@@ -13,7 +13,7 @@ from singanimation.stages.singan.pyramid import pyramid_sizes, resize
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.start_noise import StartNoise
 
-LOUDNESS = 2.5
+LOUDNESS = 2.0
 """What a generator's noise is multiplied by: its local amplitude is that of the detail, a tenth or so."""
 
 
