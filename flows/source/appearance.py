@@ -1,7 +1,8 @@
 """Edits of appearance: what a source wears is taken off, or another person's is put on, its expression left alone."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,38 +35,53 @@ def dressed(
     attribute has it taken off, and then exchanged for the next donors'; one that does not is given the donors', in the
     order in which its candidates wear them.
     """
-    editor = models.attributes
     changed, made, faults = list(works), edits.copy(), {}
-    if editor is None:
+    if models.attributes is None:
         return changed, made, faults
     from singanimation.stages.expansion.attributes.editor import Face
 
-    face = Face(crop.pixels, crop.landmarks)
-    turns: dict[str, int] = {}
+    wardrobe = _Wardrobe(identity, models, models.attributes, crop, Face(crop.pixels, crop.landmarks))
+    turns: Counter[str] = Counter()
     for place, work in enumerate(works):
         attribute = work.target.attribute
         if attribute is None:
             continue
-        wears = editor.wears(face, attribute)
-        turn = turns.setdefault(attribute, 0)
+        found = wardrobe.change(attribute, turns[attribute])
         turns[attribute] += 1
-        if attribute not in editor.attributes:
-            faults[place] = Fault(NO_DONOR, f"The networks carry {', '.join(editor.attributes)}, not {attribute}.")
+        if isinstance(found, Fault):
+            faults[place] = found
             continue
-        if wears and turn == 0:
-            made[place] = editor.remove(face, attribute, crop.seen).picture
-            changed[place] = replace(work, target=replace(work.target, change=REMOVED))
-            continue
-        found = _wearer(identity, models, attribute, turn - int(wears))
-        if found is None:
-            faults[place] = _nobody(identity, attribute, turn - int(wears))
-            continue
-        donor, worn = found
-        below = face._replace(pixels=editor.remove(face, attribute, crop.seen).picture) if wears else face
-        made[place] = editor.carry(below, worn, attribute, crop.seen).picture
-        target = replace(work.target, donor=donor.source_id, change=EXCHANGED if wears else ADDED)
-        changed[place] = replace(work, target=target)
+        made[place], how, donor = found
+        changed[place] = replace(work, target=replace(work.target, change=how, donor=donor))
     return changed, made, faults
+
+
+@dataclass(frozen=True)
+class _Wardrobe:
+    """One source, and those who may lend it what they wear."""
+
+    identity: Identity
+    models: Models
+    editor: "AttributeEditor"
+    crop: Crop
+    face: "Face"
+
+    def change(self, attribute: str, turn: int) -> tuple[np.ndarray, str, str | None] | Fault:
+        """Return the ``turn``-th edit of ``attribute``: crop uint8 (128, 128, 3), how it changed, the donor's id."""
+        editor, face, seen = self.editor, self.face, self.crop.seen
+        if attribute not in editor.attributes:
+            return Fault(NO_DONOR, f"The networks carry {', '.join(editor.attributes)}, not {attribute}.")
+        wears = editor.wears(face, attribute)
+        bare = editor.remove(face, attribute, seen).picture if wears else face.pixels
+        if wears and turn == 0:
+            return bare, REMOVED, None
+        wanted = turn - int(wears)
+        found = _wearer(self.identity, self.models, attribute, wanted)
+        if found is None:
+            return _nobody(self.identity, attribute, wanted)
+        donor, worn = found
+        put_on = editor.carry(face._replace(pixels=bare), worn, attribute, seen).picture
+        return put_on, EXCHANGED if wears else ADDED, donor.source_id
 
 
 def _nobody(identity: Identity, attribute: str, turn: int) -> Fault:

@@ -78,6 +78,11 @@ def _write_outputs(
     who = "a list of attributes" if listed else "the half of the faces that looks barest"
     card = settings.card() | {"trained_steps": str(progress.step), "faces": Path(name).name, "bare_faces": who}
     save_attributes(output, progress.generator, progress.options, card)
+    _write_card(output, card, faces, progress)
+    write_attributes(output.with_suffix(".png"), AttributeEditor.load(output), faces.shown)
+
+
+def _write_card(output: Path, card: dict[str, str], faces: "PreparedFaces", progress: "Progress") -> None:
     lines = [
         f"# {output.name}",
         "",
@@ -87,7 +92,7 @@ def _write_outputs(
         "",
         "## Data",
         "",
-        f"- {card['faces']}: {len(faces.train.pictures):,} faces; bare ones by {who}",
+        f"- {card['faces']}: {len(faces.train.pictures):,} faces; bare ones by {card['bare_faces']}",
         f"- licence: {faces.licence or 'not stated by the data set; the weights may only be passed on as it allows'}",
         "",
         "## Recipe",
@@ -104,4 +109,3 @@ def _write_outputs(
     ]
     with atomic_file(output.with_suffix(".md")) as file:
         file.write("\n".join(lines).encode())
-    write_attributes(output.with_suffix(".png"), AttributeEditor.load(output), faces.shown)

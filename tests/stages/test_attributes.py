@@ -164,10 +164,10 @@ def objective(settings: AttributeSettings = SMALL) -> AttributeObjective:
 
 @pytest.mark.parametrize("done", [0.0, 0.7])
 def test_steps_on_the_same_pairs_lower_their_loss(done):
-    training = objective()
+    training = objective(dataclasses.replace(SMALL, learning_rate=0.2))  # a fortieth of it at the first step
     losses = []
     for _ in range(10):
-        terms = training.step(torch.Generator().manual_seed(1), 5e-3, done)
+        terms = training.step(torch.Generator().manual_seed(1), 0.0, done)
         losses.append(sum(terms[name] for name in terms if name.endswith(("_pixels", "_mask"))))
     assert losses[-1] < 0.95 * losses[0]
 

@@ -20,6 +20,9 @@ from singanimation.stages.expansion.training.losses import laplacian_l1, region_
 REMOVING = 0.7
 """For this share of the training the network learns to take off alone."""
 
+WARM_UP = 40
+"""Steps over which each network's learning rate rises."""
+
 WEIGHTS = {"pixels": 4.0, "laplacian": 3.0, "mask": 0.6, "variation": 0.03, "flow": 0.02}
 
 
@@ -48,13 +51,18 @@ class AttributeObjective:
         }
 
     def step(self, random: torch.Generator, learning_rate: float, done: float) -> dict[str, float]:
-        """Train one step of one network; its rate falls to 0 by half a cosine of its own."""
+        """Train one step of one network, by a rate of its own: up over ``WARM_UP`` steps, then half a cosine to 0.
+
+        ``learning_rate``, the loop's for one network over all steps, is not used.
+        """
         removing = done < REMOVING
         name = "remove" if removing else "carry"
-        own = done / REMOVING if removing else (done - REMOVING) / (1 - REMOVING)
+        share = REMOVING if removing else 1 - REMOVING
+        own = (done if removing else done - REMOVING) / share
+        warm = min(1.0, (own * share * self._settings.steps + 1) / WARM_UP)
         optimiser = self._optimisers[name]
         for group in optimiser.param_groups:
-            group["lr"] = self._settings.learning_rate * half_cosine(own)
+            group["lr"] = self._settings.learning_rate * warm * half_cosine(own)
         drawn = self._pairs.draw(-(-self._settings.batch_size // 2), random).both_ways()
         pairs = MadePairs(*(part.to(self._settings.device) for part in drawn))
         terms = self._removal(pairs) if removing else self._transfer(pairs)

@@ -22,7 +22,7 @@ class AttributeSettings:
     attributes: tuple[str, ...] = TRAINED
     steps: int = 2400
     batch_size: int = 8
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     width: float = 1.0
     average: float = 0.99
     seed: int = 0
