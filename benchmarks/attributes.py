@@ -23,13 +23,13 @@ from PIL import Image
 from singanimation.flows.evaluation.identity import Network, load_identity
 from singanimation.flows.models import load_judge
 from singanimation.flows.sheets.model_sheets import write_rows
+from singanimation.pipeline.expressions import ATTRIBUTES
 from singanimation.stages.action_units.estimators import EmbeddedEstimator
 from singanimation.stages.action_units.training.faces import load_faces
 from singanimation.stages.expansion.attributes.checkpoints import load_attributes
 from singanimation.stages.expansion.attributes.editor import AttributeEdit, AttributeEditor, Face
 from singanimation.stages.expansion.attributes.networks import AttributeNetwork
 from singanimation.stages.expansion.attributes.registration import Registration
-from singanimation.stages.expansion.attributes.settings import ATTRIBUTES
 from singanimation.stages.expansion.geometry.movement.flow import warp
 from singanimation.stages.expression import ExpressionJudge
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from singanimation.pipeline.errors import UsageError, WeightsError
-from singanimation.pipeline.expressions import AU_NAMES
+from singanimation.pipeline.expressions import AU_NAMES, attributes_asked
 from singanimation.pipeline.records import Crop, Source
 from singanimation.pipeline.settings import Settings
 
@@ -172,7 +172,7 @@ def load_models(settings: Settings) -> Models:
     judged = tuple(AU_NAMES.index(name) for name in WELL_MEASURED) if known else ()
     # who trains a GAN claims to draw something new; patch and warp move what is there
     checks = VariantChecks(judged_units=judged, redraws=regenerator.is_gan)
-    attributes = load_appearance(settings.attributes, device) if "appearance" in settings.expressions else None
+    attributes = load_appearance(settings.attributes, device) if attributes_asked(settings.expressions) else None
     fingerprint = Fingerprint(
         editor=faces.expander.digest,
         drawing=faces.expander.drawing,

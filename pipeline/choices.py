@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from singanimation.pipeline.digests import encoded, encoded_words, seed_of
-from singanimation.pipeline.expressions import AU_NAMES, COMPOUNDS, EMOTIONS
+from singanimation.pipeline.expressions import ATTRIBUTES, AU_NAMES, COMPOUNDS, EMOTIONS, attributes_asked
 from singanimation.pipeline.forms import FORMS, PLAN, Form, FormMix, choose_form
 from singanimation.pipeline.records import Source, edit_key
 
@@ -27,9 +27,8 @@ T = TypeVar("T")
 
 DISCRETE_STRENGTHS: tuple[float, ...] = PLAN.strengths
 CONTINUOUS_ALPHAS: tuple[float, ...] = tuple(round(0.10 + 0.05 * step, 2) for step in range(17) if step != 8)
-CARRIED: tuple[str, ...] = ("spectacles", "beard")
 APPEARANCE_TURNS = 3
-"""What an edit of appearance changes, and how many donors each attribute is taken from."""
+"""How many edits of appearance there are for each attribute, each from another donor."""
 
 SINGLE_STRENGTHS: tuple[float, ...] = (0.33, 0.66, 1.0)
 
@@ -151,10 +150,9 @@ def _continuous(label: str | None, expressions: Sequence[str], draws: _Draws, mi
 
 def _appearance(expressions: Sequence[str], draws: _Draws) -> Iterator[Choice]:
     """Every attribute once; then again with the next donor."""
-    if "appearance" not in expressions:
-        return
+    order = [name for name in draws.shuffled(ATTRIBUTES, "appearance") if name in attributes_asked(expressions)]
     for turn in range(APPEARANCE_TURNS):
-        for attribute in draws.shuffled(CARRIED, "appearance"):
+        for attribute in order:
             yield Choice("appearance", attribute, f"{attribute}-{turn + 1}" if turn else attribute, 1.0)
 
 

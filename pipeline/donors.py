@@ -10,7 +10,7 @@ from math import gcd
 
 from singanimation.pipeline.digests import derive_seed
 from singanimation.pipeline.errors import UsageError
-from singanimation.pipeline.expressions import EMOTION_INDEX, EMOTIONS
+from singanimation.pipeline.expressions import EMOTION_INDEX, EMOTIONS, attributes_asked
 from singanimation.pipeline.records import Source
 
 
@@ -37,7 +37,7 @@ class DonorPool:
         self._by: dict[tuple[str, str], list[Source]] = {}
         self._all: dict[str, list[Source]] = {}
         for source in sources:
-            if source.problem is None and "appearance" in expressions:
+            if source.problem is None and attributes_asked(expressions):
                 self._all.setdefault(source.split, []).append(source)
             if source.label in EMOTION_INDEX and source.problem is None and "donor" in expressions:
                 self._by.setdefault((source.split, source.label or ""), []).append(source)

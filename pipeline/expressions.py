@@ -58,6 +58,12 @@ KINDS: tuple[str, ...] = ("single", "continuous", "discrete", "donor", "appearan
 """The kinds of edits: one action unit, a path from the source's expression, a form of an emotion, another picture's;
 and what leaves the expression alone: spectacles or a beard of another picture."""
 
+ATTRIBUTES: tuple[str, ...] = ("spectacles", "beard", "hair")
+"""What an edit of appearance can change: spectacles, a beard (stubble and moustaches count), hair on the forehead."""
+
+USUAL_ATTRIBUTES = ("spectacles", "beard")
+"""Those that the word ``appearance`` stands for, and that are trained unless asked otherwise."""
+
 EMOTION_INDEX: Mapping[str, int] = MappingProxyType({name: index for index, name in enumerate(EMOTIONS)})
 
 # Share of subjects who use an AU for the emotion; Table 1 prints "more than 70%" without a figure for the
@@ -148,6 +154,12 @@ def nearest_prototype(action_units: Sequence[float] | np.ndarray) -> str:
     return EMOTIONS[int(distances.argmin())]
 
 
+def attributes_asked(expressions: Sequence[str]) -> tuple[str, ...]:
+    """Return the attributes that edits of appearance change: those named, and the usual ones for ``appearance``."""
+    usual = USUAL_ATTRIBUTES if "appearance" in expressions else ()
+    return tuple(name for name in ATTRIBUTES if name in expressions or name in usual)
+
+
 def parse_expressions(text: str) -> tuple[str, ...]:
     """Read the ``--expressions`` option: kinds (``KINDS``), emotions, compounds and AUs.
 
@@ -157,7 +169,7 @@ def parse_expressions(text: str) -> tuple[str, ...]:
     for word in (part.strip() for part in text.split(",")):
         if not word:
             continue
-        if word.lower() in KINDS:
+        if word.lower() in (*KINDS, *ATTRIBUTES):
             name: str | None = word.lower()
         elif word.lower() == "all":
             names.extend(n for n in ("discrete", "continuous", "single") if n not in names)
@@ -166,7 +178,7 @@ def parse_expressions(text: str) -> tuple[str, ...]:
             name = canonical_emotion(word) or canonical_compound(word) or canonical_au(word)
         if name is None:
             raise UsageError(
-                f"--expressions: {word!r} is no expression; use {', '.join(KINDS)}, "
+                f"--expressions: {word!r} is no expression; use {', '.join((*KINDS, *ATTRIBUTES))}, "
                 f"an emotion ({', '.join(EMOTIONS)}), a compound of two ({', '.join(COMPOUNDS)}) "
                 f"or an action unit ({', '.join(AU_NAMES)})."
             )

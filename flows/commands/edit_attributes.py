@@ -10,7 +10,7 @@ import numpy as np
 from singanimation.flows.faces import Face, file_name, find_faces, warn
 from singanimation.flows.models import FaceModels, load_appearance
 from singanimation.pipeline.errors import PictureError, UsageError
-from singanimation.stages.expansion.attributes.settings import ATTRIBUTES
+from singanimation.pipeline.expressions import ATTRIBUTES
 
 if TYPE_CHECKING:
     from singanimation.stages.expansion.attributes.editor import AttributeEdit

@@ -10,8 +10,9 @@ from singanimation.flows.commands.train_options import OutputOption, check_outpu
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.pipeline.datasets.attributes import AttributeList, read_attributes
 from singanimation.pipeline.errors import UsageError
+from singanimation.pipeline.expressions import ATTRIBUTES
 from singanimation.pipeline.system import usable_cores
-from singanimation.stages.expansion.attributes.settings import ATTRIBUTES, AttributeSettings
+from singanimation.stages.expansion.attributes.settings import AttributeSettings
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,6 +10,7 @@ from singanimation.pipeline.datasets import Dataset, open_dataset
 from singanimation.pipeline.donors import DonorPool, Donors
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expanders import check_labels
+from singanimation.pipeline.expressions import attributes_asked
 from singanimation.pipeline.files.places import check_bucket, in_bucket
 from singanimation.pipeline.forgotten import without_forgotten
 from singanimation.pipeline.pyfeat import check_estimator
@@ -54,12 +55,12 @@ def plan_run(settings: Settings) -> RunPlan:
         said.append("Ray: as many actors as the cluster has GPUs or cores; a plan without --workers counts with one.")
     if settings.frame == "auto":
         said.append(mark_crops(sources, dataset.sources))
-    if {"donor", "appearance"} & set(settings.expressions):
+    if "donor" in settings.expressions or attributes_asked(settings.expressions):
         donors = DonorPool(dataset.sources, settings.expressions)
         splits = sorted({source.split for source in sources})
         if "donor" in settings.expressions:
             said.append(donors.check(splits))
-        if "appearance" in settings.expressions:
+        if attributes_asked(settings.expressions):
             donors.check_wearers(splits)
     notes = tuple(sentence for sentence in said if sentence)
     return RunPlan(settings, dataset, sources, worker_count(settings, len(sources)), notes, donors)
@@ -83,8 +84,14 @@ def _check_generator(settings: Settings) -> str | None:
             )
     if settings.expression_judge is not None:
         load_judge(settings.expression_judge)
-    if "appearance" in settings.expressions:
-        load_appearance(settings.attributes)
+    asked = attributes_asked(settings.expressions)
+    if asked:
+        known = load_appearance(settings.attributes).attributes
+        if not set(asked) <= set(known):
+            raise UsageError(
+                f"--attributes {settings.attributes} knows {', '.join(known)}, not "
+                f"{', '.join(name for name in asked if name not in known)}; name in --expressions what it knows."
+            )
     return said
 
 

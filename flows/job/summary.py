@@ -94,7 +94,7 @@ def closing_words(summary: dict[str, Any]) -> list[str]:
         f"{variants['accepted']:,} variants accepted, {sum(rejected.values()):,} rejected{by_reason(rejected)}.",
     ]
     if summary.get("edits_rejected"):
-        lines.append(f"{summary['edits_rejected']:,} edits rejected (not_expressed); no variants were made of them.")
+        lines.append(f"{summary['edits_rejected']:,} edits rejected (the rows say why); no variants were made of them.")
     if summary.get("accepted_again"):
         lines.append(f"{summary['accepted_again']:,} variants rejected before were accepted under this SIFID limit.")
     if sources["failed"]:

@@ -9,14 +9,19 @@ import pytest
 from one_source import frame_of, source_of
 
 from singanimation.flows.job.plan import plan_run
+from singanimation.flows.job.preview import make_preview
 from singanimation.flows.source.outcome import SourceJob
 from singanimation.flows.source.row_ids import Identity
 from singanimation.flows.source.work import augment_source, file_sha256
+from singanimation.pipeline.choices import plan_choices
 from singanimation.pipeline.donors import CANDIDATES, DonorPool
 from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.expressions import attributes_asked, parse_expressions
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import make_settings
+from singanimation.stages.expansion.attributes.checkpoints import save_attributes
 from singanimation.stages.expansion.attributes.editor import AttributeEdit, Face
+from singanimation.stages.expansion.attributes.networks import AttributeNetwork
 
 
 class Editor:
@@ -121,3 +126,23 @@ def test_a_set_of_one_person_is_refused_and_so_are_missing_networks(tmp_path):
     faces = fake_models.write_faces(tmp_path / "faces", 4)
     with pytest.raises(WeightsError, match="augment train attributes"):
         plan_run(make_settings(input=str(faces), per_image=2, expressions="appearance"))
+
+
+def test_a_run_asks_for_no_more_than_the_networks_know_and_its_plan_counts_it(tmp_path):
+    faces = fake_models.write_faces(tmp_path / "faces", 6)
+    options = {"attributes": ["spectacles"], "widths": [8, 8, 8], "blocks": 1, "fine_blocks": 1, "finish": 8}
+    weights = tmp_path / "a.safetensors"
+    save_attributes(weights, AttributeNetwork(**options), options, {})
+    given = {"input": str(faces), "per_image": 4, "edits": 2, "attributes": weights}
+    with pytest.raises(UsageError, match="knows spectacles, not beard"):
+        plan_run(make_settings(**given, expressions="appearance"))
+    preview = make_preview(plan_run(make_settings(**given, expressions="spectacles")))
+    assert preview.edits == 12 and preview.targets == {"appearance": 24}
+
+
+def test_the_words_of_appearance_and_what_they_stand_for():
+    assert attributes_asked(parse_expressions("fear,appearance")) == ("spectacles", "beard")
+    assert attributes_asked(parse_expressions("Hair,beard")) == ("beard", "hair")
+    assert attributes_asked(parse_expressions("all")) == ()
+    names = [each.name for each in plan_choices("fear", ("beard",), 9, 3)]
+    assert names == ["beard", "beard-2", "beard-3"]

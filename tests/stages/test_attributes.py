@@ -10,6 +10,7 @@ from small_training import made_up_faces
 from torch import Tensor
 
 from singanimation.pipeline.errors import TrainingError, WeightsError
+from singanimation.pipeline.expressions import ATTRIBUTES
 from singanimation.pipeline.face import mesh
 from singanimation.stages.expansion.attributes.bareness import bareness, barest
 from singanimation.stages.expansion.attributes.checkpoints import load_attributes, save_attributes
@@ -17,7 +18,7 @@ from singanimation.stages.expansion.attributes.editor import AttributeEditor, Fa
 from singanimation.stages.expansion.attributes.networks import AttributeNetwork, Bare
 from singanimation.stages.expansion.attributes.objective import AttributeObjective
 from singanimation.stages.expansion.attributes.registration import Registration, composed
-from singanimation.stages.expansion.attributes.settings import ATTRIBUTES, AttributeSettings
+from singanimation.stages.expansion.attributes.settings import AttributeSettings
 from singanimation.stages.expansion.geometry.movement.flow import warp
 from singanimation.stages.expansion.training.loop import train
 

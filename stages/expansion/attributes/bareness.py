@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from singanimation.stages.expansion.attributes.settings import ATTRIBUTES
+from singanimation.pipeline.expressions import ATTRIBUTES
 from singanimation.stages.expansion.geometry.movement.face_frame import FaceFrame, face_frame
 from singanimation.stages.expansion.geometry.movement.flow import sample_at
 

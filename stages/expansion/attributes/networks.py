@@ -18,8 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from singanimation.pipeline.expressions import ATTRIBUTES
 from singanimation.stages.expansion.attributes.registration import Registration, composed
-from singanimation.stages.expansion.attributes.settings import ATTRIBUTES
 from singanimation.stages.expansion.geometry.conditioned_unet import ConditionedUNet
 from singanimation.stages.expansion.geometry.movement.flow import warp
 

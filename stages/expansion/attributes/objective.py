@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from singanimation.pipeline.expressions import ATTRIBUTES
 from singanimation.stages.expansion.attributes.bareness import bareness, barest
 from singanimation.stages.expansion.attributes.made.pairs import MadePairs, MadePairSampler
 from singanimation.stages.expansion.attributes.networks import AttributeNetwork
-from singanimation.stages.expansion.attributes.settings import ATTRIBUTES, AttributeSettings
+from singanimation.stages.expansion.attributes.settings import AttributeSettings
 from singanimation.stages.expansion.training.loop import TrainingFaces, half_cosine
 from singanimation.stages.expansion.training.losses import laplacian_l1, region_weights, total_variation
 

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from singanimation.pipeline.expressions import ATTRIBUTES
 from singanimation.pipeline.face import mesh
 from singanimation.pipeline.face.framing import CROP_SIZE, EYES, INTEROCULAR
-from singanimation.stages.expansion.attributes.settings import ATTRIBUTES
 from singanimation.stages.expansion.geometry.mean_face import load_mean_landmarks
 from singanimation.stages.expansion.geometry.movement.face_frame import face_frame
 from singanimation.stages.expansion.geometry.movement.flow import DenseFlow, enlarge, warp

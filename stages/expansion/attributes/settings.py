@@ -2,13 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+from singanimation.pipeline.expressions import USUAL_ATTRIBUTES
 from singanimation.stages.expansion.training.settings import Schedule
-
-ATTRIBUTES = ("spectacles", "beard", "hair")
-"""What can be carried: spectacles, a beard (stubble and moustaches count), hair over the forehead."""
-
-TRAINED = ("spectacles", "beard")
-"""What is trained unless asked otherwise: hair is not good enough."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +14,7 @@ class AttributeSettings:
     cosine.
     """
 
-    attributes: tuple[str, ...] = TRAINED
+    attributes: tuple[str, ...] = USUAL_ATTRIBUTES
     steps: int = 2400
     batch_size: int = 8
     learning_rate: float = 1.5e-3
