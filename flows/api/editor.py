@@ -13,6 +13,7 @@ from singanimation.flows.api.undisturbed import undisturbed
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
 from singanimation.pipeline.digests import derive_seed
 from singanimation.pipeline.errors import PictureError, UsageError
+from singanimation.pipeline.expanders import expander_file
 from singanimation.pipeline.expressions import AU_NAMES, canonical_emotion
 from singanimation.pipeline.records import Crop, Source
 
@@ -49,7 +50,8 @@ class Editor:
         check_seed(seed)
         self.seed = seed
         with undisturbed():
-            self._models = load_face_models(aus, Path(ganimation) if ganimation else None, choose_device(device))
+            file = expander_file(Path(ganimation) if ganimation else None)
+            self._models = load_face_models(aus, file, choose_device(device))
 
     @property
     def models(self) -> FaceModels:

@@ -95,6 +95,14 @@ def test_python_refuses_alike(by_label: Path, portrait: Path) -> None:
             editor.edit(Image.open(portrait), aim, strength)
 
 
+def test_python_takes_the_same_names(portrait: Path) -> None:
+    named, shipped = (Editor(device="cpu", ganimation=name) for name in ("geometry", None))
+    picture = np.asarray(Image.open(portrait))
+    assert np.array_equal(named.edit(picture, "fear"), shipped.edit(picture, "fear"))
+    with pytest.raises(UsageError, match="`augment train landmarks"):
+        Editor(device="cpu", ganimation="landmarks")
+
+
 def test_a_name_without_weights_is_refused_everywhere(augment: Augment, tmp_path: Path, portrait: Path) -> None:
     for words in (
         ("--input", "sample", "--per-image", 1, "--output", tmp_path / "run"),
