@@ -70,14 +70,16 @@ def _told(output: Path, result: Verification) -> Iterator[_Told]:
     for path in sorted(output.glob("runs/*/summary.json")):
         try:
             summary: Any = json.loads(path.read_text(encoding="utf-8"))
-            rows = summary.get("rows")
+            rows, stopped = summary.get("rows"), bool(summary.get("stopped"))
+            # a run that was interrupted before its first source tells of no variants
+            variants = summary["variants"] if not stopped else summary.get("variants", {"accepted": 0, "rejected": {}})
             yield _Told(
                 path,
                 str(summary["run_id"]),
                 str(summary.get("started", "")),
-                int(summary["variants"]["accepted"]),
-                sum(map(int, summary["variants"]["rejected"].values())),
-                bool(summary.get("stopped")),
+                int(variants["accepted"]),
+                sum(map(int, variants["rejected"].values())),
+                stopped,
                 int(rows["after"]) if rows is not None else None,
             )
         except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):

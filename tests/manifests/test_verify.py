@@ -16,6 +16,8 @@ from singanimation.manifests.write import write_part
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.files.atomic import host
 from singanimation.pipeline.records import Row
+from singanimation.pipeline.runs import open_run
+from singanimation.pipeline.settings import make_settings
 
 Rows = Callable[..., list[Row]]
 
@@ -129,6 +131,14 @@ def test_summaries_are_compared_with_the_rows_of_their_runs(output: Path) -> Non
     # A run that was stopped may have left a part that it no longer counted.
     assert put(fewer | {"stopped": "interrupted"}) == {}
     assert "has not the form" in put({"variants": []})["summaries"]
+
+
+def test_a_run_interrupted_before_it_began_is_no_fault(output: Path) -> None:
+    settings = make_settings(input="sample", output=output)
+    with pytest.raises(KeyboardInterrupt), open_run(settings) as run:
+        raise KeyboardInterrupt
+    assert "variants" not in json.loads((run.folder / "summary.json").read_text())
+    assert "summaries" not in _faults(output)
 
 
 def test_leftovers_are_told(output: Path) -> None:
