@@ -53,8 +53,8 @@ def augment(options: dict[str, Any], job_key: str = "scheduled") -> dict[str, An
 
 
 def run_job(job: Job, flow_run: str | None = None) -> None:
-    """Run the flow on an open job, one thread a worker, as a new flow run or as one that Prefect has already."""
-    runner = ThreadPoolTaskRunner(max_workers=job.workers)
+    """Run the flow on an open job, in the job's number of threads, as a new flow run or as one that Prefect has."""
+    runner = ThreadPoolTaskRunner(max_workers=job.threads)
     # Prefect's annotation takes runners of bare futures alone, which none of its own are
     recorded = augment.with_options(task_runner=runner)  # pyright: ignore[reportArgumentType]
     given = {"options": job.settings.model_dump(mode="json", exclude_none=True), "job_key": job.key}

@@ -60,7 +60,7 @@ class Job:
 
     def __post_init__(self) -> None:
         """Make the queue that hands the sources out."""
-        self.queue = WorkQueue(len(self.todo), self.workers, self.work)
+        self.queue = WorkQueue(len(self.todo), self.threads, self.work)
 
     @property
     def settings(self) -> Settings:
@@ -71,6 +71,11 @@ class Job:
     def workers(self) -> int:
         """Return how many workers there are: processes, or actors of a cluster."""
         return self.pool.workers
+
+    @property
+    def threads(self) -> int:
+        """Return how many threads hand sources out: one more than workers, so that none waits for the next source."""
+        return self.workers + 1
 
     @property
     def first(self) -> Sequence[Source]:

@@ -4,17 +4,24 @@ The flow's tasks do the work once they are there; a server that is slow, away, o
 record in Prefect, which is said, and none of the work.
 """
 
+import logging
 import os
 import threading
+from typing import Any
 
 from singanimation.flows.job.job import Job
 from singanimation.flows.prefect_server.server import connected
 from singanimation.pipeline.errors import SinganimationError
 
+LOGGER = logging.getLogger("singanimation.job")
+
 LAST_SECONDS = 60.0
 """How long the end of a run waits for Prefect: a server that has just been started may take that long."""
 
 INTERRUPTED_SECONDS = 5.0
+
+EVENTS_SECONDS = 10.0
+"""How long it waits for the tasks' states to be sent: hundreds of tasks that end at once take a minute."""
 
 
 class Recording:
@@ -24,6 +31,7 @@ class Recording:
         self._job, self._flow_run = job, flow_run
         self._thread = threading.Thread(target=self._record, name="prefect", daemon=True)
         self._trouble: str | None = None
+        self._failed = True
 
     def start(self) -> None:
         """Start the server, where the user has none, and the flow; return at once."""
@@ -32,11 +40,14 @@ class Recording:
         self._thread.start()
 
     def finish(self, seconds: float = LAST_SECONDS) -> bool:
-        """Wait so long for the flow's end; say whether nothing of Prefect's is at work any more."""
+        """Wait so long for the flow's end; say whether nothing of Prefect's is at work any more.
+
+        After trouble something is: what it could not send it tries again at the process' end, seconds a piece.
+        """
         self._thread.join(seconds)
         if self._thread.is_alive() and self._trouble is None:
             self._tell("does not answer")
-        return not self._thread.is_alive()
+        return not self._thread.is_alive() and not self._failed
 
     def _record(self) -> None:
         try:
@@ -44,6 +55,7 @@ class Recording:
                 from singanimation.flows.augment import run_job
 
                 run_job(self._job, self._flow_run)
+                self._failed = not _send_events()  # while the server is there
         except SinganimationError as error:
             self._tell(f"is not there ({error})")
         except BaseException as error:  # whatever a server, the way to it and Prefect's own threads can do
@@ -56,3 +68,13 @@ class Recording:
         self._trouble = f"The Prefect server {where} {' '.join(what.split())}: no work is lost, but its record is."
         self._job.reporter.say(f"warning: {self._trouble}")
         self._job.note(self._trouble)
+
+
+def _send_events() -> bool:
+    """Wait a while until what the tasks became is told, which Prefect does later, one by one; say whether all is."""
+    from prefect.events.worker import EventsWorker
+
+    waited: Any = EventsWorker.drain_all(timeout=EVENTS_SECONDS, at_exit=False)  # futures that are done, and others
+    if waited[1]:
+        LOGGER.info("Prefect's record: not every task's end is in it; the run's own is.")
+    return not waited[1]

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 
 class WorkQueue:
-    """The sources 0 .. ``count`` - 1 of a run, each worked on once, by at most ``workers`` threads at a time or so."""
+    """The sources 0 .. ``count`` - 1 of a run, each worked on once, by at most ``threads`` threads at a time or so."""
 
-    def __init__(self, count: int, workers: int, work: Callable[[int], None]) -> None:
+    def __init__(self, count: int, threads: int, work: Callable[[int], None]) -> None:
         """``work(index)`` works on one source and raises nothing that is not the whole run's end."""
-        self._count, self._workers, self._work = count, workers, work
+        self._count, self._threads, self._work = count, threads, work
         self._changed = threading.Condition()
         self._claimed, self._done = bytearray(count), bytearray(count)
         self._first_free, self._left, self._tasks = 0, count, 0
@@ -22,7 +22,7 @@ class WorkQueue:
 
     def start(self) -> None:
         """Start our threads."""
-        for _ in range(min(self._workers, self._count)):
+        for _ in range(min(self._threads, self._count)):
             threading.Thread(target=self._help, name="augment", daemon=True).start()
 
     def chunk(self, first: int, end: int) -> int:
@@ -58,7 +58,7 @@ class WorkQueue:
 
     def _next(self) -> int | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or not self._unclaimed() or self._tasks < self._workers)
+            self._changed.wait_for(lambda: self._ended or not self._unclaimed() or self._tasks < self._threads)
             if self._ended or not self._unclaimed():
                 return None
             self._claimed[self._first_free] = 1
