@@ -26,16 +26,21 @@ from singanimation.pipeline.expressions import EMOTIONS
 from singanimation.pipeline.files.pictures import read_picture
 
 _COLUMNS = ("kind", "status", "split", "dataset", "source_id", "group_id", "label", "label_weights")
+_UNITS = ("au_target", "au_measured")
+"""Where a row's action units stand: what it aims at comes first, of real pictures there is the measured alone."""
+
 _CACHED_GROUPS = 32
 
 
-class ManifestDataset(Dataset[tuple[Any, Any]]):
+class ManifestDataset(Dataset[tuple[Any, ...]]):
     """Pictures and labels of a manifest's rows that have both.
 
     ``labels="hard"`` gives an int 0..6, ``"soft"`` a float32 (7,) that sums to 1 (the row's weights, else one-hot).
     ``transform`` gets the picture as uint8 (H, W, 3) RGB numpy array, or, where it is made of torchvision's v2
     transforms, as ``tv_tensors.Image`` uint8 (3, H, W): those pass arrays on as they are. Without a transform, items
     are float32 (3, H, W) in 0..1.
+    ``units=True`` gives the action units as well, float32 (17,) in 0..1: those that a synthetic row aims at, those
+    measured of a real one; rows without any are left out.
     ``targets`` lists the hard labels, ``groups`` the people, ``sources`` the data set and source of each, all in the
     items' order; ``group_id`` keeps only these people.
     Pictures are read when asked for; only labels stay in memory. Raises ManifestError where no row matches.
@@ -50,10 +55,11 @@ class ManifestDataset(Dataset[tuple[Any, Any]]):
         labels: Literal["hard", "soft"] = "hard",
         transform: Callable[[Any], Any] | None = None,
         group_id: Choice = None,
+        units: bool = False,
     ) -> None:
         if labels not in ("hard", "soft"):
             raise ManifestError(f"labels={labels!r} does not exist; use 'hard' or 'soft'.")
-        self.labels, self.transform = labels, transform
+        self.labels, self.units, self.transform = labels, units, transform
         self._as_image = transform is not None and _is_v2(transform)
         self._warned = False
         self.parts = part_paths(path)
@@ -64,10 +70,12 @@ class ManifestDataset(Dataset[tuple[Any, Any]]):
         self.groups: list[str] = []
         self.sources: list[str] = []
         self._weights: list[np.ndarray] = []
+        self._units: list[np.ndarray] = []
         for index, part in enumerate(self.parts):
             self._gather(index, open_part(part), wanted)
         if not self.rows:
             people = "" if group_id is None else ", of the people asked for"
+            people += ", with action units" if units else ""
             raise ManifestError(
                 f"{path} has no labelled picture with split={split}, kind={kind}, status={status}{people}."
             )
@@ -77,8 +85,8 @@ class ManifestDataset(Dataset[tuple[Any, Any]]):
         """Return how many pictures there are."""
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Return (picture, label); see the class for their forms."""
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        """Return (picture, label), or (picture, label, units); see the class for their forms."""
         part, group, row = self.rows[index]
         data = self._group(part, group)[row]
         if data is None:
@@ -86,7 +94,9 @@ class ManifestDataset(Dataset[tuple[Any, Any]]):
         pixels = read_picture(data, name=f"{self.parts[part].name}, row {row}").pixels
         picture = self._transformed(pixels) if self.transform else _tensor(pixels)
         label = self.targets[index] if self.labels == "hard" else torch.from_numpy(self._weights[index].copy())
-        return picture, label
+        if not self.units:
+            return picture, label
+        return picture, label, torch.from_numpy(self._units[index].copy())
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the cached pictures behind when a DataLoader's worker gets its copy."""
@@ -111,15 +121,21 @@ class ManifestDataset(Dataset[tuple[Any, Any]]):
     def _gather(self, index: int, part: pq.ParquetFile, wanted: dict[str, set[str] | None]) -> None:
         for group in range(part.num_row_groups):
             # A row has an image_sha256 exactly where it has a picture: no picture is read here.
-            table = part.read_row_group(group, columns=[*_COLUMNS, "image_sha256"], use_threads=False)
+            columns = [*_COLUMNS, "image_sha256", *(_UNITS if self.units else ())]
+            table = part.read_row_group(group, columns=columns, use_threads=False)
             for row, values in enumerate(table.to_pylist()):
                 matches = all(names is None or values[name] in names for name, names in wanted.items())
+                units = next((values[name] for name in _UNITS if values.get(name) is not None), None)
+                if self.units and units is None:
+                    continue
                 if matches and values["label"] is not None and values["image_sha256"] is not None:
                     self.rows.append((index, group, row))
                     self.targets.append(values["label"])
                     self.groups.append(values["group_id"])
                     self.sources.append(f"{values['dataset']}/{values['source_id']}")
                     self._weights.append(_soft(values["label"], values["label_weights"]))
+                    if units is not None:
+                        self._units.append(np.asarray(units, np.float32))
 
     def _group(self, part: int, group: int) -> list[bytes | None]:
         key = (part, group)

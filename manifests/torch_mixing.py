@@ -2,7 +2,8 @@
 
 real = ManifestDataset("out", split="train", kind="real", labels="soft")
 synthetic = ManifestDataset("out", split="train", kind="edit", labels="soft")
-for pictures, labels in mixed_loader(real, synthetic, batch_size=64, steps=2000, share=two_steps()): ...
+share = recommended_share(real.targets)
+for pictures, labels in mixed_loader(real, synthetic, batch_size=64, steps=2000, share=share, together=True): ...
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -56,6 +57,7 @@ class Labelled(Protocol):
     """A data set that knows its items' classes 0..6 and sources before any is read; ``ManifestDataset`` is one."""
 
     labels: str
+    units: bool
     targets: list[int]
     sources: list[str]
 
@@ -162,10 +164,13 @@ def mixed_loader(
 
     ``together`` draws a batch's synthetic pictures from those made of its real ones.
     ``options`` are the DataLoader's own (``num_workers``, ``pin_memory``). Both data sets need the same ``labels`` and
-    a ``transform`` that brings their pictures to one size. Raises ManifestError.
+    ``units``, and a ``transform`` that brings their pictures to one size. Raises ManifestError.
     """
-    if real.labels != synthetic.labels:
-        raise ManifestError(f"labels={real.labels!r} beside labels={synthetic.labels!r}: give both data sets the same.")
+    if (real.labels, real.units) != (synthetic.labels, synthetic.units):
+        raise ManifestError(
+            f"labels={real.labels!r}, units={real.units} beside labels={synthetic.labels!r}, units={synthetic.units}: "
+            "give both data sets the same."
+        )
     sources = (real.sources, synthetic.sources) if together else None
     batches = MixedBatches(real.targets, synthetic.targets, batch_size, steps, share, seed, sources)
     return DataLoader(_both(real, synthetic), batch_sampler=batches, **options)

@@ -18,7 +18,7 @@ from useful.pictures import Faces, small_grey
 OF, JUDGED = " of ", "judged"
 """A pool is called by its kind, or ``fast of forms``, ``judged of forms``."""
 
-_STAGES = Path(__file__).resolve().parents[2] / "stages"
+_ENGINES = Path(__file__).resolve().parents[2] / "stages" / "singan"
 
 
 class Pool(NamedTuple):
@@ -88,13 +88,13 @@ class Maker:
         return [small_grey(edits[place : place + (not out)]) for place, out in enumerate(rejected)]
 
     def _file(self, crop: np.ndarray, units: np.ndarray, aim: Aim, finish: str) -> Path:
-        whole = hashlib.sha256(_code("expansion") + self.expander.digest.encode())
+        whole = hashlib.sha256(f"{self.expander.digest} {self.expander.drawing}".encode())
         for part in (crop, units, aim.units, aim.sides):
             whole.update(part.tobytes())
         if finish == JUDGED:
             whole.update(f"{finish} {self.judge and self.judge.digest}".encode())
         elif finish:
-            whole.update(finish.encode() + _code("singan"))
+            whole.update(finish.encode() + _engines())
         return self.cache / "edits" / whole.hexdigest()[:2] / f"{whole.hexdigest()[2:32]}.npy"
 
 
@@ -117,10 +117,9 @@ def _save(file: Path, pictures: np.ndarray) -> None:
 
 
 @functools.cache
-def _code(stage: str) -> bytes:
-    """Return a digest of a stage's code and weights: a picture hangs on both."""
+def _engines() -> bytes:
+    """Return a digest of the engines' code and weights: a variant hangs on both."""
     code = hashlib.sha256()
-    for file in sorted([*(_STAGES / stage).rglob("*.py"), *(_STAGES / stage).rglob("*.safetensors")]):
-        if not {"training", "evaluation", "figures"} & set(file.parts[len(_STAGES.parts) :]) or "fast" in file.parts:
-            code.update(file.read_bytes())
+    for file in sorted([*_ENGINES.rglob("*.py"), *_ENGINES.rglob("*.safetensors")]):
+        code.update(file.read_bytes())
     return code.digest()

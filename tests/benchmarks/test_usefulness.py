@@ -31,7 +31,7 @@ from singanimation.pipeline.expressions import EMOTIONS  # noqa: E402
 class Painter:
     """Paints the first action unit that an edit aims at into the picture, and counts."""
 
-    digest = "fake"
+    digest, drawing = "fake", ""
 
     def __init__(self) -> None:
         self.made = 0

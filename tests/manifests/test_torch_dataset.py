@@ -96,3 +96,24 @@ def test_a_transform_that_changes_nothing_is_told_of_once(output: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         data[1]
+
+
+def test_action_units_are_those_aimed_at_else_those_measured(tmp_path: Path, source_rows: Rows) -> None:
+    aimed, measured = tuple([0.5] * 17), tuple([0.25] * 17)
+    rows = [
+        replace(row, au_target=None, status="accepted")
+        for row in source_rows("a")
+        if row.kind == "variant" and row.label
+    ]
+    rows[-1] = replace(rows[-1], au_target=aimed, au_measured=measured)
+    rows[-2] = replace(rows[-2], au_measured=measured)
+    write_part(tmp_path / "manifest", "part-a.parquet", rows)
+    data = ManifestDataset(tmp_path, kind=None, units=True)
+    assert sorted(tuple(data[index][2].tolist()) for index in range(len(data))) == [measured, aimed]
+    pictures, labels, units = next(iter(torch.utils.data.DataLoader(data, batch_size=2)))
+    assert pictures.shape == (2, 3, 32, 32) and labels.shape == (2,) and units.shape == (2, 17)
+    write_part(
+        tmp_path / "none" / "manifest", "part-a.parquet", [replace(r, au_target=None, au_measured=None) for r in rows]
+    )
+    with pytest.raises(ManifestError, match="with action units"):
+        ManifestDataset(tmp_path / "none", units=True)
