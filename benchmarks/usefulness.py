@@ -106,7 +106,7 @@ def one_run(arm: Arm, plan: Plan, maker: Maker, tests: list[Faces]) -> dict[str,
     faces = tests[0]
     chosen = chosen_pictures(faces.labels, faces.trained, plan.setting, plan.seed)
     maker = maker if arm.edits is None else replace(maker, edits=arm.edits)
-    pools = [maker.pool(kind, chosen.tolist(), plan.seed) for kind in arm.kinds]
+    pools = [maker.pool(kind, chosen.tolist(), plan.seed, arm.classes()) for kind in arm.kinds]
     began = time.process_time()
     if arm.better_half:
         judge = _fitted(replace(arm, share=0.0), plan, faces, chosen, [])

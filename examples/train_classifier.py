@@ -25,9 +25,9 @@ from torchvision.transforms import v2
 from singanimation.manifests.torch_dataset import ManifestDataset
 from singanimation.manifests.torch_mixing import mixed_loader, recommended_share
 from singanimation.pipeline.errors import ManifestError
-from singanimation.pipeline.expressions import EMOTIONS
+from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
 
-SIZE = 64
+SIZE, UNITS = 64, 5.0  # pixels; weight of the action units beside the classes
 PLAIN = v2.Compose([v2.Grayscale(), v2.Resize((SIZE, SIZE)), v2.ToDtype(torch.float32, scale=True)])
 CLASSIC = v2.Compose(
     [
@@ -57,9 +57,9 @@ class Block(nn.Module):
 
 
 def network() -> nn.Module:
-    """Return a residual network of 0.3 million parameters: (B, 1, 64, 64) in 0..1 -> (B, 7)."""
+    """Return a residual network of 0.3 million parameters: (B, 1, 64, 64) in 0..1 -> (B, 7 + 17), classes and units."""
     stem = [nn.BatchNorm2d(1), nn.Conv2d(1, 16, 5, 2, 2, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-    end = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(128, len(EMOTIONS))]
+    end = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(128, len(EMOTIONS) + len(AU_NAMES))]
     return nn.Sequential(*stem, Block(16, 32), Block(32, 64), Block(64, 128), *end)
 
 
@@ -73,7 +73,7 @@ def parts(manifest: Path) -> tuple[ManifestDataset, ManifestDataset, ManifestDat
         kept = [person for person in groups if int(hashlib.sha256(person.encode()).hexdigest(), 16) % 10 < 3]
         tested = ManifestDataset(manifest, kind="real", transform=PLAIN, group_id=kept)
         people = sorted(set(groups) - set(kept))
-    chosen: dict[str, Any] = {"split": "train", "labels": "soft", "transform": CLASSIC, "group_id": people}
+    chosen: dict[str, Any] = {"split": "train", "labels": "soft", "units": True, "transform": CLASSIC, "group_id": people}
     return (
         ManifestDataset(manifest, kind="real", **chosen),
         ManifestDataset(manifest, kind=("edit", "variant"), **chosen),
@@ -82,12 +82,14 @@ def parts(manifest: Path) -> tuple[ManifestDataset, ManifestDataset, ManifestDat
 
 
 def train(loader: DataLoader[Any], device: str) -> nn.Module:
-    """Train a network on one pass through ``loader`` (soft labels)."""
+    """Train a network on one pass through ``loader``: soft labels, and beside them the action units."""
     model = network().to(device).train()
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=len(loader), pct_start=0.2)
-    for step, (pictures, labels) in enumerate(loader):
-        loss = F.cross_entropy(model(pictures.to(device)), labels.to(device), label_smoothing=0.1)
+    for step, (pictures, labels, units) in enumerate(loader):
+        answer = model(pictures.to(device))
+        loss = F.cross_entropy(answer[:, : len(EMOTIONS)], labels.to(device), label_smoothing=0.1)
+        loss = loss + UNITS * F.mse_loss(answer[:, len(EMOTIONS) :].sigmoid(), units.to(device))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -102,7 +104,8 @@ def confusion(model: nn.Module, tested: ManifestDataset, device: str) -> np.ndar
     """Return how many pictures of each class (7 rows) were seen as each (7 columns)."""
     counts = np.zeros((len(EMOTIONS), len(EMOTIONS)), int)
     for pictures, labels in DataLoader(tested, batch_size=64):
-        np.add.at(counts, (labels.numpy(), model(pictures.to(device)).argmax(1).cpu().numpy()), 1)
+        seen = model(pictures.to(device))[:, : len(EMOTIONS)].argmax(1)
+        np.add.at(counts, (labels.numpy(), seen.cpu().numpy()), 1)
     return counts
 
 

@@ -34,6 +34,13 @@ class Arm:
     units: float = 0.0
     better_half: bool = False
 
+    def classes(self) -> list[int]:
+        """Return the classes 0..6 that have a synthetic share at some time."""
+        moments = [
+            np.broadcast_to(self.share(at / 100) if callable(self.share) else self.share, 7) for at in range(100)
+        ]
+        return np.flatnonzero(np.max(moments, 0)).tolist()
+
 
 BOTH = ("table", "forms")
 FALLS = two_steps(0.6, 0.5, 0.25)

@@ -2,14 +2,14 @@
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from singanimation.pipeline.expressions import EMOTION_INDEX
+from singanimation.pipeline.expressions import EMOTION_INDEX, EMOTIONS
 from singanimation.stages.expansion.expander import Expander
 from useful.finish import FINISHES, Judge, looks_like_its_source
 from useful.kinds import KINDS, Aim
@@ -47,23 +47,29 @@ class Maker:
     edits: int = 6
     judge: Judge | None = None
 
-    def pool(self, name: str, chosen: Sequence[int], seed: int) -> Pool:
-        """Return the edits of the ``chosen`` real pictures that ``name`` stands for, or what is made of them."""
+    def pool(
+        self, name: str, chosen: Sequence[int], seed: int, classes: Collection[int] = range(len(EMOTIONS))
+    ) -> Pool:
+        """Return the edits of the ``chosen`` real pictures that ``name`` stands for, or what is made of them.
+
+        None that is to be drawn as another class than these is made.
+        """
         kind, finish = name.rpartition(OF)[2], name.rpartition(OF)[0]
         rows: list[tuple[np.ndarray, Aim, int]] = []
         for index in chosen:
             number = int.from_bytes(hashlib.sha256(kind.encode()).digest()[:4])
             random = np.random.default_rng([int(index), number, seed if kind == "donors" else 0])
             planned = KINDS[kind](self.faces, index, chosen, random)
+            planned = [aim for aim in planned if EMOTION_INDEX[aim.emotion] in classes]
             planned = [planned[place] for place in random.permutation(len(planned))[: self.edits]]
             for aim, made in zip(planned, self._made(index, planned, finish), strict=True):
                 rows += [(picture, aim, index) for picture in made]
         pictures, aims, sources = zip(*rows, strict=True)
-        classes = np.array([EMOTION_INDEX[aim.emotion] for aim in aims])
+        drawn_as = np.array([EMOTION_INDEX[aim.emotion] for aim in aims])
         weights, units = (
             np.array(part, np.float32) for part in zip(*((a.weights, a.units) for a in aims), strict=True)
         )
-        return Pool(np.stack(pictures), weights, classes, units, np.array(sources))
+        return Pool(np.stack(pictures), weights, drawn_as, units, np.array(sources))
 
     def _made(self, index: int, aims: Sequence[Aim], finish: str) -> list[np.ndarray]:
         """Return what there is of each of a face's edits, uint8 (K, 64, 64); what the cache lacks is made together."""

@@ -135,6 +135,13 @@ def test_every_arm_names_kinds_and_augmentations_that_there_are() -> None:
         assert arm.augmentation in AUGMENTATIONS
 
 
+def test_no_edits_are_made_that_no_batch_would_draw(maker: Maker) -> None:
+    assert ARMS["real + classic"].classes() == [] and ARMS["forms, then real"].classes() == [*range(7)]
+    rare = ARMS["forms .5 of rare classes, then real"].classes()
+    assert rare == [0, 1, 2, 4, 5]
+    assert sorted(maker.pool("forms", [0, 3], 0, rare).classes.tolist()) == [0, 1, 1, 2, 2, 4, 4, 5, 5]
+
+
 def test_scores_of_a_small_example() -> None:
     counts = confusion(np.array([0, 0, 1, 1, 1]), np.array([[0, 1, 1, 1, 0], [0, 0, 1, 1, 1]]))
     assert counts.shape == (2, 7, 7) and counts[0, 1, 0] == 1
