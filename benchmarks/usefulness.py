@@ -59,6 +59,7 @@ def run(
     edits: Annotated[int, typer.Option(help="edits of each kind a face, at most")] = 6,
     judge: Annotated[Path | None, typer.Option(help="a file of `augment train expression`, for judged arms")] = None,
     validate: Annotated[bool, typer.Option(help="test on training people that are held out")] = False,
+    half: Annotated[bool, typer.Option(help="convolutions in bfloat16, for processors that have it")] = False,
     device: Annotated[str, typer.Option()] = "cpu",
 ) -> None:
     """Train every arm in every setting that is not yet in the runs, seed by seed."""
@@ -72,7 +73,7 @@ def run(
         _write_tests(output / "tests.json", tests)
         for setting in settings.split(","):
             for arm in arms_named(arms.split(";")):
-                plan = Plan(setting, seed, steps or STEPS.get(setting, 400), batch, device)
+                plan = Plan(setting, seed, steps or STEPS.get(setting, 400), batch, half, device)
                 if (tests[0].name, setting, arm.name, seed) not in {_key(line) for line in read_runs(runs)}:
                     line = one_run(arm, plan, maker, tests)
                     with runs.open("a", encoding="utf-8") as stream:
@@ -95,6 +96,7 @@ class Plan:
     seed: int
     steps: int
     batch: int
+    half: bool = False
     device: str = "cpu"
 
 
@@ -138,7 +140,7 @@ def _fitted(arm: Arm, plan: Plan, faces: Faces, chosen: np.ndarray, pools: list[
     sources = (chosen.tolist(), [int(index) for pool in pools for index in pool.sources]) if arm.together else None
     labels = classes.tolist()
     batches = MixedBatches(labels[:real], labels[real:], plan.batch, plan.steps, arm.share, plan.seed, sources)
-    return trained(rows, batches, Way(plan.steps, plan.seed, arm.augmentation, arm.units, plan.device))
+    return trained(rows, batches, Way(plan.steps, plan.seed, arm.augmentation, arm.units, plan.device, plan.half))
 
 
 def _write_tests(path: Path, tests: list[Faces]) -> None:

@@ -73,7 +73,13 @@ def parts(manifest: Path) -> tuple[ManifestDataset, ManifestDataset, ManifestDat
         kept = [person for person in groups if int(hashlib.sha256(person.encode()).hexdigest(), 16) % 10 < 3]
         tested = ManifestDataset(manifest, kind="real", transform=PLAIN, group_id=kept)
         people = sorted(set(groups) - set(kept))
-    chosen: dict[str, Any] = {"split": "train", "labels": "soft", "units": True, "transform": CLASSIC, "group_id": people}
+    chosen: dict[str, Any] = {
+        "split": "train",
+        "labels": "soft",
+        "units": True,
+        "transform": CLASSIC,
+        "group_id": people,
+    }
     return (
         ManifestDataset(manifest, kind="real", **chosen),
         ManifestDataset(manifest, kind=("edit", "variant"), **chosen),

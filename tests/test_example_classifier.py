@@ -45,6 +45,7 @@ def _rows(person: str, split: str, seed: int) -> list[Row]:
         "split": split,
     }
     base |= {"group_id": person, "licence": "CC0-1.0", "run_id": "run", "width": 48, "height": 48}
+    base |= {"au_measured": tuple([0.1] * 17)}
     rows = [Row(variant_id=f"{person}-real", kind="real", label=emotion, image=_grey(seed % 3, seed), **base)]
     for place, other in enumerate(EMOTIONS):
         if other != emotion:

@@ -125,7 +125,8 @@ class Rows(NamedTuple):
 class Way:
     """How it is trained on: batches, the seed, the augmentation; ``units`` weighs the loss of the action units.
 
-    Where that is not 0, a second head tells the picture's action units, and is thrown away after the training.
+    Where that is not 0, a second head tells the picture's action units, and is thrown away after the training. ``half``
+    computes the convolutions in bfloat16: two thirds of the time on a CPU that knows it.
     """
 
     steps: int
@@ -133,6 +134,7 @@ class Way:
     augmentation: str = "classic"
     units: float = 0.0
     device: str = "cpu"
+    half: bool = False
     widths: tuple[int, ...] = WIDTHS
 
 
@@ -148,7 +150,9 @@ def trained(rows: Rows, batches: Iterable[list[int]], way: Way) -> nn.Module:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=way.steps, pct_start=0.2)
     for batch in batches:
         inputs = augment(rows.pictures[batch][:, None].float() / 255 - 0.5).to(way.device)
-        seen = body(inputs.contiguous(memory_format=torch.channels_last))
+        with torch.autocast(way.device.partition(":")[0], torch.bfloat16, enabled=way.half):
+            seen = body(inputs.contiguous(memory_format=torch.channels_last))
+        seen = seen.float()
         loss = F.cross_entropy(head(seen), rows.weights[batch].to(way.device), label_smoothing=SMOOTHING)
         if second:
             loss = loss + way.units * F.mse_loss(second(seen).sigmoid(), rows.units[batch].to(way.device))
