@@ -37,6 +37,7 @@ def person_rows(name: str, shade: int, split: str) -> list[Row]:
         "group_id": name,
         "licence": "CC0-1.0",
         "run_id": "run",
+        "au_measured": (0.1,) * 17,
     }
     edit = base | {"edit_kind": "continuous", "edit_name": "neutral>fear", "edit_strength": 0.25}
     soft = {"label_weights": (0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.75), "label_origin": "interpolated"}
