@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from singanimation.pipeline.expressions import AU_INDEX, EMOTIONS
-from singanimation.pipeline.records import ExpressionTarget, Fault
+from singanimation.pipeline.face import mesh
+from singanimation.pipeline.records import Crop, ExpressionTarget, Fault
 
 if TYPE_CHECKING:
     from singanimation.stages.expression import ExpressionJudge
@@ -16,6 +17,9 @@ NOT_EXPRESSED = "not_expressed"
 WIDE_OPEN, CLOSED = 0.58, 0.3
 """A mouth whose AU25 and AU26 are above the first does not close to below the second without hooks and rags: nothing
 in the picture shows its lips and its chin."""
+
+CUT_OPEN = 0.45
+"""The same where the picture's edge cuts the chin off: what would rise below the lips is not there."""
 
 _PARTED, _JAW = AU_INDEX["AU25"], AU_INDEX["AU26"]
 
@@ -31,23 +35,23 @@ class Expressed:
 
 def look_at(
     edit: np.ndarray,
-    crop: np.ndarray,
+    crop: Crop,
     target: ExpressionTarget,
     shown: str | None,
     au_source: np.ndarray,
     judge: "ExpressionJudge | None",
 ) -> Expressed:
-    """Look at an ``edit`` uint8 (128, 128, 3) of ``crop``.
+    """Look at an ``edit`` uint8 (128, 128, 3) of a ``crop``.
 
     ``shown`` is the source's own label among the seven, None where it has none: then the judge says what it shows. An
     edit that looks more like its source's expression than like its own is rejected; so is a wide open mouth that was
     to close. Edits that keep the source's label, or have none, are not judged.
     """
-    fault = cannot_close(au_source, np.asarray(target.action_units))
+    fault = cannot_close(au_source, np.asarray(target.action_units), shows_chin(crop))
     if judge is None or target.label is None or target.label_origin == "source":
         return Expressed(fault=fault)
     if shown is None:
-        shown = EMOTIONS[int(judge(crop[None])[0].argmax())]
+        shown = EMOTIONS[int(judge(crop.pixels[None])[0].argmax())]
     shares = judge.compare(edit, target.label, shown)
     if shares is None:
         return Expressed(fault=fault)
@@ -58,10 +62,23 @@ def look_at(
     return Expressed(found, kept, fault)
 
 
-def cannot_close(au_source: np.ndarray, au_target: np.ndarray) -> Fault | None:
-    """Return why a mouth cannot go from ``au_source`` to ``au_target`` (17,), None where it can."""
+def shows_chin(crop: Crop) -> bool:
+    """Return whether the chin of a crop lies in its picture: tight face crops cut it off."""
+    column, row = np.floor(crop.landmarks[mesh.CHIN]).astype(int)
+    height, width = crop.pixels.shape[:2]
+    there = 0 <= row < height and 0 <= column < width
+    return there and (crop.seen is None or bool(crop.seen[row, column]))
+
+
+def cannot_close(au_source: np.ndarray, au_target: np.ndarray, chin: bool = True) -> Fault | None:
+    """Return why a mouth cannot go from ``au_source`` to ``au_target`` (17,), None where it can.
+
+    ``chin``: whether the picture shows it.
+    """
     before, after = (min(float(units[_PARTED]), float(units[_JAW])) for units in (au_source, au_target))
-    closes = before > WIDE_OPEN and after < CLOSED and float(au_target[_PARTED]) < CLOSED
+    closes = before > (WIDE_OPEN if chin else CUT_OPEN) and after < CLOSED and float(au_target[_PARTED]) < CLOSED
     if not closes:
         return None
-    return Fault(NOT_EXPRESSED, f"Its source's mouth is too wide open (AU25 and AU26 {before:.2f}) to be drawn closed.")
+    where = "" if chin else " where the picture cuts its chin off"
+    text = f"Its source's mouth is too wide open (AU25 and AU26 {before:.2f}) to be drawn closed{where}."
+    return Fault(NOT_EXPRESSED, text)

@@ -164,7 +164,7 @@ def _edit(
     found = []
     for place, (work, edit) in enumerate(zip(works, edits, strict=True)):
         lacking = Expressed(fault=faults[place]) if place in faults else without_donor(work.target, donor_units)
-        found.append(lacking or look_at(edit, crop.pixels, work.target, shown, au_source, models.judge))
+        found.append(lacking or look_at(edit, crop, work.target, shown, au_source, models.judge))
     return works, edits, found
 
 

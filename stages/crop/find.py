@@ -38,6 +38,8 @@ _TEMPLATE = np.array([[42.2, 45.1], [85.8, 45.1], [64.0, 67.0], [45.3, 87.2], [8
 _ALIGN_SIZE = 128
 # The side of the square that the aligner likes to see, in interocular distances of an upright face.
 _ALIGN_VIEW = 3.6
+# How sure the aligner must have been on its way where it is not at its end.
+_SURE = 0.6
 # How many times the picture's longest side a crop may show.
 _MOST_AROUND = 6.0
 
@@ -134,19 +136,28 @@ def _square_matrix(box: tuple[float, ...], grow: float) -> np.ndarray:
 
 
 def _from_guesses(picture: np.ndarray, guesses: list[np.ndarray], align: Aligner, rounds: int = 3) -> np.ndarray | None:
-    """Let the aligner walk from each rough framing towards the upright face; None where it sees no face."""
+    """Let the aligner walk from each rough framing towards the upright face; None where it sees no face.
+
+    It sees one where its last look is above the threshold, or one on the way was surely so: then that is its framing.
+    """
     wanted = (_TEMPLATE - _TEMPLATE[:2].mean(0)) * (_ALIGN_SIZE / _ALIGN_VIEW / (EYES[1, 0] - EYES[0, 0]))
     wanted += np.array([_ALIGN_SIZE / 2, _ALIGN_SIZE * 0.40])
     for matrix in guesses:
+        surest, on_the_way = 0.0, None
         for _ in range(rounds):
             points, confidence = align(cut(picture, matrix, _ALIGN_SIZE)[None])
             step = similarity(points[0].astype(float), wanted)
             if not 0.2 < scale_of(step) < 5:
                 break
             matrix = chain(step, matrix)
+            if confidence[0] > surest:
+                surest, on_the_way = float(confidence[0]), matrix
         _, confidence = align(cut(picture, matrix, _ALIGN_SIZE)[None])
         if confidence[0] >= 0.5:
             return chain(similarity(wanted, _TEMPLATE), matrix)
+        # a face that the aligner has walked away from: deep frowns end below the threshold more often than they begin
+        if on_the_way is not None and surest >= _SURE:
+            return chain(similarity(wanted, _TEMPLATE), on_the_way)
     return None
 
 

@@ -7,14 +7,16 @@ import fake_models
 import numpy as np
 from one_source import frame_of, source_of
 
-from singanimation.flows.source.expressed import NOT_EXPRESSED, cannot_close, look_at
+from singanimation.flows.source.expressed import NOT_EXPRESSED, cannot_close, look_at, shows_chin
 from singanimation.flows.source.remaining import state_of
 from singanimation.manifests.scan import ManifestScan
 from singanimation.pipeline.expressions import EMOTION_INDEX, au_vector
+from singanimation.pipeline.face import mesh
 from singanimation.pipeline.plan import SourceFace, discrete_target, single_target
+from singanimation.pipeline.records import Crop
 from singanimation.pipeline.settings import make_settings
 
-CROP = np.zeros((128, 128, 3), np.uint8)
+CROP = Crop(np.zeros((128, 128, 3), np.uint8), np.eye(2, 3), np.full((478, 2), 100.5, np.float32), 128.0)
 QUIET = np.full(17, 0.1, np.float32)
 FACE = SourceFace("happiness", QUIET)
 
@@ -40,7 +42,7 @@ class Judge:
 
 
 def look(target, shown, judge):
-    return look_at(CROP, CROP, target, shown, QUIET, cast(Any, judge))
+    return look_at(CROP.pixels, CROP, target, shown, QUIET, cast(Any, judge))
 
 
 def test_an_edit_that_looks_more_like_its_source_is_rejected_with_both_figures():
@@ -71,6 +73,24 @@ def test_a_wide_open_mouth_does_not_close():
     assert cannot_close(wide, au_vector({"AU25": 0.8})) is None  # lips may stay parted while the jaw rises
     assert cannot_close(au_vector({"AU25": 0.9, "AU26": 0.3}), au_vector({})) is None
     assert cannot_close(wide, wide) is None
+
+
+def test_a_mouth_above_a_chin_that_is_cut_off_closes_from_less_far_only():
+    open_, closed = au_vector({"AU25": 0.8, "AU26": 0.5}), au_vector({"AU17": 0.9})
+    assert cannot_close(open_, closed) is None
+    fault = cannot_close(open_, closed, chin=False)
+    assert fault and fault.reason == NOT_EXPRESSED and "cuts its chin off" in fault.message
+    assert cannot_close(au_vector({"AU25": 0.8, "AU26": 0.4}), closed, chin=False) is None
+
+
+def test_a_chin_is_seen_where_it_lies_in_the_picture():
+    assert shows_chin(CROP)
+    seen = np.ones((128, 128), bool)
+    seen[100:] = False
+    assert not shows_chin(replace(CROP, seen=seen))
+    below = CROP.landmarks.copy()
+    below[mesh.CHIN, 1] = 128.5
+    assert not shows_chin(replace(CROP, landmarks=below))
 
 
 def test_a_rejected_edit_is_a_row_without_variants_and_the_source_is_done(work, picture):

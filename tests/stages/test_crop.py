@@ -239,3 +239,23 @@ def test_paint_covers_what_attention_gives_up_and_fades_at_the_crops_border() ->
     assert (pasted[180:220, 180:220] == 255).all()
     assert np.array_equal(pasted[:70], picture[:70])
     assert np.abs(np.diff(pasted[:, 200].astype(int), axis=0)).max() < 40
+
+
+@pytest.mark.parametrize(("begins", "found"), [(0.8, True), (0.55, False)])
+def test_a_face_that_was_surely_seen_on_the_way_is_found(begins: float, found: bool) -> None:
+    points = np.array([[46.2, 51.2], [81.8, 51.2], [64.0, 69.1], [48.7, 85.6], [79.4, 85.6]], np.float32)
+    looks = iter([begins] + [0.3] * 20)
+
+    def align(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return points[None], np.array([next(looks)], np.float32)
+
+    def eyes_of(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return EYES[None].astype(np.float32), np.zeros((1, 478, 2), np.float32)
+
+    picture = np.full((160, 160, 3), 90, np.uint8)
+    if found:
+        crop = find_face(picture, is_face_crop=True, align=align, eyes_of=eyes_of)
+        assert crop.pixels.shape == (128, 128, 3) and 90 < crop.face_size < 160
+    else:
+        with pytest.raises(PictureError, match="No face"):
+            find_face(picture, is_face_crop=True, align=align, eyes_of=eyes_of)
