@@ -109,8 +109,9 @@ def edit(
             warn(str(face), quiet=False)
             continue
         if expressive:
-            frames = _write_edits(face, request, models, output, crop, masks, kept=steps if gif or mp4 else 0)
-            made += request.count
+            targets = request.targets(face.action_units)
+            frames = _write_edits(face, targets, models, output, crop, masks, kept=steps if gif or mp4 else 0)
+            made += len(targets)
             _write_path(output, face, frames, gif, mp4)
         if dressing is not None:
             made += _write_attributes(face, list(dressing.of(face, quiet)), models, output, crop, masks)
@@ -131,10 +132,9 @@ def _write_path(output: Path, face: Face, frames: Sequence[np.ndarray], gif: boo
 
 
 def _write_edits(
-    face: Face, request: Request, models: FaceModels, output: Path, crop: bool, masks: bool, kept: int
+    face: Face, targets: Sequence[Aim], models: FaceModels, output: Path, crop: bool, masks: bool, kept: int
 ) -> list[np.ndarray]:
     """Write a face's edits, and return the last ``kept`` of them as they were written."""
-    targets = request.targets(face.action_units)
     sides = np.stack([np.zeros_like(t.action_units) if t.sides is None else t.sides for t in targets])
     units = np.stack([target.action_units for target in targets])
     edits = models.expander.edit(face.crop.pixels, face.action_units, units, sides, face.crop.seen)

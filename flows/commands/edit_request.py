@@ -61,11 +61,6 @@ class Request:
         if origin and origin == to:
             raise UsageError(f"--from and --to are both {to}.")
 
-    @property
-    def count(self) -> int:
-        """Return how many edits each face gets."""
-        return len(self.targets(np.zeros(len(AU_INDEX), np.float32)))
-
     def check(self, labels: Sequence[str] | None) -> None:
         """Raise UsageError for what an expander that goes by ``labels`` cannot draw; None draws everything."""
         if labels is None:
