@@ -3,6 +3,7 @@
 import io
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from singanimation.flows.models import load_face_models
+from singanimation.pipeline.errors import PictureError
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS, PROTOTYPES
 from singanimation.pipeline.records import Source
 from singanimation.stages.action_units.estimators import WELL_MEASURED, EmbeddedEstimator
@@ -42,20 +44,38 @@ def resized(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 def load_edited(path: Path, count: int) -> list[Edited]:
-    """Return ``count`` frontal faces of the validation split of a table like ``faces.parquet``, edited."""
+    """Return ``count`` faces, edited: of the validation split of a table like ``faces.parquet`` the frontal ones,
+
+    of a folder any of its pictures in which a face is found.
+    """
+    models = load_face_models()
+    targets = np.array([PROTOTYPES[emotion] for emotion in EMOTIONS], np.float32)
+    faces: list[Edited] = []
+    for name, pixels in _of_folder(path) if path.is_dir() else _of_table(path, count):
+        try:
+            crop = models.find_face(pixels, Source("faces", name, None, name)).pixels
+        except PictureError:
+            continue
+        edits = models.expander.edit(crop, models.action_units(crop[None])[0], targets).pictures
+        faces.append(Edited(crop, list(np.roll(edits, -len(faces), axis=0))))
+        if len(faces) == count:
+            break
+    return faces
+
+
+def _of_table(path: Path, count: int) -> Iterator[tuple[str, np.ndarray]]:
     columns = ["face_id", "image", "yaw"]
     rows = pq.read_table(path, columns=columns, filters=[("split", "==", "validation")]).to_pandas()
     rows = rows[rows["yaw"].abs() < 8].iloc[:: max(1, (rows["yaw"].abs() < 8).sum() // count)].head(count)
-    models = load_face_models()
-    targets = np.array([PROTOTYPES[emotion] for emotion in EMOTIONS], np.float32)
-    faces = []
-    for number, row in enumerate(rows.itertuples()):
-        pixels = np.asarray(Image.open(io.BytesIO(row.image)).convert("RGB"))
-        source = Source("faces", row.face_id, None, row.face_id)
-        crop = models.find_face(pixels, source).pixels
-        edits = models.expander.edit(crop, models.action_units(crop[None])[0], targets).pictures
-        faces.append(Edited(crop, list(np.roll(edits, -number, axis=0))))
-    return faces
+    for row in rows.itertuples():
+        yield row.face_id, np.asarray(Image.open(io.BytesIO(row.image)).convert("RGB"))
+
+
+def _of_folder(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the pictures below ``path``, in an order of chance that is always the same."""
+    files = sorted(each for each in path.rglob("*") if each.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    for file in np.random.default_rng(0).permutation(np.array(files, object)):
+        yield file.name, np.asarray(Image.open(file).convert("RGB"))
 
 
 @dataclass

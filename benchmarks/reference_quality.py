@@ -1,4 +1,4 @@
-"""Engines against the fully trained reference at 64 px, at equal diversity.
+"""Engines against a trained reference, at equal diversity.
 
     python benchmarks/reference_quality.py REFERENCE_FOLDER --faces ../shared/faces/faces.parquet
 
@@ -38,22 +38,22 @@ MOST_NOISE = 64.0
 
 @dataclass
 class Face:
-    """A finished face: its name in the table, its picture uint8 (64, 64, 3), and its file of weights."""
+    """A finished face: its name in the table, its picture uint8 (H, H, 3), and its file of weights."""
 
     name: str
     pixels: np.ndarray
     weights: Path
 
 
-def finished(folder: Path, faces: Path | None, console: Console) -> list[Face]:
-    """Return the faces whose reference is trained to the last scale."""
+def finished(folder: Path, faces: Path | None, size: int, console: Console) -> list[Face]:
+    """Return the faces whose reference of ``size`` pixels is trained to the last scale."""
     found = []
     for figures in sorted(folder.glob("*.json")):
         scales = json.loads(figures.read_text())
-        if str(SIZE) not in scales:
-            console.print(f"{figures.stem}: {len(scales)} of {len(pyramid_sizes(SIZE))} scales, left out")
+        if str(size) not in scales:
+            console.print(f"{figures.stem}: {len(scales)} of {len(pyramid_sizes(size))} scales, left out")
             continue
-        found.append(Face(figures.stem, load_face(figures.stem, faces), figures.with_suffix(".pt")))
+        found.append(Face(figures.stem, load_face(figures.stem, faces, size), figures.with_suffix(".pt")))
     return found
 
 
@@ -77,7 +77,7 @@ def add_rows(table: Table, face: Face, start: str, count: int, judge: Judge) -> 
             ("reference" if published else "reference, more noise", anchor, judged(judge, face, pictures))
         ]
         wanted = lines[0][2].diversity[0] if published else DIVERSITY
-        for engine in ("fast", "patch"):
+        for engine in ("fast", "patch", "warp"):
             regenerator = make_regenerator(engine, diversity=wanted)
             cost, fitted = cpu_seconds(lambda regenerator=regenerator: regenerator.fit(face.pixels[None], [1], [start]))
             lines.append((engine, cost, judged(judge, face, fitted.draw(0, start, range(count)))))
@@ -101,6 +101,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="what benchmarks/reference_faces.py wrote")],
     faces: Annotated[Path | None, typer.Option(help="the Parquet of faces it was given")] = None,
     count: Annotated[int, typer.Option(help="variants per start")] = 10,
+    size: Annotated[int, typer.Option(help="pixels of the reference's faces")] = SIZE,
 ) -> None:
     """Print the comparison."""
     torch.set_num_threads(1)
@@ -116,10 +117,10 @@ def main(
         "diversity",
         "AU drift",
         "rejected",
-        title="64 px, at equal diversity",
+        title=f"{size} px, at equal diversity",
     )
     judge = Judge()
-    for face in finished(folder, faces, console):
+    for face in finished(folder, faces, size, console):
         for start in STARTS:
             add_rows(table, face, start, count, judge)
     console.print(table)

@@ -65,15 +65,16 @@ def make_row(name: str) -> Regenerator:
 
 
 def measure(
-    face: Edited, make: Callable[[], Regenerator], start: str, size: int, variants: int, judge: Judge, into: Measured
+    face: Edited, make: Callable[[], Regenerator], start: str, size: int, seeds: range, judge: Judge, into: Measured
 ) -> np.ndarray:
     """Fit one edit alone, then it and a second one, draw, judge; return the variants of the first."""
+    variants = len(seeds)
     edits = np.stack([resized(edit, size) for edit in face.edits[:2]])
     regenerator = make()
     first, fitted = cpu_seconds(lambda: regenerator.fit(edits[:1], [1], [start]))
     # what draws share (the noise's calibration) counts as part of the fit
     calibration, _ = cpu_seconds(lambda: fitted.draw(0, start, [0]))
-    draw, drawn = cpu_seconds(lambda: fitted.draw(0, start, range(variants)))
+    draw, drawn = cpu_seconds(lambda: fitted.draw(0, start, seeds))
     into.variant.append(draw / variants)
     into.first.append(first + max(0.0, calibration - draw / variants))
     both, fitted = cpu_seconds(lambda: regenerator.fit(edits, [1, 2], [start]))
@@ -156,7 +157,7 @@ def memory_table(edited: list[Edited], counts: list[int]) -> Table:
 
 
 def main(
-    faces: Annotated[Path, typer.Option(help="a Parquet of faces")],
+    faces: Annotated[Path, typer.Option(help="a Parquet of faces, or a folder of pictures")],
     count: Annotated[int, typer.Option(help="how many faces")] = 5,
     sizes: Annotated[str, typer.Option(help="pixels, with commas")] = "128",
     starts: Annotated[str, typer.Option(help="start scales, with commas")] = "N-1,N-2",
@@ -178,8 +179,9 @@ def main(
         for engine in engines.split(","):
             for start in starts.split(","):
                 into = rows[engine, size, start] = Measured()
-                for face in edited:
-                    drawn = measure(face, lambda name=engine: make_row(name), start, size, variants, judge, into)
+                for number, face in enumerate(edited):
+                    seeds = range(100 * number, 100 * number + variants)  # other draws for each face
+                    drawn = measure(face, lambda name=engine: make_row(name), start, size, seeds, judge, into)
                     if size == 128:
                         lines.append(np.concatenate([face.edits[0], *drawn[:6]], 1))
     anchor = {

@@ -1,5 +1,8 @@
 """The fast engine's Adam steps as PyTorch's class does, whatever the order of a gradient in memory."""
 
+import subprocess
+import sys
+
 import torch
 from torch import nn
 
@@ -39,3 +42,18 @@ def test_it_steps_down_one_set_of_parameters_alone() -> None:
     Adam(network[2].parameters(), 1e-2, (0.5, 0.99)).descend(network(torch.rand(1, 6, 12, 12)).mean())
     moved = [not torch.equal(first, second) for first, second in zip(before, network.parameters(), strict=True)]
     assert moved == [False, False, True, True]
+
+
+def test_neither_finding_the_start_nor_a_fit_imports_what_takes_seconds() -> None:
+    """``torch.optim.Adam`` imports the compiler; the place of a file of a package imports the package."""
+    code = """
+import sys
+from singanimation.pipeline.weights import locate
+assert locate("singan-start") and "torch" not in sys.modules
+import numpy as np
+from singanimation.stages.singan import make_regenerator
+make_regenerator("fast", iterations=1).fit(np.zeros((1, 48, 48, 3), np.uint8), [1], ["N-1"])
+assert "torch._dynamo" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
