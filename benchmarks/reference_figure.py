@@ -1,7 +1,7 @@
 """The thesis' figure 5.7: what the reference draws from N, N-1 and N-2, beside other engines at the same size.
 
     python benchmarks/reference_faces.py astronaut REFERENCE --size 48 --iterations 500
-    python benchmarks/reference_figure.py REFERENCE --size 48 --output figure.png [--faces ../shared/faces/faces.parquet]
+    python benchmarks/reference_figure.py REFERENCE --size 48 --output figure.png
 
 A figure for each face that ``benchmarks/reference_faces.py`` has trained to the last scale: a row an engine and
 start scale, the face and its draws. With several faces the face's name is added to the file's.

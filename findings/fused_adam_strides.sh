@@ -4,7 +4,7 @@
 #          torch.autograd.grad gives for some convolutions) moves the wrong weights, and nothing is said.
 #          loss.backward() lays gradients out like their parameters, so that only gradients put there by hand,
 #          or handed to torch.optim.adam.adam, are met by it. Remedy: gradient.contiguous().
-# Seen:    torch 2.15.0: plain: the same step; fused: 6 of 12 weights move the other way
+# Seen:    torch 2.15.0: plain: the same step; fused: 8 of 12 weights move the other way
 # Versions: torch 2.15.0, CPU. Date: 2026-11-27.
 set -eu
 folder=$(mktemp -d)
