@@ -37,16 +37,15 @@ def train_model(
             say(f"{output} is trained to its end.")
             return model
         height, width = model.picture.shape[:2]
-        done = len(model.pyramid.scales)
-        say(f"{width} x {height} pixels, {model.scales} scales, {done} of them trained, {device}.")
+        done, scales = len(model.pyramid.scales), model.learnt
+        say(f"{width} x {height} pixels, {scales} scale{'s' if scales > 1 else ''}, {done} of them trained, {device}.")
         began = time.process_time()
         for scale in train(model):
             digest = save_model(model, output)
-            before = "" if scale.before is None else f" (up-sampled from the scale before: {scale.before:.2f})"
-            say(
-                f"scale {scale.scale + 1} of {model.scales}, {scale.width} x {scale.height}: reconstructed to "
-                f"{scale.error:.2f} of 255{before}, {time.process_time() - began:,.0f} CPU-s"
-            )
+            before = "" if scale.before is None else f" (what it gets, up-sampled: {scale.before:.2f})"
+            place = f"scale {scale.scale + 1 - model.pyramid.first} of {scales}, {scale.width} x {scale.height}"
+            spent = time.process_time() - began
+            say(f"{place}: reconstructed to {scale.error:.2f} of 255{before}, {spent:,.0f} CPU-s")
         say(f"{output} written, digest {digest}.")
     return model
 

@@ -38,18 +38,7 @@ def pyramid_shapes(height: int, width: int) -> tuple[tuple[int, int], ...]:
     """
     shorter = min(height, width)
     finest = math.ceil(math.log(COARSEST / shorter) / math.log(FACTOR)) + 1
-    return _shapes(height, width, math.pow(COARSEST / shorter, 1 / finest), finest)
-
-
-def exact_shapes(height: int, width: int, ratio: float) -> tuple[tuple[int, int], ...]:
-    """Return sizes (h, w), coarsest first, whose neighbours stand in ``ratio`` (0..1) and no other.
-
-    For super-resolution, which goes on by the same ratio; the coarsest has at least 25 pixels.
-    """
-    return _shapes(height, width, ratio, max(int(math.log(COARSEST / min(height, width)) / math.log(ratio)), 0))
-
-
-def _shapes(height: int, width: int, ratio: float, finest: int) -> tuple[tuple[int, int], ...]:
+    ratio = math.pow(COARSEST / shorter, 1 / finest)
     shares = [math.pow(ratio, finest - scale) for scale in range(finest + 1)]
     return tuple((math.ceil(height * share), math.ceil(width * share)) for share in shares)
 

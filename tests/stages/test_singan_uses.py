@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from singanimation.pipeline.errors import UsageError
-from singanimation.stages.singan.pyramid import exact_shapes, pyramid_shapes, pyramid_sizes, resize
+from singanimation.stages.singan.pyramid import pyramid_shapes, pyramid_sizes, resize
 from singanimation.stages.singan.tensors import to_tensor
 from singanimation.stages.singan.uses import (
     ModelSettings,
@@ -60,11 +60,11 @@ def test_the_shorter_side_begins_at_25_and_the_aspect_is_kept() -> None:
     assert all(math.ceil(1.5 * (h - 1)) <= w <= math.ceil(1.5 * h) for h, w in shapes)
 
 
-def test_sizes_for_enlarging_stand_in_one_ratio() -> None:
+def test_enlarging_goes_in_steps_of_one_ratio() -> None:
     settings = ModelSettings(enlarge=4)
     assert settings.steps() == 6
     assert settings.ratio() == pytest.approx(2 ** (-1 / 3))
-    assert [h for h, _ in exact_shapes(64, 96, settings.ratio())] == [26, 33, 41, 51, 64]
+    assert settings.shapes(64, 96) == ((51, 77), (64, 96))
     assert ModelSettings(enlarge=3).ratio() ** ModelSettings(enlarge=3).steps() == pytest.approx(1 / 3)
 
 
@@ -136,6 +136,17 @@ def test_enlarging_by_a_scale_that_adds_nothing_is_up_sampling_in_steps() -> Non
     assert made.shape == (160, 224, 3)
     np.testing.assert_allclose(to_tensor(made[None], "cpu"), wanted, atol=1 / 127)
     assert np.abs(made.astype(float) - bicubic(model.picture, (160, 224))).mean() < 2
+
+
+def test_enlarging_learns_to_make_the_picture_of_itself_one_step_smaller() -> None:
+    model = new_model(_picture(), ModelSettings(iterations=30, kernels=8, enlarge=2), 56)
+    (done,) = train(model)
+    assert list(model.pyramid.scales) == [1] and model.complete
+    smaller = resize(to_tensor(model.picture[None], "cpu"), model.shapes()[0])
+    levels = (resize(smaller, (40, 56)) - model.pyramid.pictures[1]).square().mean().sqrt() * 127.5
+    assert done.before == pytest.approx(float(levels))
+    with pytest.raises(UsageError, match="does nothing else"):
+        sample(model, [0])
 
 
 def test_a_walk_bound_to_home_stays_there_and_a_smooth_one_goes_straight(model: PictureModel) -> None:

@@ -6,7 +6,7 @@ import torch
 from singanimation.stages.singan.networks import COLOURS
 from singanimation.stages.singan.randomness import EditRandomness
 from singanimation.stages.singan.tensors import to_pictures
-from singanimation.stages.singan.uses.drawing import cascade, check_complete
+from singanimation.stages.singan.uses.drawing import cascade, check_draws
 from singanimation.stages.singan.uses.model import PictureModel
 
 _FIRST = 0.05
@@ -21,7 +21,7 @@ def animate(
     ``alpha`` holds the walk to the picture's own noise z*, ``beta`` to its direction; scales coarser than ``start``
     stand still. Raises UsageError for a start that the model does not have, and an unfinished model.
     """
-    check_complete(model)
+    check_draws(model)
     first = model.start(start)
     walks = [walk(model, scale, frames, alpha, beta, seed) if scale >= first else None for scale in range(model.scales)]
     still = model.pyramid.optimal_noise

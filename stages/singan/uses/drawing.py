@@ -48,12 +48,12 @@ def unit_noise(model: PictureModel, seed: int, purpose: str) -> Noise:
 
 def reconstruct(model: PictureModel, scale: int) -> torch.Tensor:
     """Return what the scales up to ``scale`` make of z* and no other noise: (1, 3, h, w), near the picture."""
-    fixed = model.pyramid.optimal_noise
+    fixed, first = model.pyramid.optimal_noise, model.pyramid.first
     return cascade(
         model,
-        torch.zeros_like(model.pyramid.pictures[0]),
-        range(scale + 1),
-        model.shapes()[: scale + 1],
+        model.pyramid.entering(),
+        range(first, scale + 1),
+        model.shapes()[first : scale + 1],
         lambda each, shape: fixed if each == 0 else None,
     )
 
@@ -66,7 +66,7 @@ def sample(
     ``start``: scales coarser than it run on z* without noise, so that what is random begins there. Another size has
     no z*: it takes the start N. Raises UsageError for that, a size out of range, and an unfinished model.
     """
-    check_complete(model)
+    check_draws(model)
     first = model.start(start)
     shapes = model.shapes() if shape is None else _scaled(model, shape)
     if first and tuple(shapes) != model.shapes():
@@ -92,7 +92,7 @@ def inject(model: PictureModel, picture: np.ndarray, start: str, seed: int = 0, 
     is N-1 or finer. ``noise`` times sigma is added from there on (1: as published, 0: the same picture each time).
     Raises UsageError for another aspect than the model's picture, and an unfinished model.
     """
-    check_complete(model)
+    check_draws(model)
     first = model.start(start)
     if first == 0:
         raise UsageError("--start-scale N: the coarsest scale takes no picture in; use N-1 or finer.")
@@ -111,9 +111,16 @@ def check_complete(model: PictureModel) -> None:
     """Raise UsageError where scales are still untrained."""
     if not model.complete:
         raise UsageError(
-            f"The model has {len(model.pyramid.scales)} of its {model.scales} scales; the same `augment singan train` "
+            f"The model has {len(model.pyramid.scales)} of its {model.learnt} scales; the same `augment singan train` "
             "goes on with the rest."
         )
+
+
+def check_draws(model: PictureModel) -> None:
+    """Raise UsageError where scales are untrained, or the model was trained to enlarge and has the finest alone."""
+    check_complete(model)
+    if model.pyramid.first:
+        raise UsageError("This model was trained to enlarge and does nothing else; train one without --enlarge.")
 
 
 def check_aspect(model: PictureModel, picture: np.ndarray) -> None:

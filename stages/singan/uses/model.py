@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from singanimation.pipeline.errors import UsageError
-from singanimation.stages.singan.pyramid import COARSEST, exact_shapes, pyramid_shapes, start_index
+from singanimation.stages.singan.pyramid import COARSEST, pyramid_shapes, start_index
 from singanimation.stages.singan.reference.training import ReferencePyramid, ReferenceRecipe
 from singanimation.stages.singan.tensors import to_tensor
 
@@ -59,10 +59,10 @@ class ModelSettings:
         return float(self.enlarge ** (-1 / self.steps()))
 
     def shapes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
-        """Return the pyramid's sizes (h, w) of a picture, coarsest first."""
+        """Return the sizes (h, w), coarsest first; to enlarge there are two: a step smaller, and the picture's own."""
         if self.enlarge == 1:
             return pyramid_shapes(height, width)
-        return exact_shapes(height, width, self.ratio())
+        return (int(np.ceil(height * self.ratio())), int(np.ceil(width * self.ratio()))), (height, width)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -70,19 +70,30 @@ class ModelSettings:
 
 
 class PictureModel:
-    """A SinGAN of ``picture`` uint8 (H, W, 3), any aspect; ``pyramid`` holds the scales that are trained."""
+    """A SinGAN of ``picture`` uint8 (H, W, 3), any aspect; ``pyramid`` holds the scales that are trained.
+
+    One that is to enlarge has a single scale, which learns to make the picture of the picture one step smaller. In the
+    paper it gets what the coarser scales reconstruct; after some hundreds of iterations those reconstruct badly, the
+    finest learns to mend that, and used over and over it drives colours apart.
+    """
 
     def __init__(self, picture: np.ndarray, settings: ModelSettings, device: str = "cpu") -> None:
         """Prepare for a picture at the size that is learnt. Raises UsageError for one too small or too large."""
         check_picture(picture)
         self.picture, self.settings = picture, settings
-        target = to_tensor(picture[None], device)
-        self.pyramid = ReferencePyramid(target, [settings.seed], 0, settings.shapes(*picture.shape[:2]))
+        target, shapes = to_tensor(picture[None], device), settings.shapes(*picture.shape[:2])
+        first = 0 if settings.enlarge == 1 else len(shapes) - 1
+        self.pyramid = ReferencePyramid(target, [settings.seed], first, shapes)
 
     @property
     def complete(self) -> bool:
         """Whether all scales are trained."""
-        return len(self.pyramid.scales) == len(self.pyramid.pictures)
+        return len(self.pyramid.scales) == self.learnt
+
+    @property
+    def learnt(self) -> int:
+        """How many scales are to be trained: all, or the finest alone."""
+        return self.scales - self.pyramid.first
 
     @property
     def scales(self) -> int:

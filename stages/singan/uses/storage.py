@@ -95,12 +95,12 @@ def _fill(model: PictureModel, tensors: Mapping[str, torch.Tensor], path: Path) 
     pyramid.optimal_noise = None
     if "optimal_noise" in tensors:
         pyramid.optimal_noise = _checked(tensors, "optimal_noise", (1, 3, *pyramid.shape(0)), path).to(model.like)
-    trained = sum(f"{number}.sigma" in tensors for number in range(model.scales))
-    for number in range(trained):
+    trained = [number for number in range(pyramid.first, model.scales) if f"{number}.sigma" in tensors]
+    for number in trained:
         sigma = _checked(tensors, f"{number}.sigma", (1,), path).to(model.like)
         networks = make_networks(pyramid, number, recipe, EditRandomness([0], "replaced", model.like))
         for part, network in zip(("generator", "critic"), networks, strict=True):
-            if part == "generator" or (number == trained - 1 and trained != model.scales):
+            if part == "generator" or (number == trained[-1] and number != model.scales - 1):
                 _fill_network(network, tensors, f"{number}.{part}.", path)
             network.eval().requires_grad_(False)
         pyramid.scales[number] = ReferenceScale(*networks, sigma)

@@ -51,7 +51,7 @@ def train(model: PictureModel) -> Iterator[ScaleDone]:
     pyramid = model.pyramid
     if model.complete:
         return
-    for _ in train_reference(pyramid.pictures[-1], pyramid.seeds, recipe, 0, pyramid):
+    for _ in train_reference(pyramid.pictures[-1], pyramid.seeds, recipe, pyramid.first, pyramid):
         scale = max(pyramid.scales)
         real = pyramid.pictures[scale]
         before = _levels(pyramid.chain(scale, None), real) if scale else None
