@@ -1,8 +1,8 @@
 """`augment edit`: edits of pictures, of the expression and of what is worn; one PNG each, and a sheet of all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -10,20 +10,20 @@ from PIL import Image
 
 from singanimation.flows.commands.edit_attributes import AttributeEdits, AttributeRequest, Changed, in_picture
 from singanimation.flows.commands.edit_request import Aim, Request
+from singanimation.flows.commands.edit_words import (
+    read_emotion,
+    read_emotions,
+    read_numbers,
+    read_settings,
+    read_units,
+    split_words,
+)
 from singanimation.flows.faces import Face, file_name, find_faces, picture_paths, warn, without_own
 from singanimation.flows.models import FaceModels, choose_device, load_face_models
 from singanimation.flows.options import ExpanderOption, QuietOption
 from singanimation.flows.sheets.animation import write_gif, write_mp4
 from singanimation.flows.sheets.contact_sheet import Block, Tile, write_sheet
 from singanimation.pipeline.errors import ExitCode, PictureError, UsageError
-from singanimation.pipeline.expressions import (
-    AU_NAMES,
-    COMPOUNDS,
-    EMOTIONS,
-    canonical_au,
-    canonical_compound,
-    canonical_emotion,
-)
 from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.files.signed import encode_signed
 from singanimation.pipeline.files.untrusted import readable
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 _MOST_STEPS = 101
-
-_Item = TypeVar("_Item")
 
 
 @app.command()
@@ -79,15 +77,15 @@ def edit(
     worn = AttributeRequest.of(attribute, attributes_from, without)
     expressive = worn is None or any((aus, fixed, emotions, to, strengths, origin))
     request = Request(
-        _units(aus),
-        _settings(fixed),
-        _emotions(emotions),
-        _emotion("--to", to) if to else None,
+        read_units(aus),
+        read_settings(fixed),
+        read_emotions(emotions),
+        read_emotion("--to", to) if to else None,
         steps,
-        _numbers(strengths),
-        _words(forms),
+        read_numbers(strengths),
+        split_words(forms),
         seed,
-        _emotion("--from", origin) if origin else None,
+        read_emotion("--from", origin) if origin else None,
         nothing=not expressive,
     )
     if (gif or mp4) and not to:
@@ -197,56 +195,3 @@ def _columns(face: Face, targets: Sequence[Aim], pictures: np.ndarray) -> tuple[
 def _write(path: Path, pixels: np.ndarray, mode: str) -> None:
     with atomic_file(path) as file:
         file.write(encode_signed(pixels, mode))
-
-
-def _once(items: Iterable[_Item]) -> list[_Item]:
-    """What is named twice is made once: the pictures would have one name."""
-    return list(dict.fromkeys(items))
-
-
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
-
-
-def _unit(option: str, word: str) -> str:
-    name = canonical_au(word)
-    if name is None:
-        raise UsageError(f"{option}: {word!r} is no action unit; use {', '.join(AU_NAMES)}.")
-    return name
-
-
-def _emotion(option: str, word: str) -> str:
-    name = canonical_emotion(word) or canonical_compound(word)
-    if name is None:
-        raise UsageError(f"{option}: {word!r} is no emotion; use {', '.join((*EMOTIONS, *COMPOUNDS))}.")
-    return name
-
-
-def _units(text: str | None) -> list[str]:
-    return list(AU_NAMES) if _words(text) == ["all"] else _once(_unit("--aus", word) for word in _words(text))
-
-
-def _emotions(text: str | None) -> list[str]:
-    return list(EMOTIONS) if _words(text) == ["all"] else _once(_emotion("--emotions", word) for word in _words(text))
-
-
-def _number(option: str, word: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise UsageError(f"{option}: {word!r} is no number from 0 to 1.")
-    return value
-
-
-def _numbers(text: str | None) -> list[float] | None:
-    return _once(_number("--strengths", word) for word in _words(text)) or None
-
-
-def _settings(text: str | None) -> dict[str, float]:
-    pairs = [word.partition("=") for word in _words(text)]
-    names = [_unit("--set", name) for name, _, _ in pairs]
-    if len(set(names)) < len(names):
-        raise UsageError(f"--set {text} names an action unit twice.")
-    return {name: _number("--set", value) for name, (_, _, value) in zip(names, pairs, strict=True)}
