@@ -58,10 +58,10 @@ def make_sources(count: int) -> list[Source]:
     ]
 
 
-def make_rows(source: Source, settings: Settings) -> Iterator[dict[str, object]]:
+def make_rows(identity: Identity) -> Iterator[dict[str, object]]:
     """Yield a finished source's rows: every tenth attempt was rejected."""
-    identity = Identity(source, file_sha256(source), settings, MODELS)
-    label = EMOTIONS.index(source.label)
+    source = identity.source
+    label = EMOTIONS.index(source.label or "neutral")
     base: dict[str, object] = {
         "dataset": source.dataset,
         "source_id": source.source_id,
@@ -76,18 +76,15 @@ def make_rows(source: Source, settings: Settings) -> Iterator[dict[str, object]]
     }
     yield base | {"variant_id": identity.real(), "kind": "real"}
     for work in plan_work(identity, {}):
-        yield base | {"variant_id": work.edit_id, "kind": "edit", "parent_id": identity.real()}
-        row: dict[str, object] = base | {
-            "kind": "variant",
-            "parent_id": work.edit_id,
-            "engine": "fast",
-            "edit_kind": work.target.kind,
-        }
+        aim = work.target
+        edit = {"edit_kind": aim.kind, "edit_name": aim.name, "edit_strength": aim.strength}
+        yield base | edit | {"variant_id": work.edit_id, "kind": "edit", "parent_id": identity.real()}
+        row: dict[str, object] = base | edit | {"kind": "variant", "parent_id": work.edit_id, "engine": "fast"}
         lacking = work.quota
         for attempt in work.attempts:
             rejected = attempt.seed % 10 == 0
             told = {"status": "rejected", "reason": "sifid"} if rejected else {}
-            yield row | {"variant_id": attempt.variant_id, "seed": attempt.seed} | told
+            yield row | {"variant_id": attempt.variant_id, "seed": attempt.seed, "start_scale": attempt.start} | told
             lacking -= not rejected
             if not lacking:
                 break
@@ -95,7 +92,8 @@ def make_rows(source: Source, settings: Settings) -> Iterator[dict[str, object]]
 
 def write(folder: Path, name: str, sources: list[Source], settings: Settings) -> int:
     """Write the rows of some sources as one file; return how many."""
-    rows = [row for source in sources for row in make_rows(source, settings)]
+    identities = (Identity(source, file_sha256(source), settings, MODELS) for source in sources)
+    rows = [row for identity in identities for row in make_rows(identity)]
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / name, compression="zstd", row_group_size=10_000)
     return len(rows)
 

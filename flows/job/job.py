@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from singanimation.flows.job.cost import cut_into_tasks
@@ -93,7 +93,7 @@ class Job:
 
     def work(self, index: int) -> None:
         """Work on one source of ``todo`` and count what came of it."""
-        identity = self.todo.identities[index]
+        identity = replace(self.todo.identities[index])  # what it encodes for its ids, a kilobyte, goes with the copy
         source = identity.source
         if self.stopped is not None:
             return
