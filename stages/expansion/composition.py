@@ -13,6 +13,10 @@ SIZES = (16, 32, 64, 128)
 """Pixels that the networks which halve a picture may be built for; trainings offer the last two."""
 
 
+_OVAL_MIDDLE, _OVAL_RADII, _OVAL_SOFT = (64.0, 66.0), (50.0, 60.0), 0.25
+"""The oval in which painted crops are shown: pixels of the crop; how wide its edge is, of its radii."""
+
+
 class GeneratorOutput(NamedTuple):
     """What every generator returns, for a batch of B pictures of H x W pixels.
 
@@ -75,6 +79,20 @@ def joined(outputs: Sequence[GeneratorOutput]) -> GeneratorOutput:
     flows = [output.flow for output in outputs if output.flow is not None]
     picture, attention, colour = (torch.cat(parts) for parts in zip(*(output[:3] for output in outputs), strict=True))
     return GeneratorOutput(picture, attention, colour, torch.cat(flows) if len(flows) == len(outputs) else None)
+
+
+def painted_face(picture: Tensor, painted: Tensor) -> GeneratorOutput:
+    """Return the output of a generator that paints the whole crop: its face, in the crop's own surroundings.
+
+    Both (B, 3, S, S) in -1..1, aligned as crops are. Beyond a soft oval the crop's own pixels stay (A = 1): such
+    networks blur hair and background too, which no expression changes.
+    """
+    size = picture.shape[-1]
+    places = (torch.arange(size, device=picture.device) + 0.5) * (CROP_SIZE / size)
+    across, down = (places - _OVAL_MIDDLE[0]) / _OVAL_RADII[0], (places - _OVAL_MIDDLE[1]) / _OVAL_RADII[1]
+    radius = torch.sqrt(down[:, None] ** 2 + across[None] ** 2)
+    attention = ((radius - 1) / _OVAL_SOFT + 0.5).clamp(0, 1).expand(len(painted), 1, -1, -1)
+    return GeneratorOutput(compose(picture, attention, painted), attention, painted, None)
 
 
 def usable_size(size: int) -> int:

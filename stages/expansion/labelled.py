@@ -8,14 +8,14 @@ from torch import Tensor
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import EMOTION_INDEX, EMOTIONS
 from singanimation.pipeline.forms import nearest_emotions
-from singanimation.stages.expansion.composition import Generator, GeneratorOutput, usable_size
+from singanimation.stages.expansion.composition import Generator, GeneratorOutput, painted_face, usable_size
 
 
 class LabelledGenerator(Generator):
     """A generator that knows no action units: a target stands for the emotion whose form is nearest.
 
-    ``labels`` are the emotions that it learnt, in the order of ``EMOTIONS``. The whole picture is painted anew: its
-    attention is 0 everywhere. Raises ValueError for labels or a size that no training of ours gives.
+    ``labels`` are the emotions that it learnt, in the order of ``EMOTIONS``. The whole picture is painted anew, and of
+    that its face is shown (``painted_face``). Raises ValueError for labels or a size that no training of ours gives.
     """
 
     relative = False
@@ -34,8 +34,7 @@ class LabelledGenerator(Generator):
 
     def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
         """Edit ``picture`` (B, 3, H, W) towards ``condition`` (B, 17); raises UsageError for emotions not learnt."""
-        done = self.painted(picture, self.label_of(condition))
-        return GeneratorOutput(done, done.new_zeros(len(done), 1, *done.shape[2:]), done, None)
+        return painted_face(picture, self.painted(picture, self.label_of(condition)))
 
     def label_of(self, condition: Tensor) -> Tensor:
         """Return the place in ``labels`` of the emotion whose form is nearest to each of ``condition`` (B, 17)."""

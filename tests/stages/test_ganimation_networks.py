@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from singanimation.stages.expansion.composition import compose
+from singanimation.stages.expansion.composition import compose, painted_face
 from singanimation.stages.expansion.ganimation.networks import (
     PaperDiscriminator,
     PaperGenerator,
@@ -60,6 +60,16 @@ def test_a_generator_of_64_pixels_keeps_the_crops_own_where_attention_is_1_and_e
     torch.testing.assert_close(done.picture, attention * crop + (1 - attention) * colour)
     with pytest.raises(ValueError, match="4096 pixels"):
         PaperGenerator(8, size=4096)
+
+
+def test_of_a_crop_that_is_painted_whole_the_face_is_shown_and_the_surroundings_stay() -> None:
+    crop, painted = torch.zeros(2, 3, 128, 128), torch.ones(2, 3, 128, 128)
+    done = painted_face(crop, painted)
+    assert done.picture[:, :, 24:106, 40:88].eq(1).all() and done.picture[:, :, :10, :20].eq(0).all()
+    assert done.picture[:, :, -10:, :20].eq(0).all() and done.flow is None
+    torch.testing.assert_close(done.attention, done.attention.flip(3))  # both sides alike
+    half = painted_face(crop[:, :, ::2, ::2], painted[:, :, ::2, ::2])
+    torch.testing.assert_close(half.attention, torch.nn.functional.avg_pool2d(done.attention, 2), atol=0.03, rtol=0)
 
 
 def test_a_critic_of_64_pixels_sees_as_many_patches_as_one_of_128() -> None:

@@ -68,7 +68,8 @@ def test_other_landmarks_give_another_picture_and_no_change_the_crop_itself() ->
     smile, brows = source.copy(), source.copy()
     smile[8], brows[0] = 1, 1
     edits = ExpressionEditor(generator, "").edit(crop, source, np.stack([source, smile, brows]))
-    assert np.array_equal(edits.pictures[0], crop) and (edits.attention[1:] == 0).all()
+    assert np.array_equal(edits.pictures[0], crop)
+    assert (edits.attention[1:, 40:90, 40:90] == 0).all() and np.array_equal(edits.pictures[1, :8, :8], crop[:8, :8])
     assert not np.array_equal(edits.pictures[1], edits.pictures[2])
     alone = ExpressionEditor(generator, "").edit(crop, source, brows[None]).pictures[0]
     assert np.array_equal(alone, edits.pictures[2])

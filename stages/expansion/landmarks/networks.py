@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from singanimation.pipeline.face.framing import CROP_SIZE
-from singanimation.stages.expansion.composition import GeneratorOutput, enlarged, joined, shrunk
+from singanimation.stages.expansion.composition import GeneratorOutput, enlarged, joined, painted_face, shrunk
 from singanimation.stages.expansion.ganimation.networks import ConditionedTrunk
 from singanimation.stages.expansion.geometry import FaceGeometry, drawing_digest
 from singanimation.stages.expansion.geometry.landmark_network import LandmarkNetwork
@@ -52,8 +52,8 @@ class LandmarkGenerator(ConditionedTrunk):
         return joined([self._drawn(picture, one) for one in laid_onto(donors, own).split(1)])
 
     def _drawn(self, picture: Tensor, after: Tensor) -> GeneratorOutput:
-        done = self.painted(shrunk(picture, self.size), after)
-        output = GeneratorOutput(done, done.new_zeros(1, 1, *done.shape[2:]), done, None)
+        small = shrunk(picture, self.size)
+        output = painted_face(small, self.painted(small, after))
         return output if self.size == picture.shape[-1] else enlarged(output, picture)
 
     @torch.no_grad()
