@@ -23,13 +23,9 @@ from PIL import Image
 
 from singanimation.stages.singan.pyramid import start_index
 from singanimation.stages.singan.randomness import EditRandomness
-from singanimation.stages.singan.reference.training import (
-    ReferencePyramid,
-    ReferenceRecipe,
-    ReferenceScale,
-    make_networks,
-    train_reference,
-)
+from singanimation.stages.singan.reference.pyramid import ReferencePyramid, ReferenceRecipe, ReferenceScale
+from singanimation.stages.singan.reference.scale import make_networks
+from singanimation.stages.singan.reference.training import train_reference
 from singanimation.stages.singan.tensors import to_pictures, to_tensor
 
 SIZE = 64

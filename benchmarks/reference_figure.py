@@ -19,7 +19,7 @@ from rich.console import Console
 
 from singanimation.flows.figures.grid import Grid, write_grid
 from singanimation.flows.figures.regeneration import regeneration_grid
-from singanimation.stages.singan.reference.training import ReferenceRecipe
+from singanimation.stages.singan.reference.pyramid import ReferenceRecipe
 from singanimation.stages.singan.tensors import to_tensor
 
 

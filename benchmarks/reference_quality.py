@@ -28,7 +28,7 @@ from singanimation.stages.singan import make_regenerator
 from singanimation.stages.singan.diversity import calibrate_gain, diversity
 from singanimation.stages.singan.fast.engine import DIVERSITY
 from singanimation.stages.singan.pyramid import pyramid_sizes
-from singanimation.stages.singan.reference.training import ReferencePyramid, ReferenceRecipe
+from singanimation.stages.singan.reference.pyramid import ReferencePyramid, ReferenceRecipe
 from singanimation.stages.singan.tensors import to_tensor
 
 STARTS = ("N-1", "N-2")

@@ -43,7 +43,7 @@ def train_picture(
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
 ) -> None:
-    """Train the SinGAN of one picture as published; the same command goes on where it stopped, scale by scale.
+    """Train the SinGAN of one picture as published; the same command goes on where it stopped.
 
     On a CPU take --max-size 64 to 100 and some hundreds of --iterations: minutes to half an hour.
     """

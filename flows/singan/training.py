@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from singanimation.stages.singan.uses import ModelSettings, PictureModel
+
+_SAVED_EVERY = 30
+"""Seconds."""
 
 
 def train_model(
@@ -22,14 +26,16 @@ def train_model(
     device: str,
     say: Callable[[str], object],
 ) -> "PictureModel":
-    """Train ``picture`` uint8 (H, W, 3), writing ``output`` after each scale; a file that stopped is gone on with.
+    """Train ``picture`` uint8 (H, W, 3) into ``output``; a file that stopped is gone on with.
+
+    It is written after each scale, each half minute, and at Ctrl-C, which ends the training after its iteration.
 
     Raises UsageError where ``output`` holds another training, OutputError where another process writes it,
     MachineError for the disk.
     """
     from singanimation.stages.singan.uses import new_model, save_model, train
 
-    with hold_training(output):
+    with hold_training(output), hold_interrupt() as interrupted:
         model = new_model(picture, settings, max_size, device)
         if output.is_file():
             model = _earlier(output, model, device)
@@ -39,13 +45,17 @@ def train_model(
         height, width = model.picture.shape[:2]
         done, scales = len(model.pyramid.scales), model.learnt
         say(f"{width} x {height} pixels, {scales} scale{'s' if scales > 1 else ''}, {done} of them trained, {device}.")
-        began = time.process_time()
+        began, saved = time.process_time(), time.monotonic()
         for scale in train(model):
-            digest = save_model(model, output)
-            before = "" if scale.before is None else f" (what it gets, up-sampled: {scale.before:.2f})"
-            place = f"scale {scale.scale + 1 - model.pyramid.first} of {scales}, {scale.width} x {scale.height}"
-            spent = time.process_time() - began
-            say(f"{place}: reconstructed to {scale.error:.2f} of 255{before}, {spent:,.0f} CPU-s")
+            if scale is not None:
+                before = "" if scale.before is None else f" (what it gets, up-sampled: {scale.before:.2f})"
+                place = f"scale {scale.scale + 1 - model.pyramid.first} of {scales}, {scale.width} x {scale.height}"
+                spent = time.process_time() - began
+                say(f"{place}: reconstructed to {scale.error:.2f} of 255{before}, {spent:,.0f} CPU-s")
+            if scale is not None or interrupted() or time.monotonic() - saved > _SAVED_EVERY:
+                digest, saved = save_model(model, output), time.monotonic()
+            if interrupted():
+                raise KeyboardInterrupt
         say(f"{output} written, digest {digest}.")
     return model
 

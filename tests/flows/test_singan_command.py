@@ -1,5 +1,6 @@
 """`augment singan`: one picture trained, and each of its uses as a user types it."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -85,13 +86,16 @@ def test_a_stopped_training_goes_on(folder: Path, tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as patch:
 
         def stopped(model: uses.PictureModel):
-            yield next(iter(train(model)))
-            raise KeyboardInterrupt
+            for count, each in enumerate(train(model)):
+                if count == 2:  # within the second scale
+                    signal.raise_signal(signal.SIGINT)
+                yield each
 
         patch.setattr(uses, "train", stopped)
         command = ("singan", "train", str(folder / "scene.png"), "--output", str(tmp_path / "m.safetensors"), *TINY)
         assert augment(*command) == 130
-    assert not uses.load_model(tmp_path / "m.safetensors").complete
+    model = uses.load_model(tmp_path / "m.safetensors")
+    assert not model.complete and model.going is not None and model.going.scale == 1
     assert augment("singan", "sample", str(tmp_path / "m.safetensors"), "--output", str(tmp_path)) == 2
     assert augment(*command) == 0
     assert (tmp_path / "m.safetensors").read_bytes() == (folder / "m.safetensors").read_bytes()

@@ -13,7 +13,8 @@ from singanimation.stages.singan.fast.start import Start
 from singanimation.stages.singan.fast.training import FastRecipe, make_networks, train_pyramid
 from singanimation.stages.singan.networks import Critic, Generator, edit_state, initialise, pad, repeat_state
 from singanimation.stages.singan.randomness import EditRandomness, make_generator
-from singanimation.stages.singan.reference.training import ReferenceRecipe, train_reference
+from singanimation.stages.singan.reference.pyramid import ReferenceRecipe
+from singanimation.stages.singan.reference.training import train_reference
 
 SEEDS = (11, 12, 13)
 

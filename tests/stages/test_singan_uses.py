@@ -22,7 +22,7 @@ from singanimation.stages.singan.uses import (
     new_model,
     sample,
     soften_mask,
-    train,
+    train_scales,
 )
 from singanimation.stages.singan.uses.animation import walk
 from singanimation.stages.singan.uses.drawing import reconstruct
@@ -39,7 +39,7 @@ def _picture(height: int = 40, width: int = 56, seed: int = 0) -> np.ndarray:
 
 def _trained(**settings: int) -> PictureModel:
     model = new_model(_picture(), ModelSettings(**{"iterations": 2, "kernels": 4} | settings), 56)
-    list(train(model))
+    list(train_scales(model))
     return model
 
 
@@ -76,21 +76,21 @@ def test_a_rectangle_is_resized_by_its_own_sides() -> None:
 
 def test_training_brings_a_scale_nearer_to_the_picture_than_it_began() -> None:
     begun = new_model(_picture(), ModelSettings(iterations=25, kernels=8), 56)
-    _, second = islice(train(begun), 2)
+    _, second = islice(train_scales(begun), 2)
     assert second.before is not None
     assert second.error < 0.85 * second.before
 
 
 def test_a_model_is_told_scale_by_scale() -> None:
     fresh = new_model(_picture(), ModelSettings(iterations=1, kernels=4), 56)
-    done = list(train(fresh))
+    done = list(train_scales(fresh))
     assert [(each.scale, each.height, each.width) for each in done] == [
         (index, *shape) for index, shape in enumerate(fresh.shapes())
     ]
     assert done[0].before is None
     assert all(each.error > 0 for each in done)
     assert fresh.complete
-    assert list(train(fresh)) == []
+    assert list(train_scales(fresh)) == []
 
 
 def test_samples_are_their_seeds_and_have_the_size_asked_for(model: PictureModel) -> None:
@@ -140,7 +140,7 @@ def test_enlarging_by_a_scale_that_adds_nothing_is_up_sampling_in_steps() -> Non
 
 def test_enlarging_learns_to_make_the_picture_of_itself_one_step_smaller() -> None:
     model = new_model(_picture(), ModelSettings(iterations=30, kernels=8, enlarge=2), 56)
-    (done,) = train(model)
+    (done,) = train_scales(model)
     assert list(model.pyramid.scales) == [1] and model.complete
     smaller = resize(to_tensor(model.picture[None], "cpu"), model.shapes()[0])
     levels = (resize(smaller, (40, 56)) - model.pyramid.pictures[1]).square().mean().sqrt() * 127.5

@@ -17,6 +17,7 @@ from singanimation.stages.singan.uses import (
     sample,
     save_model,
     train,
+    train_scales,
 )
 
 SETTINGS = ModelSettings(iterations=2, kernels=4, seed=3)
@@ -31,14 +32,14 @@ def _fresh() -> PictureModel:
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "whole.safetensors"
     model = _fresh()
-    list(train(model))
+    list(train_scales(model))
     save_model(model, path)
     return path
 
 
 def test_a_stored_model_draws_the_same_and_is_written_the_same(stored: Path, tmp_path: Path) -> None:
     model, fresh = load_model(stored), _fresh()
-    list(train(fresh))
+    list(train_scales(fresh))
     np.testing.assert_array_equal(sample(model, [1]), sample(fresh, [1]))
     save_model(model, tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == stored.read_bytes()
@@ -49,21 +50,54 @@ def test_a_stored_model_draws_the_same_and_is_written_the_same(stored: Path, tmp
 @pytest.mark.parametrize("scales", [1, 3])
 def test_a_training_that_stopped_goes_on_to_the_same_file(scales: int, stored: Path, tmp_path: Path) -> None:
     begun = _fresh()
-    for done in train(begun):
+    for done in train_scales(begun):
         if done.scale == scales - 1:
             save_model(begun, tmp_path / "m.safetensors")
             break
     model = load_model(tmp_path / "m.safetensors")
     assert not model.complete
-    assert len(list(train(model))) == model.scales - scales
+    assert len(list(train_scales(model))) == model.scales - scales
     save_model(model, tmp_path / "m.safetensors")
     assert (tmp_path / "m.safetensors").read_bytes() == stored.read_bytes()
+
+
+@pytest.mark.parametrize("steps", [1, 4, 7])
+def test_a_training_that_stopped_within_a_scale_goes_on_to_the_same_file(
+    steps: int, stored: Path, tmp_path: Path
+) -> None:
+    begun = _fresh()
+    for count, _ in enumerate(train(begun), 1):
+        if count == steps:
+            break
+    assert begun.going is not None and not begun.going.done
+    save_model(begun, tmp_path / "m.safetensors")
+    model = load_model(tmp_path / "m.safetensors")
+    assert model.going is not None and model.going.iteration == begun.going.iteration == 1
+    list(train(model))
+    save_model(model, tmp_path / "m.safetensors")
+    assert (tmp_path / "m.safetensors").read_bytes() == stored.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("tensors", "words"),
+    [
+        ({"going.random.0": torch.zeros(7, dtype=torch.uint8)}, "has no tensor going.random.0 of shape"),
+        ({"going.random.0": torch.full((5056,), 255, dtype=torch.uint8)}, "holds no state of a training"),
+        ({"going.critic.exp_avg.layers.0.weight": None}, "has no tensor going.critic.exp_avg"),
+    ],
+)
+def test_a_state_that_is_not_right_is_told(tmp_path: Path, tensors: dict, words: str) -> None:
+    begun = _fresh()
+    next(iter(train(begun)))
+    save_model(begun, tmp_path / "m.safetensors")
+    with pytest.raises(WeightsError, match=words):
+        load_model(_changed(tmp_path / "m.safetensors", tmp_path / "wrong.safetensors", **tensors))
 
 
 def test_only_an_unfinished_model_keeps_a_critic(stored: Path, tmp_path: Path) -> None:
     assert not any(".critic." in name for name in load_file(stored))
     begun = _fresh()
-    next(iter(train(begun)))
+    next(iter(train_scales(begun)))
     save_model(begun, tmp_path / "m.safetensors")
     assert any(name.startswith("0.critic.") for name in load_file(tmp_path / "m.safetensors"))
 

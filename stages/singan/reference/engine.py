@@ -9,7 +9,8 @@ import torch
 from singanimation.stages.singan.engine import EngineOptions, check_edits
 from singanimation.stages.singan.pyramid import start_index
 from singanimation.stages.singan.randomness import EditRandomness
-from singanimation.stages.singan.reference.training import ReferencePyramid, ReferenceRecipe, train_reference
+from singanimation.stages.singan.reference.pyramid import ReferencePyramid, ReferenceRecipe
+from singanimation.stages.singan.reference.training import train_reference
 from singanimation.stages.singan.tensors import to_pictures, to_tensor
 
 

@@ -10,7 +10,7 @@ from singanimation.stages.singan.uses.drawing import inject, sample
 from singanimation.stages.singan.uses.enlarging import bicubic, enlarge
 from singanimation.stages.singan.uses.model import ModelSettings, PictureModel
 from singanimation.stages.singan.uses.storage import load_model, save_model
-from singanimation.stages.singan.uses.training import new_model, train
+from singanimation.stages.singan.uses.training import new_model, train, train_scales
 
 __all__ = [
     "ModelSettings",
@@ -26,4 +26,5 @@ __all__ = [
     "save_model",
     "soften_mask",
     "train",
+    "train_scales",
 ]

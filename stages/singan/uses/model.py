@@ -8,7 +8,8 @@ import torch
 
 from singanimation.pipeline.errors import UsageError
 from singanimation.stages.singan.pyramid import COARSEST, pyramid_shapes, start_index
-from singanimation.stages.singan.reference.training import ReferencePyramid, ReferenceRecipe
+from singanimation.stages.singan.reference.pyramid import ReferencePyramid, ReferenceRecipe
+from singanimation.stages.singan.reference.scale import ScaleTraining
 from singanimation.stages.singan.tensors import to_tensor
 
 STEPS = 3
@@ -72,6 +73,8 @@ class ModelSettings:
 class PictureModel:
     """A SinGAN of ``picture`` uint8 (H, W, 3), any aspect; ``pyramid`` holds the scales that are trained.
 
+    ``going`` is the scale that is being trained, None between two.
+
     One that is to enlarge has a single scale, which learns to make the picture of the picture one step smaller. In the
     paper it gets what the coarser scales reconstruct; after some hundreds of iterations those reconstruct badly, the
     finest learns to mend that, and used over and over it drives colours apart.
@@ -84,6 +87,7 @@ class PictureModel:
         target, shapes = to_tensor(picture[None], device), settings.shapes(*picture.shape[:2])
         first = 0 if settings.enlarge == 1 else len(shapes) - 1
         self.pyramid = ReferencePyramid(target, [settings.seed], first, shapes)
+        self.going: ScaleTraining | None = None
 
     @property
     def complete(self) -> bool:

@@ -16,15 +16,18 @@ from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.files.untrusted import shown
 from singanimation.stages.singan.randomness import EditRandomness
-from singanimation.stages.singan.reference.training import ReferenceScale, make_networks
+from singanimation.stages.singan.reference.pyramid import ReferenceScale
+from singanimation.stages.singan.reference.scale import ScaleTraining, make_networks
 from singanimation.stages.singan.uses.model import ModelSettings, PictureModel
 
 FORMAT, VERSION = "singanimation-picture-model", 1
 _METADATA = "singanimation"
+_GOING = "going."
+"""Names of the state of the scale that is being trained begin so."""
 
 
 def save_model(model: PictureModel, path: Path) -> str:
-    """Write a model, trained to its end or not, and return the digest of its tensors (16 hex digits).
+    """Write a model, trained to its end or stopped anywhere, and return the digest of its tensors (16 hex digits).
 
     The picture at the size that was learnt is in the file. The critic is kept only where training is to go on.
     The same model gives the same bytes. Raises MachineError for the disk.
@@ -70,6 +73,8 @@ def _tensors(model: PictureModel) -> dict[str, torch.Tensor]:
     tensors = {"picture": torch.from_numpy(np.ascontiguousarray(model.picture))}
     if model.pyramid.optimal_noise is not None:
         tensors["optimal_noise"] = model.pyramid.optimal_noise
+    if model.going is not None:
+        tensors |= {f"{_GOING}{name}": value for name, value in model.going.state().items()}
     last = max(model.pyramid.scales, default=-1)
     for number, scale in model.pyramid.scales.items():
         tensors[f"{number}.sigma"] = scale.noise
@@ -104,6 +109,20 @@ def _fill(model: PictureModel, tensors: Mapping[str, torch.Tensor], path: Path) 
                 _fill_network(network, tensors, f"{number}.{part}.", path)
             network.eval().requires_grad_(False)
         pyramid.scales[number] = ReferenceScale(*networks, sigma)
+    if f"{_GOING}iteration" in tensors and not model.complete:
+        _take_up(model, tensors, path)
+
+
+def _take_up(model: PictureModel, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Go on with the scale that was being trained. Raises WeightsError for a state that is not of this model."""
+    pyramid = model.pyramid
+    going = ScaleTraining(pyramid, pyramid.first + len(pyramid.scales), model.settings.recipe())
+    state = {name: _checked(tensors, _GOING + name, tuple(value.shape), path) for name, value in going.state().items()}
+    try:
+        going.load_state(state)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path} holds no state of a training ({shown(error)}); it is damaged.") from None
+    model.going = going
 
 
 def _fill_network(network: nn.Module, tensors: Mapping[str, torch.Tensor], prefix: str, path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from singanimation.stages.singan.pyramid import resize
-from singanimation.stages.singan.reference.training import train_reference
+from singanimation.stages.singan.reference.scale import ScaleTraining
 from singanimation.stages.singan.tensors import to_pictures, to_tensor
 from singanimation.stages.singan.uses.drawing import reconstruct
 from singanimation.stages.singan.uses.model import ModelSettings, PictureModel
@@ -42,20 +42,27 @@ def new_model(picture: np.ndarray, settings: ModelSettings, max_size: int, devic
     return PictureModel(shrink(picture, max_size), settings, device)
 
 
-def train(model: PictureModel) -> Iterator[ScaleDone]:
-    """Train the scales that are left, coarsest first; yield after each.
+def train(model: PictureModel) -> Iterator[ScaleDone | None]:
+    """Train the scales that are left, coarsest first; yield None after each iteration, and a ScaleDone after a scale.
 
-    A model that stopped between two scales and was stored goes on to the same weights as without the stop.
+    A model that stopped anywhere and was stored goes on to the same weights as without the stop.
     """
-    recipe = model.settings.recipe()
-    pyramid = model.pyramid
-    if model.complete:
-        return
-    for _ in train_reference(pyramid.pictures[-1], pyramid.seeds, recipe, pyramid.first, pyramid):
-        scale = max(pyramid.scales)
+    pyramid, recipe = model.pyramid, model.settings.recipe()
+    while not model.complete:
+        scale = pyramid.first + len(pyramid.scales)
+        going = model.going = model.going or ScaleTraining(pyramid, scale, recipe)
+        while not going.done:
+            going.step()
+            yield None
+        pyramid.scales[scale], model.going = going.finish(), None
         real = pyramid.pictures[scale]
         before = _levels(pyramid.chain(scale, None), real) if scale else None
         yield ScaleDone(model, scale, *pyramid.shape(scale), _levels(reconstruct(model, scale), real), before)
+
+
+def train_scales(model: PictureModel) -> Iterator[ScaleDone]:
+    """Train like ``train``; yield after each scale alone."""
+    return (done for done in train(model) if done is not None)
 
 
 def _levels(made: torch.Tensor, real: torch.Tensor) -> float:
