@@ -64,8 +64,10 @@ def _mean(values: np.ndarray, number: int) -> Mean:
 
 
 def shown(value: Any) -> str:
-    """Return a value as tables show it: three significant digits, an interval in brackets, nothing for None."""
+    """Return a value as tables show it: three significant digits, its interval if it has one, nothing for None."""
     if isinstance(value, Mean):
+        if value.groups < 2:  # of one source there is no interval
+            return f"{value.mean:.3g}"
         return f"{value.mean:.3g} [{value.low:.3g}, {value.high:.3g}]"
     if isinstance(value, float):
         return f"{value:.3g}"

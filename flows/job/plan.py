@@ -13,6 +13,7 @@ from singanimation.pipeline.expanders import check_labels
 from singanimation.pipeline.expressions import attributes_asked
 from singanimation.pipeline.files.places import check_bucket, in_bucket
 from singanimation.pipeline.forgotten import without_forgotten
+from singanimation.pipeline.inception import check_features
 from singanimation.pipeline.pyfeat import check_estimator
 from singanimation.pipeline.records import Source
 from singanimation.pipeline.settings import Settings
@@ -44,6 +45,8 @@ def plan_run(settings: Settings) -> RunPlan:
     Raises UsageError, DatasetError, WeightsError.
     """
     check_estimator(settings.aus)
+    if settings.runner == "local":  # elsewhere it is the cluster's machines that need them
+        check_features(settings.sifid_features)
     if in_bucket(settings.output_folder):
         check_bucket(settings.output_folder)
     if settings.runner == "local" and settings.device not in ("auto", "cpu"):

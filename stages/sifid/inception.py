@@ -13,10 +13,8 @@ from torch import nn
 
 from singanimation.pipeline.errors import UsageError, WeightsError
 from singanimation.pipeline.files.untrusted import shown
+from singanimation.pipeline.inception import NOT_INSTALLED, WEIGHTS
 from singanimation.pipeline.weights import find, locate
-
-WEIGHTS = "inception-v3"
-"""The weights' name in the registry: a state dict (.pth or .safetensors)."""
 
 Features = Callable[[np.ndarray], np.ndarray]
 """uint8 (N, H, W, 3) -> float32 (N, P, C): one vector per position."""
@@ -91,10 +89,7 @@ def _stem(channels: int) -> nn.Sequential:
     try:
         from torchvision.models.inception import BasicConv2d
     except ImportError:
-        raise UsageError(
-            "SIFID on Inception needs torchvision: pip install 'singanimation[torchvision]', or use "
-            "--sifid-features embedded."
-        ) from None
+        raise UsageError(NOT_INSTALLED) from None
     modules: dict[str, nn.Module] = {
         "Conv2d_1a_3x3": BasicConv2d(3, 32, kernel_size=3, stride=2),
         "Conv2d_2a_3x3": BasicConv2d(32, 32, kernel_size=3),

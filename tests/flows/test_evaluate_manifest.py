@@ -244,3 +244,8 @@ def test_a_persons_distances_have_their_controls(output: Path, tmp_path: Path, m
     apart = 1 - float(network(crops["a"]) @ network(crops["bb"]))
     assert rows["another source"] == pytest.approx(apart) and rows["edit, happiness"] == pytest.approx(apart / 2)
     assert rows["the same picture, re-encoded"] == pytest.approx(0, abs=0.01) and rows["variant, happiness"] > 0.1
+
+
+def test_the_mean_of_one_source_is_shown_without_an_interval() -> None:
+    assert shown(mean_of({"a": [0.25, 0.75]})) == "0.5"
+    assert shown(mean_of({"a": [0.25], "b": [0.75]})).startswith("0.5 [")

@@ -1,5 +1,6 @@
-"""``--limit``: the first by name, or spread evenly over the classes, the same pictures for the same seed."""
+"""A plan: ``--limit`` by name or spread evenly over the classes, and what is refused before a run begins."""
 
+import importlib.util
 import json
 from collections import Counter
 
@@ -75,6 +76,19 @@ def test_classes_outside_the_seven_are_classes_and_pictures_without_one_are_one(
 def test_by_class_alone_is_refused() -> None:
     with pytest.raises(UsageError, match="give --limit too"):
         limited(_sources(fear=2), make_settings(input="x", limit_by="class"))
+
+
+@pytest.mark.parametrize("library", [True, False])
+def test_inception_that_cannot_be_had_is_told_by_the_dry_run(
+    library: bool, tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if library else None)
+    options = ["--input", "sample", "--sifid-features", "inception-64", "--output", str(tmp_path / "out")]
+    assert augment(*options, "--dry-run") == 2
+    assert ("augment weights fetch inception-v3" if library else "[torchvision]") in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_dry_run_and_python_take_and_say_the_same(faces, tmp_path, capsys: pytest.CaptureFixture) -> None:
