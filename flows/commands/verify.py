@@ -29,7 +29,9 @@ def verify(
     from singanimation.flows.cli import print_json
     from singanimation.manifests.care.verify import verify as check
     from singanimation.manifests.run_settings import Input, open_inputs
+    from singanimation.pipeline.files.places import place
 
+    output = place(output)
     if no_input:
         datasets, notes = [], []
     elif input is not None:
