@@ -111,10 +111,12 @@ class Judge:
     """Measures variants as the main job does (SIFID, drift, the checks' verdicts), and by the figures that can tell:
 
     the two-sample accuracy on patches, and new detail by band and part of the face. ``redraws``: whether a mere warp
-    is to be rejected, as the main job does for engines that train a GAN.
+    is to be rejected, as the main job does for engines that train a GAN. ``two_sample``: whether the classifier is
+    trained, which takes longer than all else.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, two_sample: bool = True) -> None:
+        self._two_sample = two_sample
         self._estimator = EmbeddedEstimator.load("cpu")
         self._random = SifidFilter("random-64", InceptionStem.random(64), 0.0)
         self._embedded = make_filter("embedded", lambda crops: self._estimator.features(self._crops(crops)))
@@ -130,7 +132,7 @@ class Judge:
         into.random.append(float(np.median(self._random.measure(edit, variants))))
         into.diversity.append(diversity(to_tensor(variants, "cpu"), to_tensor(edit[None], "cpu")))
         into.pairs.append(mean_pairwise_difference(variants, edit)[0])
-        into.accuracy.append(two_sample_accuracy(edit, variants))
+        into.accuracy.append(two_sample_accuracy(edit, variants) if self._two_sample else np.nan)
         into.spread.append(detail_spread(edit, variants))
         found = [new_detail(edit, variant) for variant in variants]
         into.detail.append({key: float(np.median([each[key] for each in found])) for key in found[0]})

@@ -165,12 +165,13 @@ def main(
     variants: Annotated[int, typer.Option(help="variants to draw and judge per edit and start")] = 8,
     reference_iterations: Annotated[int, typer.Option(help="the reference's, a scale; 0: leave it out")] = 10,
     memory: Annotated[bool, typer.Option(help="measure memory too")] = True,
+    two_sample: Annotated[bool, typer.Option(help="train the two-sample classifiers")] = True,
     sheet: Annotated[Path | None, typer.Option(help="write the variants at 128 px here")] = None,
 ) -> None:
     """Measure engines x sizes x starts and print the tables."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    edited, judge, lines = load_edited(faces, count), Judge(), []
+    edited, judge, lines = load_edited(faces, count), Judge(two_sample=two_sample), []
     if memory:  # first: the peak is the process', and what follows would hide it
         CONSOLE.print(memory_table(edited, [1, 5, 20]))
     make_regenerator("fast", iterations=1).fit(np.stack(edited[0].edits[:1]), [0], ["N-1"])  # torch's own start

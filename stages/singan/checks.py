@@ -16,6 +16,7 @@ from singanimation.stages.singan.figures.detail import (
     drawn_detail,
     own_bands,
     registered_bands,
+    skin_detail,
     unexplained,
 )
 from singanimation.stages.singan.pyramid import resize
@@ -35,16 +36,18 @@ class VariantChecks:
     ``near_copy``: the least difference from the edit and from every variant kept before where grain does not count,
     as ``difference`` has it; ``new_detail``: the least detail that is not the edit's (``drawn_detail``). A variant
     below both is a copy; one of an engine that ``redraws`` is one below the second alone: the edit, moved.
-    ``likeness``: the least ``window_likeness`` of each window of ``WINDOWS``; ``blotches``: the most
-    grey levels by which smooth skin may be mottled. ``au_drift``: the most that an action unit may have moved from
-    the edit's own, among ``judged_units``, those (indices into the AU order) that the estimator measures well.
+    ``likeness``: the least ``window_likeness`` of each window of ``WINDOWS``; ``blotches``: the most grey levels by
+    which smooth skin may be mottled, or the share ``masked`` of its own detail where that is more: wrinkles hide it.
+    ``au_drift``: the most that an action unit may have moved from the edit's own, among ``judged_units``, those
+    (indices into the AU order) that the estimator measures well.
     """
 
     near_copy: float = 0.04
     new_detail: float = 0.05
     redraws: bool = True
     likeness: Mapping[str, float] = field(default_factory=lambda: LIKENESS)
-    blotches: float = 4.7
+    blotches: float = 4.4
+    masked: float = 0.26
     au_drift: float = 0.3
     judged_units: tuple[int, ...] = ()
 
@@ -56,7 +59,10 @@ class VariantChecks:
         if self.redraws:
             copy = f"near_copy: new detail below {self.new_detail:g}"
         windows = ", ".join(f"{limit:g} ({word})" for word, limit in self.likeness.items())
-        return f"{copy}; damaged below {windows}, or skin mottled above {self.blotches:g} levels; {drift}"
+        return (
+            f"{copy}; damaged below {windows}, or skin mottled above {self.blotches:g} levels "
+            f"and {self.masked:g} of its own detail; {drift}"
+        )
 
     def first_fault(
         self,
@@ -81,8 +87,9 @@ class VariantChecks:
             message = f"{name} is not that of the edit: likeness {found[name]:.2f} is below {self._limit(name):g}."
             return Fault("damaged", message[0].upper() + message[1:])
         mottled = blotches(edit, variant)
-        if mottled > self.blotches:
-            return Fault("damaged", f"Smooth skin is mottled by {mottled:.1f} grey levels, above {self.blotches:g}.")
+        limit = max(self.blotches, self.masked * skin_detail(edit))
+        if mottled > limit:
+            return Fault("damaged", f"Smooth skin is mottled by {mottled:.1f} grey levels, above {limit:.1f}.")
         return None
 
     def _limit(self, window: str) -> float:

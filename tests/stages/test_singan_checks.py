@@ -97,6 +97,18 @@ def test_mottled_skin_is_damage(face):
     assert fault is not None and fault.reason == "damaged" and "mottled" in fault.message
 
 
+def test_rough_skin_hides_more_mottling_than_smooth_skin(face):
+    rng = np.random.default_rng(0)
+    spots, wrinkles = (cv2.GaussianBlur(rng.normal(0, 1, (128, 128)).astype(np.float32), (0, 0), 2.5) for _ in range(2))
+    spots, wrinkles = (values / values.std() for values in (spots, wrinkles))
+    checks = VariantChecks(likeness={"eye": -1, "brow": -1, "mouth": -1})
+    flat = np.full(face.shape, 120, np.uint8)
+    rough = np.clip(flat + 30 * wrinkles[..., None], 0, 255).astype(np.uint8)
+    for edit, damaged in ((flat, True), (rough, False)):
+        variant = np.clip(edit + 6 * spots[..., None], 0, 255).astype(np.uint8)
+        assert (checks.damaged(edit, variant) is not None) == damaged
+
+
 def test_the_windows_grow_with_the_picture(face):
     double = cv2.resize(face, (256, 256), interpolation=cv2.INTER_CUBIC)
     assert VariantChecks().damaged(double, double) is None

@@ -102,10 +102,23 @@ def blotches(edit: np.ndarray, variant: np.ndarray) -> float:
     The root mean square over the smoother half of the skin, in the bands from 2 to 16 px together. What is finer is
     grain, what is coarser is light.
     """
-    own, drawn = own_bands(edit), registered_bands(edit, variant)
-    first, second = (found["2-4"] + found["4-8"] + found["8-16"] for found in (own, drawn))
-    skin = parts_of(edit.shape[0])["skin"]
-    energy = cv2.GaussianBlur(np.square(first), (0, 0), 4.0 * edit.shape[0] / CROP)
-    smooth = skin & (energy <= np.median(energy[skin]))
+    first, skin, smooth = _skin(edit)
+    drawn = registered_bands(edit, variant)
+    second = drawn["2-4"] + drawn["4-8"] + drawn["8-16"]
     gain = float((first[skin] * second[skin]).mean()) / max(float(np.square(first[skin]).mean()), 1e-6)
     return float(np.sqrt(np.square(second[smooth] - gain * first[smooth]).mean()))
+
+
+def skin_detail(edit: np.ndarray) -> float:
+    """Return the grey levels of the edit's own detail where and in the bands in which ``blotches`` looks."""
+    first, _, smooth = _skin(edit)
+    return float(np.sqrt(np.square(first[smooth]).mean()))
+
+
+def _skin(edit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the edit's detail from 2 to 16 px, the skin, and its smoother half, each (H, H)."""
+    own = own_bands(edit)
+    detail = own["2-4"] + own["4-8"] + own["8-16"]
+    skin = parts_of(edit.shape[0])["skin"]
+    energy = cv2.GaussianBlur(np.square(detail), (0, 0), 4.0 * edit.shape[0] / CROP)
+    return detail, skin, skin & (energy <= np.median(energy[skin]))
