@@ -41,19 +41,21 @@ def train_picture(
     enlarge: Annotated[int, typer.Option(min=1, max=8, help="Train for `superresolve`, so many times.")] = 1,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads; the bytes are those of their number.")] = 1,
     quiet: QuietOption = False,
 ) -> None:
     """Train the SinGAN of one picture as published; the same command goes on where it stopped.
 
     On a CPU take --max-size 64 to 100 and some hundreds of --iterations: minutes to half an hour.
     """
-    from singanimation.flows.commands.train_options import check_output
+    from singanimation.flows.commands.train_options import check_output, use_threads
     from singanimation.flows.models import choose_device
     from singanimation.flows.singan.training import train_model
     from singanimation.stages.singan.uses import ModelSettings
 
     path = output or Path(f"{picture.stem}.singan.safetensors")
     check_output(path)
+    use_threads(threads)
     settings = ModelSettings(iterations, kernels, enlarge, seed)
     say = (lambda text: None) if quiet else (lambda text: print(text, flush=True))
     train_model(read_pixels(picture), settings, max_size, path, choose_device(device), say)
