@@ -18,7 +18,7 @@ from singanimation.stages.expansion.attributes.settings import AttributeSettings
 from singanimation.stages.expansion.training.loop import TrainingFaces, half_cosine
 from singanimation.stages.expansion.training.losses import laplacian_l1, region_weights, total_variation
 
-REMOVING = 0.7
+REMOVING = 0.8
 """For this share of the training the network learns to take off alone."""
 
 WARM_UP = 40

@@ -152,7 +152,7 @@ def _frame(layer: "_Layer", style: Style, lenses: list[np.ndarray], scale: float
     layer.line(found, arch, max(rest, 0.02 * scale))
     outer, top = 0.5 + style.size[0], style.drop - 0.35 * style.size[1]
     for side in (-1, 1):
-        temple = np.array([[side * (outer - 0.01), top], [side * 1.25, top - 0.02]])
+        temple = np.array([[side * (outer - 0.01), top], [side * 1.12, top - 0.02]])
         layer.line(found, temple, max(rest, 0.02 * scale))
     return found
 
@@ -171,14 +171,18 @@ class _Layer:
 
     def __init__(self, size: int, placed: np.ndarray) -> None:
         self._size, self._placed = size, placed
-        self._colour = np.zeros((size, size, 3), np.float32)
-        self._opacity = np.zeros((size, size), np.float32)
+        corners = np.array([[x, y] for x in (-1.3, 1.3) for y in (-0.6, 0.75)]) @ placed[:, :2].T + placed[:, 2]
+        # only the rows that spectacles can be in: a third of the work
+        rows = (corners[:, 1] / FINE).round().clip(0, size // FINE).astype(int) * FINE
+        self._top, bottom = int(rows.min()), max(int(rows.max()), int(rows.min()) + FINE)
+        self._colour = np.zeros((bottom - self._top, size, 3), np.float32)
+        self._opacity = np.zeros((bottom - self._top, size), np.float32)
 
     def mask(self) -> np.ndarray:
-        return np.zeros((self._size, self._size), np.float32)
+        return np.zeros_like(self._opacity)
 
     def _pixels(self, points: np.ndarray) -> np.ndarray:
-        found = points @ self._placed[:, :2].T + self._placed[:, 2] - 0.5
+        found = points @ self._placed[:, :2].T + self._placed[:, 2] - 0.5 - [0, self._top]
         return np.rint(found * (1 << _SHIFT)).astype(np.int32)[:, None]
 
     def fill(self, mask: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -197,7 +201,10 @@ class _Layer:
         self._opacity = self._opacity + opacity * (1 - self._opacity)
 
     def brought_down(self) -> tuple[np.ndarray, np.ndarray]:
-        size = (self._size // FINE, self._size // FINE)
-        colour = cv2.resize(self._colour, size, interpolation=cv2.INTER_AREA)
-        opacity = cv2.resize(self._opacity, size, interpolation=cv2.INTER_AREA)
-        return colour / np.maximum(opacity, 1e-4)[..., None], opacity
+        edge = self._size // FINE
+        top, rows = self._top // FINE, len(self._opacity) // FINE
+        whole = np.zeros((edge + rows, edge, 4), np.float32)  # a face at the picture's edge has rows below it
+        both = np.dstack([self._colour, self._opacity])
+        whole[top : top + rows] = cv2.resize(both, (edge, rows), interpolation=cv2.INTER_AREA)
+        whole = whole[:edge]
+        return whole[..., :3] / np.maximum(whole[..., 3:], 1e-4), whole[..., 3]
