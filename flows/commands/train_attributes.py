@@ -38,6 +38,7 @@ def train_attributes(
     width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = _Settings.width,
     seed: Annotated[int, typer.Option(min=0)] = _Settings.seed,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    mixed_precision: Annotated[bool, typer.Option("--mixed-precision", help="Compute in bfloat16.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
     minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints and contact sheets.")] = 5.0,
@@ -58,7 +59,7 @@ def train_attributes(
     listed = None if attributes is None else read_attributes(attributes)
     use_threads(threads)
     settings = AttributeSettings(chosen, steps, batch_size, learning_rate, width, seed=seed)
-    settings = replace(settings, device=choose_device(device))
+    settings = replace(settings, device=choose_device(device), mixed_precision=mixed_precision)
     prepared = prepare_faces(faces, output.with_name(output.stem + ".faces"), workers or usable_cores(), typer.echo)
     wearing = None if listed is None else _wearing(listed, prepared, chosen, faces)
     typer.echo(f"Training on {len(prepared.train.pictures):,} faces, {settings.device}: {', '.join(chosen)}.")

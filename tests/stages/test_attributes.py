@@ -163,7 +163,7 @@ def objective(settings: AttributeSettings = SMALL) -> AttributeObjective:
     return AttributeObjective(settings, made_up_faces(), np.zeros((3, len(settings.attributes)), np.int8))
 
 
-@pytest.mark.parametrize("done", [0.0, 0.8])
+@pytest.mark.parametrize("done", [0.0, 0.9])
 def test_steps_on_the_same_pairs_lower_their_loss(done):
     training = objective(dataclasses.replace(SMALL, learning_rate=0.2))  # a fortieth of it at the first step
     losses = []
@@ -181,7 +181,7 @@ def test_each_half_of_a_training_moves_its_own_network():
         name.split(".")[0] for name, value in training.generator.state_dict().items() if (value != before[name]).any()
     }
     assert moved == {"remove"}
-    training.step(torch.Generator().manual_seed(1), 1e-3, 0.9)
+    training.step(torch.Generator().manual_seed(1), 1e-3, 0.95)
     moved = {
         name.split(".")[0] for name, value in training.generator.state_dict().items() if (value != before[name]).any()
     }

@@ -4,6 +4,8 @@ Only purity counts: a bare face that is passed over costs nothing, a bearded one
 leave beards alone. The half that looks barest is taken.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,28 +22,28 @@ _SHAVED = (164, 167, 393, 92, 322, 18, 200, 199, 194, 418, 32, 262, 140, 369, 16
 _FOREHEAD = (10, 109, 338, 67, 297, 151, 108, 337, 69, 299, 104, 333, 103, 332)
 
 
-def bareness(pictures: Tensor, landmarks: Tensor) -> Tensor:
-    """Return how bare each face looks, (B, 3): the higher the barer, in ``ATTRIBUTES``' order, in no unit.
+def bareness(pictures: Tensor, landmarks: Tensor, attributes: Sequence[str] = ATTRIBUTES) -> Tensor:
+    """Return how bare each face looks of each of A ``attributes``, (B, A): the higher the barer, in no unit.
 
     ``pictures`` (B, 3, H, W) in 0..1, ``landmarks`` (B, 478, 2) in pixels.
     """
-    cheek = _seen(pictures, landmarks, _CHEEKS).median(2).values
-    found = {
-        "spectacles": -_lines(pictures, face_frame(landmarks)),
-        "beard": -_unlike(pictures, landmarks, _SHAVED, cheek),
-        "hair": -_unlike(pictures, landmarks, _FOREHEAD, cheek),
+    look = {
+        "spectacles": lambda: _lines(pictures, face_frame(landmarks)),
+        "beard": lambda: _unlike(pictures, landmarks, _SHAVED),
+        "hair": lambda: _unlike(pictures, landmarks, _FOREHEAD),
     }
-    return torch.stack([found[name] for name in ATTRIBUTES], 1)
+    return -torch.stack([look[name]() for name in attributes], 1)
 
 
 def barest(scores: Tensor) -> Tensor:
-    """Return which faces (N, 3) are among the barer half for each attribute; ``scores`` (N, 3)."""
+    """Return which faces (N, A) are among the barer half for each attribute; ``scores`` (N, A)."""
     order = scores.argsort(0, descending=True).argsort(0)
     return order < max(1, int(len(scores) * BAREST))
 
 
-def _unlike(pictures: Tensor, landmarks: Tensor, indices: tuple[int, ...], cheek: Tensor) -> Tensor:
+def _unlike(pictures: Tensor, landmarks: Tensor, indices: tuple[int, ...]) -> Tensor:
     """How far points are from the cheeks' colour, and how rough they are: the mean of their upper half, (B,)."""
+    cheek = _seen(pictures, landmarks, _CHEEKS).median(2).values
     there = _seen(F.avg_pool2d(pictures, 3, 1, 1), landmarks, indices)
     colour = (there / cheek[:, :, None].clamp(min=0.05)).log2().clamp(-3, 3).abs().mean(1)
     fine = (pictures - F.avg_pool2d(pictures, 5, 1, 2)).abs().mean(1, keepdim=True)

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from singanimation.pipeline.expressions import ATTRIBUTES
 from singanimation.stages.expansion.attributes.bareness import bareness, barest
 from singanimation.stages.expansion.attributes.made.pairs import MadePairs, MadePairSampler
 from singanimation.stages.expansion.attributes.networks import AttributeNetwork
@@ -18,8 +17,8 @@ from singanimation.stages.expansion.attributes.settings import AttributeSettings
 from singanimation.stages.expansion.training.loop import TrainingFaces, half_cosine
 from singanimation.stages.expansion.training.losses import laplacian_l1, region_weights, total_variation
 
-REMOVING = 0.8
-"""For this share of the training the network learns to take off alone."""
+REMOVING = 0.9
+"""For this share of the training the network learns to take off alone: most of putting on is the landmarks' work."""
 
 WARM_UP = 40
 """Steps over which each network's learning rate rises."""
@@ -124,9 +123,8 @@ def _bare(faces: TrainingFaces, attributes: Sequence[str]) -> np.ndarray:
     for start in range(0, len(faces.pictures), 64):
         pictures = torch.from_numpy(np.ascontiguousarray(faces.pictures[start : start + 64]))
         landmarks = torch.from_numpy(np.ascontiguousarray(faces.landmarks[start : start + 64]))
-        pieces.append(bareness(pictures.permute(0, 3, 1, 2).float() / 255, landmarks.float()))
-    columns = [ATTRIBUTES.index(name) for name in attributes]
-    return barest(torch.cat(pieces))[:, columns].numpy()
+        pieces.append(bareness(pictures.permute(0, 3, 1, 2).float() / 255, landmarks.float(), attributes))
+    return barest(torch.cat(pieces)).numpy()
 
 
 def _widths(share: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from singanimation.stages.expansion.training.settings import Schedule
 class AttributeSettings:
     """How the attribute networks are trained; the defaults are the recipe of the shipped ones.
 
-    Four fifths of ``steps`` teach to take off, the rest to put on, each with a learning rate that falls to 0 by half a
+    Nine tenths of ``steps`` teach to take off, the rest to put on, each with a learning rate that falls to 0 by half a
     cosine.
     """
 
