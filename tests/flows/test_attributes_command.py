@@ -1,14 +1,18 @@
 """`augment train attributes` and `augment edit --attribute`: files that are written, resumed and refused."""
 
+import cv2
 import numpy as np
 import pytest
 from command import augment
+from one_source import source_of
 from PIL import Image
 from skimage import data
 from test_training_faces import portraits
 
 from singanimation.stages.expansion.attributes.checkpoints import load_attributes, save_attributes
+from singanimation.stages.expansion.attributes.made.spectacles import draw_spectacles, draw_style, place_on
 from singanimation.stages.expansion.attributes.networks import AttributeNetwork
+from singanimation.stages.expansion.attributes.registration import Registration
 
 OPTIONS = {"attributes": ["spectacles"], "widths": [8, 8, 8], "blocks": 1, "fine_blocks": 1, "finish": 8}
 
@@ -36,18 +40,41 @@ def photograph(tmp_path_factory):
     return path
 
 
-def test_carried_and_taken_off_in_the_photograph_with_mask_and_sheet(painted, photograph, tmp_path):
+@pytest.fixture(scope="module")
+def wearer(tmp_path_factory):
+    """The same person with drawn spectacles."""
+    from singanimation.flows.models import load_face_models
+    from singanimation.pipeline.face.framing import apply
+
+    found = load_face_models().find_face(data.astronaut(), source_of(tmp_path_factory.mktemp("none") / "none.png"))
+    points = apply(cv2.invertAffineTransform(found.matrix), found.landmarks)
+    style = draw_style(np.random.default_rng(1))._replace(
+        rims=(0.04, 0.04, 0.04),
+        frame=(0.05, 0.05, 0.05),
+        frame_opacity=0.9,
+        lens_opacity=(0.0, 0.0),
+        size=(0.34, 0.24),
+        drop=0.06,
+        shadow=0.0,
+        glints=(),
+    )
+    colour, opacity = draw_spectacles(style, place_on(points, Registration().points.numpy()), 512)
+    worn = data.astronaut() * (1 - opacity[..., None]) + 255 * colour * opacity[..., None]
+    path = tmp_path_factory.mktemp("pictures") / "worn.png"
+    Image.fromarray(worn.astype(np.uint8)).save(path)
+    return path
+
+
+def test_carried_and_taken_off_in_the_photograph_with_mask_and_sheet(painted, photograph, wearer, tmp_path):
     options = ("--attributes", painted, "--output", tmp_path, "--masks")
-    code = augment(
-        "edit", photograph, *options, "--attribute", "spectacles", "--attributes-from", photograph,
-        "--without", "spectacles",
-    )  # fmt: skip
-    assert code == 0
+    assert augment("edit", photograph, *options, "--attribute", "spectacles", "--attributes-from", wearer) == 0
+    assert augment("edit", wearer, *options, "--without", "spectacles") == 0
     names = {path.name for path in tmp_path.iterdir()}
-    edits = {"eileen__spectacles-from-eileen", "eileen__without-spectacles"}
-    assert names == {f"{e}{end}" for e in edits for end in (".png", "__mask.png")} | {"eileen__attributes.png"}
-    bare = np.asarray(Image.open(tmp_path / "eileen__without-spectacles.png"))
-    changed = np.argwhere((bare != data.astronaut()).any(2))
+    edits = {"eileen__spectacles-from-worn", "worn__without-spectacles"}
+    sheets = {"eileen__attributes.png", "worn__attributes.png"}
+    assert names == {f"{e}{end}" for e in edits for end in (".png", "__mask.png")} | sheets
+    bare = np.asarray(Image.open(tmp_path / "worn__without-spectacles.png"))
+    changed = np.argwhere((bare != np.asarray(Image.open(wearer))).any(2))
     assert bare.shape == (512, 512, 3) and len(changed) > 50
     assert changed[:, 0].max() < 180 and changed[:, 1].min() > 120  # about the eyes, and nowhere else
 
@@ -73,10 +100,8 @@ def test_what_cannot_be_asked_is_said(painted, photograph, tmp_path, capsys):
     assert code != 0 and "wall.png" in text
 
 
-def test_a_donor_without_and_a_face_without_are_said(photograph, tmp_path, capsys):
-    path = tmp_path / "resting.safetensors"
-    save_attributes(path, AttributeNetwork(**OPTIONS), OPTIONS, {})
-    options = ("--attributes", path, "--output", tmp_path / "o")
+def test_a_donor_without_and_a_face_without_are_said(painted, photograph, tmp_path, capsys):
+    options = ("--attributes", painted, "--output", tmp_path / "o")
     assert augment("edit", photograph, *options, "--attribute", "spectacles", "--attributes-from", photograph) == 2
     assert "no spectacles are found on that face" in capsys.readouterr().err
     assert augment("edit", photograph, *options, "--without", "spectacles") == 1
