@@ -39,7 +39,7 @@ class ConditionedUNet(nn.Module):
     ``inputs`` channels in, ``MAPS`` out; ``widths`` are the channels at 64, 32 and 16 pixels; ``position`` is a
     learned code at 16 x 16, which an aligned crop makes meaningful. ``fine_blocks`` work at 64 pixels. ``finish`` are
     the channels of the convolutions at full resolution, where an eyelid's edge is one pixel wide: each head writes four
-    neighbouring pixels unaware of the next four.
+    neighbouring pixels unaware of the next four. ``height``: rows of its pictures, where they are a band of a crop.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class ConditionedUNet(nn.Module):
         finish: int = 32,
         embedding: int = 96,
         units: int = len(AU_NAMES),
+        height: int = CROP_SIZE,
     ) -> None:
         super().__init__()
         fine, middle, coarse = widths
@@ -58,7 +59,7 @@ class ConditionedUNet(nn.Module):
         self.stem = nn.Conv2d(4 * inputs, fine, 3, 1, 1)
         self.down1 = nn.Conv2d(fine, middle, 4, 2, 1)
         self.down2 = nn.Conv2d(middle, coarse, 4, 2, 1)
-        self.position = nn.Parameter(torch.zeros(1, coarse, CROP_SIZE // 8, CROP_SIZE // 8))
+        self.position = nn.Parameter(torch.zeros(1, coarse, height // 8, CROP_SIZE // 8))
         self.condition = nn.Linear(embedding, coarse)
         self.residuals = nn.ModuleList(FilmBlock(coarse, embedding) for _ in range(blocks))
         self.up1 = nn.Conv2d(coarse + middle, middle, 3, 1, 1)
