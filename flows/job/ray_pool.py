@@ -14,6 +14,7 @@ import math
 import os
 import queue
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,7 @@ LOGGER = logging.getLogger("singanimation.ray")
 LOST_SECONDS = 600.0
 """How long a run waits where no actor is left or one has yet to come: nodes may be on their way."""
 
+_CONNECT_SECONDS = 10.0
 _LOOK_SECONDS = 0.2
 _LOADING_TRIES = 2
 
@@ -39,11 +41,11 @@ class RayPool:
     """Actors for one run; the methods of ``WorkerPool``. Thread-safe: each thread in ``augment`` keeps one busy."""
 
     def __init__(self, settings: Settings, sources: int, loader: str) -> None:
-        """Connect to the cluster, or start Ray on this machine. Raises UsageError where that cannot be."""
-        self._ray = connect(settings.address)
-        actors, self._gpus = share_of(self._ray.cluster_resources(), settings)
-        self.workers = max(min(actors, sources), 1)
-        self._given = settings.model_copy(update={"device": "cuda" if self._gpus else "cpu"}), loader
+        """Nothing is connected to before ``load``: a run without work needs no cluster."""
+        self.workers = max(min(settings.workers or 1, sources), 1)
+        self._most, self._settings, self._loader = max(sources, 1), settings, loader
+        self._ray: Any = None
+        self._gpus = 0.0
         self._idle: queue.Queue[Any] = queue.Queue()
         self._changing, self._retrying = threading.Lock(), threading.Lock()
         self._starting: set[Any] = set()
@@ -54,10 +56,18 @@ class RayPool:
 
     def at_most(self, workers: int) -> None:
         """Have no more actors than that; only before any is started."""
+        self._most = min(workers, self._most)
         self.workers = min(workers, self.workers)
 
     def load(self) -> None:
-        """Let every actor load the models, and return at once."""
+        """Connect to the cluster, or start Ray on this machine, and let every actor load the models; does not wait.
+
+        Raises UsageError where the cluster does not answer, or has no GPU where one is asked for.
+        """
+        if self._ray is None:
+            self._ray = connect(self._settings.address)
+            actors, self._gpus = share_of(self._ray.cluster_resources(), self._settings)
+            self.workers = max(min(actors, self._most), 1)
         for _ in range(self.workers - len(self._starting) - len(self._ready)):
             self._add(_LOADING_TRIES)
 
@@ -85,6 +95,8 @@ class RayPool:
                 return
             self._closed = True
             actors = [*self._starting, *self._ready]
+        if self._ray is None:
+            return
         for actor in actors:
             self._ray.kill(actor)
         with own_signals():
@@ -137,7 +149,8 @@ class RayPool:
         with self._changing:
             if self._closed:
                 return
-            actor = actor_class(self._ray, self._gpus).remote(*self._given)
+            given = self._settings.model_copy(update={"device": "cuda" if self._gpus else "cpu"})
+            actor = actor_class(self._ray, self._gpus).remote(given, self._loader)
             self._starting.add(actor)
         threading.Thread(target=self._wait_for, args=(actor, tries), name="ray", daemon=True).start()
 
@@ -194,6 +207,7 @@ def connect(address: str | None) -> Any:
         raise UsageError("--runner ray needs Ray: pip install 'singanimation[ray]'.") from None
     # without an address Ray looks for any cluster that was ever started on this machine, whoever it is meant for
     where = address or os.environ.get("RAY_ADDRESS") or "local"
+    _check_port(where)
     try:
         with own_signals():
             own: dict[str, Any] = {"include_dashboard": False} if where == "local" else {}
@@ -202,6 +216,17 @@ def connect(address: str | None) -> Any:
         first = str(error).strip().splitlines() or [type(error).__name__]
         raise UsageError(f"--address {where}: Ray does not answer ({first[0].rstrip('.')}).") from None
     return ray
+
+
+def _check_port(where: str) -> None:
+    """Raise UsageError where nobody listens at ``host:port``: Ray itself tries for more than three minutes."""
+    host, colon, port = where.rpartition(":")
+    if not colon or not port.isdigit() or "/" in host:
+        return  # local, auto, a client's address
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UsageError(f"--address {where}: no Ray cluster answers there ({error.strerror or error}).") from None
 
 
 @contextmanager

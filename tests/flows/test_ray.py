@@ -18,7 +18,7 @@ from singanimation.flows.job.ray_pool import connect, share_of
 from singanimation.flows.source.row_ids import Identity
 from singanimation.flows.source.work import SourceJob, file_sha256
 from singanimation.pipeline.datasets import open_dataset
-from singanimation.pipeline.errors import PictureError, UsageError
+from singanimation.pipeline.errors import MachineError, PictureError, UsageError, WeightsError
 from singanimation.pipeline.settings import make_settings
 
 HERE = Path(__file__).parent
@@ -50,6 +50,12 @@ def test_without_ray_the_run_is_refused_in_a_sentence(monkeypatch):
         connect(None)
 
 
+def test_an_address_where_nobody_listens_is_refused_at_once():
+    pytest.importorskip("ray", reason="Ray is not installed here: pip install 'singanimation[ray]'")
+    with pytest.raises(UsageError, match="--address 127.0.0.1:1: no Ray cluster answers there"):
+        connect("127.0.0.1:1")
+
+
 def _job(faces: Path, place: int = 0) -> SourceJob:
     settings = make_settings(input=str(faces), per_image=2)
     source = open_dataset(settings).sources[place]
@@ -74,6 +80,134 @@ def test_a_source_travels_with_its_bytes_and_needs_no_file_where_it_is_worked_on
     other = replace(about, versions={**about.versions, "numpy": "0.1"}, node="other")
     assert "numpy 0.1 instead of" in other.differs_in(about) and about.differs_in(replace(about, node="other")) == ""
     assert isinstance(about, About)
+
+
+class FakeActor:
+    """An actor in this process; ``faults`` are what it does: die, or be of other versions."""
+
+    def __init__(self, settings, loader, faults) -> None:
+        self.actor, self.faults, self.killed = AugmentActor(settings, loader), faults, False
+        self.about, self.work = Call(self, self._about), Call(self, self.actor.work)
+
+    def _about(self) -> About:
+        about = self.actor.about()
+        other = {**about.versions, "numpy": "0.1"}
+        return replace(about, versions=other, node="other") if "other" in self.faults else about
+
+
+class Call:
+    """A method of an actor: ``remote`` gives what ``FakeRay.get`` runs."""
+
+    def __init__(self, owner: FakeActor, of: Callable) -> None:
+        self.owner, self.of = owner, of
+
+    def remote(self, *arguments: object) -> tuple:
+        return self, arguments
+
+
+class FakeRay:
+    """As much of Ray as the pool uses: actors are made with the faults that were told for them, in order."""
+
+    class exceptions:
+        class RayError(Exception):
+            pass
+
+        class RayTaskError(RayError):
+            def __init__(self, cause: BaseException) -> None:
+                self.cause = cause
+
+    def __init__(self, *faults: tuple[str, ...]) -> None:
+        self.faults, self.made = list(faults), []
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2.0}
+
+    def get(self, called: tuple) -> object:
+        call, arguments = called
+        working = call is call.owner.work
+        while "never" in call.owner.faults and not call.owner.killed:
+            time.sleep(0.01)
+        if call.owner.killed or ("dies at work" in call.owner.faults and working):
+            raise self.exceptions.RayError
+        try:
+            return call.of(*arguments)
+        except Exception as error:
+            raise self.exceptions.RayTaskError(error) from None
+
+    def kill(self, actor: FakeActor) -> None:
+        actor.killed = True
+
+    def shutdown(self) -> None:
+        pass
+
+
+@pytest.fixture
+def pool_over(faces, monkeypatch):
+    """Return a function: faults of the actors -> a pool of two over a fake Ray, which is closed afterwards."""
+    pools = []
+
+    def make(*faults: tuple[str, ...], loader: str = "fake_models:load") -> ray_pool.RayPool:
+        ray = FakeRay(*faults)
+        monkeypatch.setattr(ray_pool, "connect", lambda address: ray)
+
+        class Made:
+            @staticmethod
+            def remote(settings, name) -> FakeActor:
+                ray.made.append(FakeActor(settings, name, ray.faults.pop(0) if ray.faults else ()))
+                return ray.made[-1]
+
+        monkeypatch.setattr(ray_pool, "actor_class", lambda ray, gpus: Made)
+        pools.append(ray_pool.RayPool(make_settings(input=str(faces), per_image=2), 8, loader))
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        pool.close(now=True)
+
+
+def _ready(pool: ray_pool.RayPool, count: int) -> None:
+    deadline = time.monotonic() + 20
+    while len(pool._ready) < count or pool._starting:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_node_of_other_versions_is_not_used(pool_over, faces, caplog):
+    pool = pool_over((), ("other",))
+    pool.load()
+    _ready(pool, 1)
+    assert pool.workers == 2 and "numpy" in caplog.text and "its rows would be others" in caplog.text
+    assert pool.augment(_job(faces)).accepted > 0
+
+
+def test_an_actor_that_dies_is_replaced_and_a_source_is_tried_twice(pool_over, faces):
+    pool = pool_over(("dies at work",), ("dies at work",))
+    pool.fingerprint()
+    _ready(pool, 2)
+    outcome = pool.augment(_job(faces))
+    assert outcome.fault == "worker_died" and "died twice" in outcome.lost
+    _ready(pool, 2)
+    assert pool.augment(_job(faces)).lost is None
+
+
+def test_what_keeps_the_models_from_loading_is_said(pool_over):
+    with pytest.raises(WeightsError, match="no weights here"):
+        pool_over(loader="fake_models:load_nothing").fingerprint()
+
+
+def test_a_cluster_without_a_place_is_one_sentence(pool_over, faces, monkeypatch):
+    monkeypatch.setattr(ray_pool, "LOST_SECONDS", 0.3)
+    pool = pool_over(("never",), ("never",))
+    with pytest.raises(MachineError, match="no place for an actor"):
+        pool.fingerprint()
+    assert "no place" in pool.augment(_job(faces)).lost
+
+
+def test_a_run_without_work_asks_no_cluster(augmented, faces, tmp_path, monkeypatch):
+    options = {"input": str(faces), "output": tmp_path / "out", "limit": 1}
+    augmented(**options)
+    monkeypatch.setattr(ray_pool, "connect", lambda address: pytest.fail("connected"))
+    assert augmented(runner="ray", **options)["sources"]["complete_before"] == 1
 
 
 @pytest.fixture
