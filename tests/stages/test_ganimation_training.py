@@ -17,10 +17,10 @@ from singanimation.stages.expansion.training.loop import (
     SATURATION_STEPS,
     Progress,
     TrainingFaces,
-    TrainSettings,
     learning_rate_at,
     train,
 )
+from singanimation.stages.expansion.training.settings import TrainSettings
 
 
 @pytest.fixture(scope="module")
