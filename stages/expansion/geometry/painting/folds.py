@@ -74,15 +74,14 @@ def _bands(bands: Bands, landmarks: Tensor, mirror: Tensor, height: int, width: 
     device = landmarks.device
     x = torch.arange(width, device=device) + 0.5
     y = torch.arange(height, device=device)[:, None] + 0.5
-    total = landmarks.new_zeros(height, width)
-    for (first, second), spread in bands:
-        for a, b in ((first, second), (int(mirror[first]), int(mirror[second]))):
-            start, span = landmarks[0, a], landmarks[0, b] - landmarks[0, a]
-            along = ((x - start[0]) * span[0] + (y - start[1]) * span[1]) / span.square().sum().clamp(min=1e-3)
-            along = along.clamp(0, 1)
-            away = (x - start[0] - along * span[0]) ** 2 + (y - start[1] - along * span[1]) ** 2
-            total = torch.maximum(total, torch.exp(-away / (2 * (spread * unit) ** 2)))
-    return total[None, None]
+    ends = [each for (a, b), _ in bands for each in ((a, b), (int(mirror[a]), int(mirror[b])))]
+    first, second = landmarks[0, torch.tensor(ends, device=device)].unbind(1)
+    start, span = (each[..., None, None] for each in (first, second - first))
+    along = (x - start[:, 0]) * span[:, 0] + (y - start[:, 1]) * span[:, 1]
+    along = (along / span.square().sum(1).clamp(min=1e-3)).clamp(0, 1)
+    away = (x - start[:, 0] - along * span[:, 0]) ** 2 + (y - start[:, 1] - along * span[:, 1]) ** 2
+    broad = landmarks.new_tensor([2 * (spread * unit) ** 2 for _, spread in bands for _ in range(2)])
+    return torch.exp(-away / broad[:, None, None]).amax(0)[None, None]
 
 
 def _lips(landmarks: Tensor, height: int, width: int, unit: float) -> Tensor:
