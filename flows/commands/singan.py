@@ -20,13 +20,17 @@ app = typer.Typer(
 
 ModelArgument = Annotated[Path, typer.Argument(help="A model of `augment singan train`.", show_default=False)]
 OutputOption = Annotated[Path, typer.Option("--output", help="Folder for what is made.")]
-StartsOption = Annotated[str, typer.Option("--start-scale", help="Where it is fed in: N-1,N-2,... (N: coarsest).")]
+StartsOption = Annotated[
+    str | None, typer.Option("--start-scale", help="Where it is fed in, such as N-1,N-2 (N: coarsest).")
+]
 SeedOption = Annotated[int, typer.Option(min=0)]
 NoiseOption = Annotated[float, typer.Option(min=0, max=10, help="Noise, as a multiple of training's; 0 for none.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 MaskOption = Annotated[Path, typer.Option(help="A picture, white where something was pasted or changed.")]
 
 _OUTPUT = Path("singan")
+_FED_IN = {"paint": ("N-1", "N-2"), "harmonise": ("N-2", "N-3"), "edit": ("N-2", "N-3")}
+"""Where each use feeds its picture in unless told, as far as the model's scales go."""
 
 
 @app.command("train")
@@ -76,7 +80,7 @@ def sample_pictures(
     from singanimation.stages.singan.uses import sample
 
     loaded, shape = _ready(model, output, device), size_of(size)
-    for start in starts_of(start_scale):
+    for start in starts_of(start_scale, loaded):
         for index in range(count):
             drawn = sample(loaded, [seed + index], start=start, shape=shape)[0]
             _say(write_picture(named(output, model, f"sample@{start}_{seed + index}"), drawn), quiet)
@@ -115,13 +119,13 @@ def paint(
     model: ModelArgument,
     painting: Annotated[Path, typer.Argument(help="A painting of the same aspect.", show_default=False)],
     output: OutputOption = _OUTPUT,
-    start_scale: StartsOption = "N-1,N-2",
+    start_scale: StartsOption = None,
     noise: NoiseOption = 1.0,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
 ) -> None:
-    """Turn a painting, such as clip-art, into a picture with the model's textures."""
+    """Turn a painting, such as clip-art, into a picture with the model's textures, from N-1 and N-2 unless told."""
     _inject(model, painting, None, "paint", output, start_scale, (seed, noise), device, quiet)
 
 
@@ -131,7 +135,7 @@ def harmonise(
     composite: Annotated[Path, typer.Argument(help="The model's picture, with something pasted in.")],
     mask: MaskOption,
     output: OutputOption = _OUTPUT,
-    start_scale: StartsOption = "N-3,N-4",
+    start_scale: StartsOption = None,
     noise: NoiseOption = 1.0,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
@@ -147,7 +151,7 @@ def edit(
     composite: Annotated[Path, typer.Argument(help="The model's picture, with parts copied or moved.")],
     mask: MaskOption,
     output: OutputOption = _OUTPUT,
-    start_scale: StartsOption = "N-2,N-3",
+    start_scale: StartsOption = None,
     noise: NoiseOption = 1.0,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
@@ -174,7 +178,7 @@ def animate_picture(
     from singanimation.stages.singan.uses import animate
 
     loaded = _ready(model, output, device)
-    for start in starts_of(start_scale):
+    for start in starts_of(start_scale, loaded):
         made = animate(loaded, frames, start=start, alpha=alpha, beta=beta, seed=seed)
         _say(write_gif(named(output, model, f"animate@{start}", ".gif"), list(made), seconds=frames / 10), quiet)
 
@@ -185,7 +189,7 @@ def _inject(
     mask: Path | None,
     what: str,
     output: Path,
-    starts: str,
+    starts: str | None,
     random: tuple[int, float],
     device: str,
     quiet: bool,
@@ -195,11 +199,11 @@ def _inject(
 
     pixels, (seed, noise) = read_pixels(picture), random
     loaded = _ready(model, output, device)
-    own = loaded.picture
+    own, chosen = loaded.picture, starts_of(starts, loaded, _FED_IN[what])
     weights = None
     if mask is not None:
         weights = soften_mask(read_mask(mask, own.shape[:2]))
-    for start in starts_of(starts):
+    for start in chosen:
         made = inject(loaded, pixels, start, seed, noise)
         shown = made if weights is None else blend(own, made, weights)
         _say(write_picture(named(output, picture, f"{what}@{start}"), shown), quiet)

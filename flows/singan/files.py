@@ -1,6 +1,8 @@
 """Pictures, masks and frames of `augment singan`, as files."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +11,9 @@ from singanimation.pipeline.errors import PictureError, UsageError
 from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.pipeline.files.pictures import read_picture
 from singanimation.pipeline.files.signed import encode_signed
+
+if TYPE_CHECKING:
+    from singanimation.stages.singan.uses import PictureModel
 
 _WHITE = 128
 """Of 255: from here up a mask holds."""
@@ -37,16 +42,26 @@ def write_picture(path: Path, pixels: np.ndarray) -> Path:
     return path
 
 
-def starts_of(text: str) -> list[str]:
-    """Return the start scales of ``N-1,N-2``, each once. Raises UsageError for none."""
+def starts_of(text: str | None, model: "PictureModel", usual: Sequence[str] = ()) -> list[str]:
+    """Return the start scales of ``N-1,N-2``, each once; where nothing is said, of the ``usual`` ones the model's.
+
+    Raises UsageError for none, and for one that the model does not have.
+    """
+    from singanimation.stages.singan.pyramid import start_index
+
+    if text is None:
+        return [name for place, name in enumerate(usual) if place == 0 or start_index(name) < model.scales]
     names = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     if not names:
         raise UsageError("--start-scale names nothing; give one or several, such as N-1,N-2.")
+    for name in names:
+        model.start(name)
     return names
 
 
 def size_of(text: str | None) -> tuple[int, int] | None:
     """Return (height, width) of ``WIDTHxHEIGHT``; None for None. Raises UsageError."""
+
     if text is None:
         return None
     width, times, height = text.lower().partition("x")

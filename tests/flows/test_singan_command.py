@@ -116,8 +116,8 @@ def test_a_stopped_training_goes_on(folder: Path, tmp_path: Path, monkeypatch: p
             {"painting__paint@N-1.png": (44, 30), "painting__paint@N-2.png": (44, 30)},
         ),
         (
-            ["harmonise", "m.safetensors", "painting.png", "--mask", "mask.png", "--start-scale", "N-1"],
-            {"painting__harmonise@N-1.png": (44, 30)},
+            ["harmonise", "m.safetensors", "painting.png", "--mask", "mask.png"],  # of three scales: no N-3
+            {"painting__harmonise@N-2.png": (44, 30)},
         ),
         (
             ["edit", "m.safetensors", "painting.png", "--mask", "mask.png", "--start-scale", "N-2"],
@@ -167,6 +167,7 @@ def test_around_the_mask_the_picture_stays(folder: Path, tmp_path: Path) -> None
         (["paint", "m.safetensors", "square.png"], "same aspect"),
         (["harmonise", "m.safetensors", "painting.png", "--mask", "nothing.png"], "black all over"),
         (["animate", "m.safetensors", "--start-scale", "N-7"], "N to N-2"),
+        (["paint", "m.safetensors", "painting.png", "--start-scale", "N-1,N-9"], "N to N-2"),
         (["anime", "m.safetensors"], "animate"),
     ],
 )
@@ -180,3 +181,4 @@ def test_wrong_use_is_one_sentence(
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
+    assert not list((tmp_path / "out").glob("*"))
