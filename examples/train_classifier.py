@@ -23,11 +23,11 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from singanimation.manifests.torch_dataset import ManifestDataset
-from singanimation.manifests.torch_mixing import mixed_loader, recommended_share
+from singanimation.manifests.torch_mixing import mixed_loader, recommended_share, recommended_units
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.expressions import AU_NAMES, EMOTIONS
 
-SIZE, UNITS = 64, 5.0  # pixels; weight of the action units beside the classes
+SIZE = 64
 PLAIN = v2.Compose([v2.Grayscale(), v2.Resize((SIZE, SIZE)), v2.ToDtype(torch.float32, scale=True)])
 CLASSIC = v2.Compose(
     [
@@ -87,15 +87,15 @@ def parts(manifest: Path) -> tuple[ManifestDataset, ManifestDataset, ManifestDat
     )
 
 
-def train(loader: DataLoader[Any], device: str) -> nn.Module:
-    """Train a network on one pass through ``loader``: soft labels, and beside them the action units."""
+def train(loader: DataLoader[Any], weight: float, device: str) -> nn.Module:
+    """Train a network on one pass through ``loader``: soft labels, and, by ``weight``, the action units as well."""
     model = network().to(device).train()
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=len(loader), pct_start=0.2)
     for step, (pictures, labels, units) in enumerate(loader):
         answer = model(pictures.to(device))
         loss = F.cross_entropy(answer[:, : len(EMOTIONS)], labels.to(device), label_smoothing=0.1)
-        loss = loss + UNITS * F.mse_loss(answer[:, len(EMOTIONS) :].sigmoid(), units.to(device))
+        loss = loss + weight * F.mse_loss(answer[:, len(EMOTIONS) :].sigmoid(), units.to(device))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -131,8 +131,9 @@ def main(
         print(f"{error} Was it made with --include-real, and of training pictures?", file=sys.stderr)
         raise typer.Exit(2) from None
     recipe = recommended_share(real.targets) if share is None else share
+    loader, weight = mixed_loader(real, synthetic, batch, steps, recipe, seed), recommended_units(real.targets)
     print(f"{len(real)} real and {len(synthetic)} synthetic pictures to train on, {len(tested)} real ones to test on")
-    counts = confusion(train(mixed_loader(real, synthetic, batch, steps, recipe, seed), device), tested, device)
+    counts = confusion(train(loader, weight, device), tested, device)
     print(f"{'shown / seen':>12}" + "".join(f"{name[:9]:>10}" for name in EMOTIONS) + "    recall")
     for name, row in zip(EMOTIONS, counts, strict=True):
         recall = f"{row[EMOTIONS.index(name)] / row.sum():10.2f}" if row.sum() else " not shown"

@@ -47,10 +47,24 @@ def recommended_share(real: Sequence[int]) -> Callable[[float], Part]:
     times the average, and real ones alone for the rest.
     """
     counts = np.bincount(np.asarray(real, int), minlength=_CLASSES)
-    average = len(real) / max(int((counts > 0).sum()), 1)
+    average = _average(real)
     if average <= FEW:
         return two_steps(0.6, 0.5, 0.25)
     return two_steps(0.6, [0.0 if count > COMMON * average else 0.5 for count in counts.tolist()])
+
+
+def recommended_units(real: Sequence[int]) -> float:
+    """Return the weight of the action units' squared error beside the classes' cross-entropy; 0: do not learn them.
+
+    Where training ends on real pictures alone, a second head that tells their action units keeps what the edits taught;
+    where edits stay in the batches, it takes from it (docs/usefulness.md).
+    """
+    return 0.0 if _average(real) <= FEW else 5.0
+
+
+def _average(real: Sequence[int]) -> float:
+    """Return how many real pictures there are of a class that has any."""
+    return len(real) / max(len(set(real)), 1)
 
 
 class Labelled(Protocol):

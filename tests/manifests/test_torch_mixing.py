@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from singanimation.manifests.torch_dataset import ManifestDataset
-from singanimation.manifests.torch_mixing import MixedBatches, falling, mixed_loader, recommended_share, two_steps
+from singanimation.manifests.torch_mixing import (
+    MixedBatches,
+    falling,
+    mixed_loader,
+    recommended_share,
+    recommended_units,
+    two_steps,
+)
 from singanimation.manifests.write import write_part
 from singanimation.pipeline.errors import ManifestError
 from singanimation.pipeline.records import Row
@@ -123,6 +130,7 @@ def test_the_recipe_hangs_on_how_many_real_pictures_there_are() -> None:
         for classes in ([*range(7)] * 20, [*range(7)] * 50 + [3] * 20, [*range(7)] * 30 + [3, 6] * 220)
     )
     assert few == [0.5, 0.5, 0.25, 0.25]
+    assert recommended_units([*range(7)] * 30) == 0 and recommended_units([*range(7)] * 31) == 5
     assert even == [[0.5] * 7, [0.5] * 7, 0.0, 0.0]
     assert rare[:3] == [[0.5, 0.5, 0.5, 0.0, 0.5, 0.5, 0.0]] * 2 + [0.0]
 
