@@ -22,7 +22,7 @@ from singanimation.stages.singan.figures.detail import (
 from singanimation.stages.singan.pyramid import resize
 from singanimation.stages.singan.tensors import to_tensor
 
-LIKENESS: Mapping[str, float] = MappingProxyType({"eye": 0.75, "brow": 0.66, "mouth": 0.70})
+LIKENESS: Mapping[str, float] = MappingProxyType({"eye": 0.72, "brow": 0.66, "mouth": 0.65})
 """The least likeness of a window's fine detail to the edit's, after registration, by the word in its name."""
 
 FAINT = 2.0
