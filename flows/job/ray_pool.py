@@ -142,7 +142,8 @@ class RayPool:
                 raise self._trouble
         if self._closed:
             raise MachineError("interrupted")
-        raise MachineError(f"The Ray cluster had no place for an actor in {LOST_SECONDS / 60:.0f} min.")
+        minutes = f"{LOST_SECONDS / 60:.0f} min"
+        raise MachineError(f"No actor of the Ray cluster was ready within {minutes}: are its cores or GPUs taken?")
 
     def _add(self, tries: int) -> None:
         """Start an actor; a thread waits until its models are loaded. So many that die meanwhile are replaced."""
