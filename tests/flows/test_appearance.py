@@ -87,6 +87,21 @@ def test_a_bare_face_is_given_donors_spectacles_and_keeps_label_and_person(work,
     assert set(variants["attribute"]) == {"spectacles"} and set(variants["edit_donor"]) == {"worn0.png", "worn1.png"}
 
 
+def test_the_same_seed_gives_the_same_pictures(work, tmp_path):
+    source = add_face(tmp_path, "bare.png", 1, 20)
+    others = [add_face(tmp_path, f"worn{k}.png", 10 + k, 150) for k in range(9)]
+
+    def found(seed: int) -> dict[str, tuple[str, str]]:
+        rows = made(work, tmp_path, source, others, seed)
+        edits = rows[(rows["kind"] == "edit") & (rows["status"] == "accepted")].set_index("variant_id")
+        return {name: (row["edit_donor"], row["image_sha256"]) for name, row in edits.iterrows()}
+
+    first = found(0)
+    assert found(0) == first and len(first) == 3
+    other = {name: row for name, row in found(1).items() if name not in first}
+    assert len(other) == 3 and {donor for donor, _ in other.values()} != {donor for donor, _ in first.values()}
+
+
 def test_a_wearer_has_them_taken_off_and_then_exchanged(work, tmp_path):
     source = add_face(tmp_path, "wearer.png", 1, 150)
     rows = made(work, tmp_path, source, [add_face(tmp_path, "other.png", 2, 150)])
