@@ -19,7 +19,7 @@ WIDE_OPEN, CLOSED = 0.58, 0.3
 in the picture shows its lips and its chin."""
 
 CUT_OPEN = 0.45
-"""The same where the picture's edge cuts the chin off: what would rise below the lips is not there."""
+"""The same, and parted lips too, where the picture's edge cuts the chin off: what would rise below is not there."""
 
 _PARTED, _JAW = AU_INDEX["AU25"], AU_INDEX["AU26"]
 
@@ -76,7 +76,9 @@ def cannot_close(au_source: np.ndarray, au_target: np.ndarray, chin: bool = True
     ``chin``: whether the picture shows it.
     """
     before, after = (min(float(units[_PARTED]), float(units[_JAW])) for units in (au_source, au_target))
-    closes = before > (WIDE_OPEN if chin else CUT_OPEN) and after < CLOSED and float(au_target[_PARTED]) < CLOSED
+    parted = float(au_target[_PARTED]) >= CLOSED
+    # lips may stay parted while the jaw rises, where there is a chin to rise
+    closes = after < CLOSED and (before > WIDE_OPEN and not parted if chin else before > CUT_OPEN)
     if not closes:
         return None
     where = "" if chin else " where the picture cuts its chin off"

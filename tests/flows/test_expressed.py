@@ -81,6 +81,9 @@ def test_a_mouth_above_a_chin_that_is_cut_off_closes_from_less_far_only():
     fault = cannot_close(open_, closed, chin=False)
     assert fault and fault.reason == NOT_EXPRESSED and "cuts its chin off" in fault.message
     assert cannot_close(au_vector({"AU25": 0.8, "AU26": 0.4}), closed, chin=False) is None
+    # its jaw does not rise below parted lips either, but may stay where it is
+    assert cannot_close(open_, au_vector({"AU25": 0.8}), chin=False)
+    assert cannot_close(open_, au_vector({"AU25": 0.8, "AU26": 0.4}), chin=False) is None
 
 
 def test_a_chin_is_seen_where_it_lies_in_the_picture():
