@@ -1,11 +1,12 @@
 """Forms: the ways in which people show an emotion, and how one is drawn for an edit.
 
 Where each comes from. *Du*: Du, Tao & Martinez, "Compound facial expressions of emotion", PNAS 2014, Table 1, whose
-shares of subjects are used as weights. *EMFACS*: the variants of Ekman & Friesen's emotion dictionary (anger with lips
-pressed or with a square, open mouth; disgust by the nose or by the raised lip; fear with lips stretched, parted or
-hardly; grief's oblique brows with or without the pushed-up chin), as handed down in secondary sources. *Photographs*:
-action units that are usual in labelled press photographs (AU25 in 72% of those of anger). The amounts are not the
-literature's: they are what judges of pictures, and the eye, read best on faces that no network was trained on.
+shares of subjects are used as weights. *EMFACS*: the variants of Ekman & Friesen's emotion dictionary (anger with
+lips pressed or with a square, open mouth; disgust by the nose or by the raised lip; fear with lips stretched, parted
+or hardly; grief's oblique brows with the pushed-up chin, with lips pressed, or crying; surprise by the brows or by
+the eyes more than by the other), as handed down in secondary sources. *Photographs*: action units that are usual in
+labelled press photographs (AU25 in 72% of those of anger). The amounts are not the literature's: they are what judges
+of pictures, and the eye, read best in trials on 61 people; the model's card says how they are read on others.
 
 Everything that the mixture of a plan hangs on is in ``FORMS`` and ``PLAN``.
 """
