@@ -47,7 +47,7 @@ class VariantChecks:
     redraws: bool = True
     likeness: Mapping[str, float] = field(default_factory=lambda: LIKENESS)
     blotches: float = 4.4
-    masked: float = 0.26
+    masked: float = 0.3
     au_drift: float = 0.3
     judged_units: tuple[int, ...] = ()
 
