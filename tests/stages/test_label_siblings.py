@@ -19,6 +19,7 @@ from singanimation.stages.expansion.stargan.networks import StarGenerator, label
 from singanimation.stages.expansion.training.loop import TrainingFaces, learning_rate_at, train
 from singanimation.stages.expansion.training.siblings import LabelledBatches
 from singanimation.stages.expansion.transfer.networks import CodeClassifier, Decoder, Encoder, code_channels
+from singanimation.stages.expansion.transfer.recipe import hidden_labels
 
 TRANSFER = replace(SMALL, recipe="transfer", size=64, width=1.0, steps=60, schedule="phases", learning_rate=2e-3)
 CYCLEGAN = replace(SMALL, recipe="cyclegan", size=64, steps=4)
@@ -53,6 +54,14 @@ def test_the_code_is_two_by_two_pixels_and_the_papers_maps_double_from_8_to_512(
     assert code.shape == (2, 128, 2, 2)
     assert Decoder(64, 8, 3)(code, torch.tensor([0, 2])).shape == (2, 3, 64, 64)
     assert CodeClassifier(64, 8, 3)(code).shape == (2, 3)
+
+
+def test_a_code_is_hidden_no_better_than_chance() -> None:
+    logits = torch.tensor([[0.0, 0.0, 0.0], [9.0, 0.0, 0.0], [0.0, 90.0, 0.0]], requires_grad=True)
+    found = hidden_labels(logits, torch.tensor([0, 0, 0]))
+    found.backward()
+    assert found.item() == pytest.approx((2 * np.log(3) + np.log(1 + 2 * np.exp(-9))) / 3, rel=1e-4)
+    assert logits.grad is not None and logits.grad[1].any() and not logits.grad[2].any()
 
 
 def test_a_label_of_one_of_several_sets_is_masked_and_of_a_single_one_is_not() -> None:
