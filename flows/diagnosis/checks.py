@@ -13,7 +13,8 @@ from pathlib import Path
 from singanimation.pipeline.datasets import open_dataset
 from singanimation.pipeline.datasets.dataset import Dataset
 from singanimation.pipeline.datasets.openface import with_openface
-from singanimation.pipeline.errors import SinganimationError, WeightsError
+from singanimation.pipeline.errors import SinganimationError, UsageError, WeightsError
+from singanimation.pipeline.files.places import check_bucket
 from singanimation.pipeline.openface import SCALE
 from singanimation.pipeline.pyfeat import unusable
 from singanimation.pipeline.runs import existing_folder, free_bytes, human_bytes
@@ -88,9 +89,20 @@ def check_machine(_: Settings | None, __: Path) -> Iterator[Finding]:
         yield Finding("memory", OK if fit >= cores else NOTE, found, "" if fit >= cores else f"use --workers {fit}")
 
 
+def _bucket(output: Path) -> Finding:
+    try:
+        check_bucket(output)
+    except UsageError as error:
+        return Finding("disk", PROBLEM, str(error), "name another --output")
+    return Finding("disk", OK, f"the bucket of {output} answers; it has no end")
+
+
 def check_disk(_: Settings | None, output: Path) -> Iterator[Finding]:
-    """Free space, and whether the output folder can be written."""
+    """Free space, and whether the output folder can be written; of a bucket, whether it answers."""
     free = free_bytes(output)
+    if free is None:
+        yield _bucket(output)
+        return
     state = PROBLEM if free < _LEAST_DISK else NOTE if free < _SMALL_DISK else OK
     advice = "" if state == OK else "free some space, or name another --output; --dry-run says what a run needs"
     yield Finding("disk", state, f"{human_bytes(free)} free for {output}", advice)

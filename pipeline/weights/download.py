@@ -108,7 +108,7 @@ def _keep_tag(tag_file: Path, tag: str) -> None:
 
 def _check_space(partial: Path, needed: int) -> None:
     free = free_bytes(partial.parent)
-    if needed > free:
+    if free is not None and needed > free:
         raise MachineError(f"{partial.parent} has {human_bytes(free)} left and {human_bytes(needed)} are needed.")
 
 

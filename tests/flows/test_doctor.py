@@ -11,7 +11,8 @@ from singanimation.flows.commands import doctor
 from singanimation.flows.diagnosis import checks as checkup
 from singanimation.flows.diagnosis import speed as trial
 from singanimation.flows.diagnosis.checks import NOTE, OK, PROBLEM, Finding
-from singanimation.pipeline.errors import WeightsError
+from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.files.places import place
 from singanimation.pipeline.settings import make_settings
 from singanimation.pipeline.weights import Verdict
 
@@ -88,6 +89,17 @@ def test_an_output_that_cannot_be_written_is_a_problem(tmp_path):
 def test_a_full_disk_is_a_problem_and_a_small_one_a_note(monkeypatch, tmp_path, free, state):
     monkeypatch.setattr(checkup, "free_bytes", lambda folder: free)
     assert lines(None, tmp_path, checkup.check_disk)["disk"].state == state
+
+
+@pytest.mark.parametrize(("error", "state"), [(None, OK), (UsageError("it does not answer."), PROBLEM)])
+def test_a_bucket_has_no_end_and_answers_or_not(monkeypatch, error, state):
+    def check(output):
+        if error:
+            raise error
+
+    monkeypatch.setattr(checkup, "check_bucket", check)
+    found = lines(None, place("s3://faces/out"), checkup.check_disk)
+    assert found["disk"].state == state and "write test" not in found
 
 
 @pytest.mark.parametrize(("memory", "state", "word"), [(10**8, PROBLEM, "end other"), (10**9, NOTE, "--workers 1")])

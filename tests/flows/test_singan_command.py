@@ -1,6 +1,7 @@
 """`augment singan`: one picture trained, and each of its uses as a user types it."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,15 @@ def test_a_model_of_another_training_is_not_written_over(
     assert (folder / "m.safetensors").read_bytes() == before
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT interrupts: a shell that runs the tests in the background leaves it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_stopped_training_goes_on(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from singanimation.stages.singan import uses
 
