@@ -53,7 +53,9 @@ class Recording:
         try:
             with connected(self._job.server):
                 from singanimation.flows.augment import run_job
+                from singanimation.flows.prefect_server.forks import let_forked_children_end
 
+                let_forked_children_end()
                 run_job(self._job, self._flow_run)
                 self._failed = not _send_events()  # while the server is there
         except SinganimationError as error:
