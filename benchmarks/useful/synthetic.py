@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from singanimation.pipeline.expressions import EMOTION_INDEX, EMOTIONS
+from singanimation.pipeline.files.atomic import atomic_file
 from singanimation.stages.expansion.expander import Expander
 from useful.finish import FINISHES, Judge, looks_like_its_source
 from useful.kinds import KINDS, Aim
@@ -116,10 +117,8 @@ def better_half(pool: Pool, seen: np.ndarray) -> Pool:
 
 def _save(file: Path, pictures: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    with partial.open("wb") as stream:
+    with atomic_file(file) as stream:  # other processes may write the same
         np.save(stream, pictures)
-    partial.replace(file)
 
 
 @functools.cache
