@@ -30,6 +30,9 @@ class Asked(NamedTuple):
     learning_rate: Annotated[float | None, typer.Option(min=1e-8, help="Adam's; default: the recipe's.")] = None
     width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the published networks' width.")] = 1.0
     size: Annotated[int, typer.Option(help="Pixels that it learns and paints, 64 or 128.")] = TrainSettings.size
+    average: Annotated[
+        float | None, typer.Option(min=0, max=0.99999, help="How much of the averaged weights a step keeps; default 0.")
+    ] = None
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None
     seed: Annotated[int, typer.Option(min=0)] = 0
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto"
@@ -48,8 +51,8 @@ class Asked(NamedTuple):
         check_output(self.output)
         check_size(self.size)
         use_threads(self.threads)
-        names = ("steps", "batch_size", "learning_rate", "width", "size", "init", "seed", "mixed_precision")
-        given = {name: getattr(self, name) for name in names}
+        others = ("faces", "output", "device", "workers", "threads", "minutes", "resume")
+        given = {name: value for name, value in self._asdict().items() if name not in others}
         return TrainSettings.for_recipe(recipe, device=choose_device(self.device), **given, **own)
 
     def train(self, settings: TrainSettings, prepared: "PreparedFaces") -> None:

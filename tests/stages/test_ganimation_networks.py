@@ -47,6 +47,20 @@ def test_initial_weights_follow_the_released_code_and_the_seed() -> None:
     assert first.state_dict()["residuals.0.0.weight"].std().item() == pytest.approx(0.02, rel=0.05)
 
 
+def test_a_narrow_critic_answers_as_strongly_as_one_of_the_published_width() -> None:
+    pictures = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+    def spread(width: int, share: float) -> float:
+        critic = PaperDiscriminator(width, critic_layers(64), 7, 64)
+        initialise(critic, torch.Generator().manual_seed(1), share)
+        with torch.no_grad():
+            return critic(pictures)[1].std().item()
+
+    published = spread(64, 1.0)
+    assert published / 3 < spread(16, 16 / 64) < 3 * published
+    assert spread(16, 1.0) < published / 8
+
+
 def test_a_generator_of_64_pixels_keeps_the_crops_own_where_attention_is_1_and_enlarges_what_it_paints() -> None:
     generator = PaperGenerator(8, blocks=1, size=64).eval()
     crop, condition = torch.rand(1, 3, 128, 128) * 2 - 1, torch.rand(1, 17)

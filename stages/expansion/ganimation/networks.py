@@ -4,6 +4,8 @@ GANimation: Anatomically-aware Facial Animation from a Single Image, Pumarola et
 conventions follow the authors' released code, which imported checkpoints need.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -109,11 +111,17 @@ def critic_layers(size: int) -> int:
     return size.bit_length() - 2
 
 
-def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw every weight as the released code does: convolutions N(0, 0.02), norms' gains N(1, 0.02), biases 0."""
+def initialise(network: nn.Module, generator: torch.Generator, share: float = 1.0) -> None:
+    """Draw every weight as the released code does: convolutions N(0, 0.02), norms' gains N(1, 0.02), biases 0.
+
+    ``share`` is the network's width as a part of the published one: a layer of a fourth of the maps adds up a fourth as
+    many numbers, and its weights are drawn twice as large. Otherwise a narrow critic without norms, whose every layer
+    shrinks what it is given, learns nothing for hundreds of steps.
+    """
+    deviation = 0.02 / math.sqrt(share)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0.0, 0.02, generator=generator)
+            nn.init.normal_(module.weight, 0.0, deviation, generator=generator)
         elif isinstance(module, nn.InstanceNorm2d) and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02, generator=generator)
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.InstanceNorm2d) and module.bias is not None:

@@ -30,13 +30,15 @@ from singanimation.stages.expansion.training.loop import TrainingFaces, initial_
 from singanimation.stages.expansion.training.settings import TrainSettings
 from singanimation.stages.expansion.training.siblings import at_size
 
+PAPER_WIDTH = 64
+
 
 class PaperObjective:
     """Trains the paper's generator on unpaired faces; the condition is the target AUs."""
 
     def __init__(self, settings: TrainSettings, faces: TrainingFaces) -> None:
         random = torch.Generator().manual_seed(settings.seed)
-        width = max(8, round(64 * settings.width))
+        width = max(8, round(PAPER_WIDTH * settings.width))
         self.options: Mapping[str, Any] = {"width": width, "size": settings.size}
         self._device = settings.device
         self._batch = settings.batch_size
@@ -47,7 +49,7 @@ class PaperObjective:
         self.generator: nn.Module = PaperGenerator(width, size=settings.size)
         self._critic = PaperDiscriminator(width, critic_layers(settings.size), size=settings.size)
         initialise(self.generator, random)
-        initialise(self._critic, random)
+        initialise(self._critic, random, width / PAPER_WIDTH)
         initial_weights(self.generator, settings.init)
         for network in (self.generator, self._critic):
             network.to(self._device).to(memory_format=torch.channels_last)

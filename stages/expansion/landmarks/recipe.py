@@ -45,7 +45,7 @@ class HeatMapObjective(SiblingObjective):
         self.generator = LandmarkGenerator(**self.options).eval()
         self._critic = PatchCritic(3 + len(PARTS), max(8, width // 2), False)
         initialise(self.generator, random)
-        initialise(self._critic, random)
+        initialise(self._critic, random, width / PAPER_WIDTH)
         self.generator.finder.load_state_dict(load_generator().network.get_submodule("finder").state_dict())
         initial_weights(self.generator, settings.init)
         self._optimiser = self.add("generator", self.generator, (0.5, 0.999))

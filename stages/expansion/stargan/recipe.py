@@ -43,7 +43,7 @@ class StarObjective(SiblingObjective):
         # its second head, GANimation's action units, are the logits of every set's labels here
         self._critic = PaperDiscriminator(width, critic_layers(size), len(labels) * sets, size)
         initialise(self.generator, random)
-        initialise(self._critic, random)
+        initialise(self._critic, random, width / PAPER_WIDTH)
         initial_weights(self.generator, settings.init)
         self._optimiser = self.add("generator", self.generator, (0.5, 0.999))
         self._critic_optimiser = self.add("critic", self._critic, (0.5, 0.999))
