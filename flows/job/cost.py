@@ -9,11 +9,11 @@ from singanimation.pipeline.settings import Settings
 
 # CPU-seconds on one core of the machine the figures were taken on (2 cores, no GPU), at 128 px and the engine's own
 # iterations: an edit (patch and warp only calibrate), and a variant.
-_EDIT_SECONDS = {"fast": 0.5, "reference": 15_500.0, "patch": 0.6, "warp": 0.05}
+_EDIT_SECONDS = {"fast": 0.3, "reference": 15_500.0, "patch": 0.6, "warp": 0.05}
 _DRAW_SECONDS = {"fast": 0.007, "reference": 0.05, "patch": 0.02, "warp": 0.002}
 _DEFAULT_ITERATIONS = {"fast": 8, "reference": 2000, "patch": 1, "warp": 1}
 # what else a variant costs: SIFID, action units, PNG
-_JUDGE_SECONDS = 0.1
+_JUDGE_SECONDS = 0.03
 _SOURCE_SECONDS = 0.5
 _START_SECONDS = 12.0
 # Bytes: a 128 px PNG and its row; one part's own weight.
