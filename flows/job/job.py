@@ -15,6 +15,7 @@ from singanimation.flows.job.pools import Pool, make_pool
 from singanimation.flows.job.progress import Reporter, Totals
 from singanimation.flows.job.remembered import RememberedModels
 from singanimation.flows.job.resume import open_manifest
+from singanimation.flows.job.telling import log_outcome, tell_models
 from singanimation.flows.job.todo import Todo, find_todo
 from singanimation.flows.job.work_queue import WorkQueue
 from singanimation.flows.models import Fingerprint
@@ -103,7 +104,7 @@ class Job:
         if outcome.lost is not None and self.stopped is not None:
             return  # ended with the run, by no fault of its own
         outcome = self._judged(job, outcome)
-        _log(source, outcome)
+        log_outcome(source, outcome)
         with self._lock:
             self._count(identity, outcome, new=not known)
 
@@ -212,11 +213,11 @@ def _find_work(
     if remembered is not None:
         todo = find_todo(run, plan.sources, remembered, disk, plan.donors_of)
         if not len(todo):
-            _tell_models(remembered, reporter)
+            tell_models(remembered, reporter)
             return remembered, todo
         pool.at_most(len(todo))
     models = pool.fingerprint()
-    _tell_models(models, reporter)
+    tell_models(models, reporter)
     if todo is None or models != remembered:
         memory.save(models)
         todo = find_todo(run, plan.sources, models, disk, plan.donors_of)
@@ -231,24 +232,3 @@ def _on_disk(run: Run, settings: Settings, reporter: Reporter) -> ManifestScan:
         reporter.say(f"warning: {problem}")
         LOGGER.warning("%s", problem)
     return disk
-
-
-def _tell_models(models: Fingerprint, reporter: Reporter) -> None:
-    LOGGER.info(
-        "action units: %s; faces found by: %s; SIFID on: %s", models.estimator, models.detector, models.sifid_name
-    )
-    for note in models.notes:
-        LOGGER.info("%s", note)
-    for warning in models.warnings:
-        reporter.say(f"warning: {warning}")
-        LOGGER.warning("%s", warning)
-
-
-def _log(source: Source, outcome: Outcome) -> None:
-    if outcome.lost is not None:
-        LOGGER.error("%s: not done: %s\n%s", source.source_id, outcome.lost, outcome.message or "")
-    elif outcome.failed is not None:
-        LOGGER.warning("%s: %s: %s", source.source_id, outcome.failed, outcome.message)
-    else:
-        rejected, notes = sum(outcome.rejected.values()), "; ".join(outcome.notes)
-        LOGGER.info("%s: %d accepted, %d rejected %s", source.source_id, outcome.accepted, rejected, notes)

@@ -14,7 +14,7 @@ from fake_models import load
 
 from singanimation.flows.job import ray_pool
 from singanimation.flows.job.ray_actor import About, AugmentActor, carried
-from singanimation.flows.job.ray_pool import connect, share_of
+from singanimation.flows.job.ray_cluster import connect, share_of
 from singanimation.flows.source.row_ids import Identity
 from singanimation.flows.source.work import SourceJob, file_sha256
 from singanimation.pipeline.datasets import open_dataset

@@ -5,11 +5,9 @@ Columns go by their usual names (``tables.ALIASES``). Numeric labels need names:
 pictures are kept in memory.
 """
 
-import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
@@ -17,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from singanimation.pipeline.datasets.dataset import Dataset, Findings, Reader, build_dataset
+from singanimation.pipeline.datasets.distinct import distinct_ones
 from singanimation.pipeline.datasets.files import inside, is_plain
 from singanimation.pipeline.datasets.folders import class_folder
 from singanimation.pipeline.datasets.labels import canonical_split, label_meaning, map_label, read_label_map
@@ -82,7 +81,7 @@ def _read(path: Path) -> Dataset:
         path_tells = about(inside_folder(file, folder), folders, alone=stems[file.stem] == 1)
         has_splits = has_splits or columns.split is not None or path_tells.split is not None
         rows += _rows(file, name, columns, path_tells, user_map, findings)
-    sources = _distinct_ones(rows, findings)
+    sources = distinct_ones(rows, findings)
     has_splits = has_splits or any(source.split != "train" for source in sources)
     held = sum(len(source.data) for source in sources if source.data is not None)
     if held > LARGE_BYTES:
@@ -192,49 +191,6 @@ def _usable(file: Path, frame: Any, findings: Findings) -> Any:
                 findings.add(f"{{count}} rows of {name} {value} are left out", *[file.name] * unwanted.count(value))
             frame = frame[kept]
     return frame
-
-
-def _distinct_ones(rows: list[Source], findings: Findings) -> Sequence[Source]:
-    """Return the sources with ids of their own, see ``_distinct``; the rows themselves where no id comes twice.
-
-    Told by hashes of 8 bytes: a dictionary of a million names takes as much memory as half the sources.
-    """
-    hashes = np.fromiter((hash(source.source_id) for source in rows), np.int64, len(rows))
-    if len(np.unique(hashes)) == len(rows):
-        return rows
-    sources: dict[str, Source] = {}
-    contents: dict[str, list[str]] = {}
-    for source in rows:
-        distinct = _distinct(source, sources, contents, findings)
-        if distinct is not None:
-            sources[distinct.source_id] = distinct
-    return list(sources.values())
-
-
-def _distinct(
-    source: Source, sources: Mapping[str, Source], contents: dict[str, list[str]], findings: Findings
-) -> Source | None:
-    """Return a source whose id is its own: the same picture again falls away, another one gets ``id#2``.
-
-    ``contents`` holds what the pictures of repeated ids are, by id.
-    """
-    first = sources.get(source.source_id)
-    if first is None:
-        return source
-    known = contents.setdefault(source.source_id, [_content(first)])
-    content = _content(source)
-    if content in known:
-        findings.add("{count} pictures occur twice, the first counts", source.source_id)
-        return None
-    known.append(content)
-    findings.add("{count} ids are shared by different pictures and were numbered", source.source_id)
-    new = f"{source.source_id}#{len(known)}"
-    # a picture that is nobody's known is a group of its own, whatever its name
-    return replace(source, source_id=new, group_id=new if source.group_id == source.source_id else source.group_id)
-
-
-def _content(source: Source) -> str:
-    return hashlib.sha256(source.data).hexdigest() if source.data is not None else str(source.path)
 
 
 def _place(file: Path, text: str | None, findings: Findings) -> str | None:
