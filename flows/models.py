@@ -192,15 +192,11 @@ def load_models(settings: Settings) -> Models:
 
 
 def load_appearance(path: Path | None, device: str = "cpu") -> "AttributeEditor":
-    """Load the networks that carry attributes. Raises WeightsError, also where no ``path`` is given: none ship."""
+    """Load the networks that carry attributes, those that ship where no ``path`` is given. Raises WeightsError."""
+    from singanimation.pipeline.weights import find
     from singanimation.stages.expansion.attributes.editor import AttributeEditor
 
-    if path is None:
-        raise WeightsError(
-            "No networks of appearance ship: `augment train attributes --input FACES` makes them, and "
-            "--attributes FILE names them."
-        )
-    return AttributeEditor.load(path, device)
+    return AttributeEditor.load(path or find("attributes"), device)
 
 
 def load_judge(path: Path, device: str = "cpu") -> "ExpressionJudge":

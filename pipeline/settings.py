@@ -78,7 +78,7 @@ class Settings(BaseSettings, frozen=True):  # pyright: ignore[reportGeneralTypeI
     aus: AuChoice = Field(default="auto", description="who estimates action units")
     ganimation: Path | None = Field(default=None, description="who draws edits: a sibling's file; default: geometry")
     attributes: Path | None = Field(
-        default=None, description="networks of augment train attributes, for --expressions appearance"
+        default=None, description="networks of augment train attributes in place of those that ship"
     )
     expression_judge: Path | None = Field(
         default=None, description="reject edits that a classifier (augment train expression) sees as their source's"

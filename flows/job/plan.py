@@ -91,9 +91,10 @@ def _check_generator(settings: Settings) -> str | None:
     if asked:
         known = load_appearance(settings.attributes).attributes
         if not set(asked) <= set(known):
+            whose = f"--attributes {settings.attributes} knows" if settings.attributes else "the networks that ship know"
             raise UsageError(
-                f"--attributes {settings.attributes} knows {', '.join(known)}, not "
-                f"{', '.join(name for name in asked if name not in known)}; name in --expressions what it knows."
+                f"{whose} {', '.join(known)}, not {', '.join(name for name in asked if name not in known)}; "
+                "name in --expressions what they know, or train others (augment train attributes)."
             )
     return said
 

@@ -82,6 +82,16 @@ _ALL = (
         sha256="b3d441de8087de8da4a6e202d791bfa6d196f47dfe234847b6ba662a7ce03413",
     ),
     Entry(
+        name="attributes",
+        purpose="spectacles carried to other faces and taken off (--attributes takes others)",
+        licence="MIT (this project)",
+        size="1.2 MiB",
+        file="attributes.safetensors",
+        variable="SINGANIMATION_ATTRIBUTES",
+        package=("singanimation.stages.expansion", "attributes/weights/attributes.safetensors"),
+        sha256="a06acf240c486879183730fa34739f07df51ac0b515777051af61341d41a659e",
+    ),
+    Entry(
         name="inception-v3",
         purpose="SIFID as in papers (--sifid-features inception-64, inception-192)",
         licence="BSD-3-Clause (torchvision); trained on ImageNet, whose terms may apply",

@@ -135,12 +135,21 @@ def test_other_networks_make_other_rows_of_appearance_alone(picture):
     assert len({each.edit("discrete:fear@1.00") for each in ids}) == 1
 
 
-def test_a_set_of_one_person_is_refused_and_so_are_missing_networks(tmp_path):
+def test_a_set_of_one_person_is_refused_and_so_are_missing_networks(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="one person alone"):
         DonorPool([add_face(tmp_path, "a.png", 1, 20)], ("appearance",)).check_wearers(["train"])
     faces = fake_models.write_faces(tmp_path / "faces", 4)
-    with pytest.raises(WeightsError, match="augment train attributes"):
+    monkeypatch.setenv("SINGANIMATION_ATTRIBUTES", str(tmp_path / "gone.safetensors"))
+    with pytest.raises(WeightsError, match="gone.safetensors does not exist"):
         plan_run(make_settings(input=str(faces), per_image=2, expressions="appearance"))
+
+
+def test_without_a_file_of_the_users_the_networks_that_ship_carry_spectacles(tmp_path):
+    faces = fake_models.write_faces(tmp_path / "faces", 4)
+    preview = make_preview(plan_run(make_settings(input=str(faces), per_image=4, edits=2, expressions="spectacles")))
+    assert preview.targets == {"appearance": 16}
+    with pytest.raises(UsageError, match="the networks that ship know spectacles.*, not hair"):
+        plan_run(make_settings(input=str(faces), per_image=2, expressions="hair"))
 
 
 def test_a_run_asks_for_no_more_than_the_networks_know_and_its_plan_counts_it(tmp_path):

@@ -46,7 +46,7 @@ def entry(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Entry:
 
 def test_the_shipped_files_have_the_hashes_that_the_registry_says() -> None:
     shipped = [item for item in weights.ENTRIES.values() if item.package]
-    assert len(shipped) == 3
+    assert len(shipped) == 4
     for item in shipped:
         path = package_path(item)
         found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -109,7 +109,7 @@ def test_a_path_that_the_user_names_and_that_is_not_there_is_never_passed_over(
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
-    with pytest.raises(UsageError, match="'resnet'; the names are embedded-aus, generator, singan-start, inception-v3"):
+    with pytest.raises(UsageError, match="'resnet'; the names are embedded-aus, generator, singan-start, attributes, inception-v3"):
         weights.find("resnet")
 
 

@@ -38,7 +38,7 @@ def check_kind(path: Path) -> None:
     if path.is_dir():
         raise WeightsError(f"{path} is a folder; name the checkpoint file in it.")
     if not path.is_file():
-        raise WeightsError(f"{path} does not exist; name a generator's file (.safetensors, or a published .pth).")
+        raise WeightsError(f"{path} does not exist; name a file of weights (.safetensors, or a published .pth).")
     try:
         with path.open("rb") as file:
             begin = file.read(_SHORT)
