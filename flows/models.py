@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from singanimation.pipeline.errors import UsageError, WeightsError
+from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import AU_NAMES, attributes_asked
 from singanimation.pipeline.records import Crop, Source
 from singanimation.pipeline.settings import Settings

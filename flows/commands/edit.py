@@ -65,7 +65,9 @@ def edit(
     ] = None,
     attributes_from: Annotated[Path | None, typer.Option(help="The picture it is carried from.")] = None,
     without: Annotated[str | None, typer.Option(help="What to take off: spectacles, beard.")] = None,
-    attributes: Annotated[Path | None, typer.Option(help="Networks of augment train attributes; default: those that ship.")] = None,
+    attributes: Annotated[
+        Path | None, typer.Option(help="Networks of augment train attributes; default: those that ship.")
+    ] = None,
     ganimation: ExpanderOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     quiet: QuietOption = False,

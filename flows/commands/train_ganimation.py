@@ -28,7 +28,12 @@ from singanimation.flows.training.run import run_training
 from singanimation.flows.training.steps import LOG_EVERY
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.system import usable_cores
-from singanimation.stages.expansion.training.settings import PaperTerms, TrainSettings, paper_steps
+from singanimation.stages.expansion.training.settings import (
+    PaperTerms,
+    TrainSettings,
+    paper_steps,
+    small_batch_sentence,
+)
 
 if TYPE_CHECKING:
     from singanimation.flows.training.faces import PreparedFaces
@@ -65,6 +70,9 @@ def train_ganimation(
     _check_terms(recipe, terms)
     mixed = _gains_from_bfloat16(device) and recipe != "paper" if mixed_precision is None else mixed_precision
     settings = TrainSettings.for_recipe(**chosen, device=device, mixed_precision=mixed, paper=terms)
+    sentence = small_batch_sentence(terms, settings.batch_size) if recipe == "paper" else None
+    if sentence is not None:
+        typer.echo(sentence)
     prepared = prepare(faces, output, workers)
     if chosen["steps"] is None and recipe == "paper":
         settings = replace(settings, steps=paper_steps(len(prepared.train.pictures), settings.batch_size, terms))

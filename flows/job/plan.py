@@ -91,7 +91,9 @@ def _check_generator(settings: Settings) -> str | None:
     if asked:
         known = load_appearance(settings.attributes).attributes
         if not set(asked) <= set(known):
-            whose = f"--attributes {settings.attributes} knows" if settings.attributes else "the networks that ship know"
+            whose = (
+                f"--attributes {settings.attributes} knows" if settings.attributes else "the networks that ship know"
+            )
             raise UsageError(
                 f"{whose} {', '.join(known)}, not {', '.join(name for name in asked if name not in known)}; "
                 "name in --expressions what they know, or train others (augment train attributes)."

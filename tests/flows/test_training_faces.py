@@ -24,7 +24,7 @@ from singanimation.flows.training.run import run_training
 from singanimation.pipeline.errors import DatasetError, UsageError
 from singanimation.stages.expansion.checkpoints import load_generator
 from singanimation.stages.expansion.training.loop import Progress
-from singanimation.stages.expansion.training.settings import TrainSettings
+from singanimation.stages.expansion.training.settings import PaperTerms, TrainSettings, small_batch_sentence
 
 SMALL = TrainSettings(steps=3, batch_size=2, width=0.13, seed=1)
 
@@ -193,6 +193,13 @@ def test_mistakes_are_told_before_anything_is_written(options: list[str], words:
     result = CliRunner().invoke(app, ["ganimation", *(part for pair in given.items() for part in pair)])
     assert isinstance(result.exception, UsageError) and words in str(result.exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_batch_smaller_than_the_papers_is_told_what_keeps_its_weight_of_action_units() -> None:
+    sentence = small_batch_sentence(PaperTerms(), 8)
+    assert sentence is not None and "weighs the action units 500" in sentence and "--unit-weight 1280" in sentence
+    assert small_batch_sentence(PaperTerms(), 25) is None
+    assert small_batch_sentence(PaperTerms(units=1280.0), 8) is None
 
 
 @pytest.mark.parametrize(("command", "output"), [("ganimation", ""), ("au", ""), ("au", "a.pt")])

@@ -109,7 +109,9 @@ def test_a_path_that_the_user_names_and_that_is_not_there_is_never_passed_over(
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
-    with pytest.raises(UsageError, match="'resnet'; the names are embedded-aus, generator, singan-start, attributes, inception-v3"):
+    with pytest.raises(
+        UsageError, match="'resnet'; the names are embedded-aus, generator, singan-start, attributes, inception-v3"
+    ):
         weights.find("resnet")
 
 

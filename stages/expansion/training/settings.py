@@ -12,6 +12,8 @@ SIZES = (64, 128)
 PAPER_RATE = 1e-4
 """Adam's learning rate in the paper (Pumarola et al., ECCV 2018)."""
 
+PAPER_BATCH = 25
+
 PAPER_EPOCHS = 30
 PAPER_EPOCHS_AT_FULL_RATE = 20
 
@@ -38,7 +40,7 @@ class PaperTerms:
 
 _OWN: dict[Recipe, dict[str, Any]] = {
     "paper": {
-        "batch_size": 25,
+        "batch_size": PAPER_BATCH,
         "learning_rate": PAPER_RATE,
         "average": 0.0,
         "schedule": "paper",
@@ -96,6 +98,17 @@ class TrainSettings:
         return {
             f"train_{name}": value.name if isinstance(value, Path) else str(value) for name, value in fields.items()
         }
+
+
+def small_batch_sentence(terms: PaperTerms, batch_size: int) -> str | None:
+    """Return what to say where a batch smaller than the paper's makes its AU regression stronger than the paper's."""
+    if batch_size >= PAPER_BATCH or terms.units != PaperTerms.units:
+        return None
+    meant = PaperTerms.units / PAPER_BATCH
+    return (
+        f"A batch of {batch_size} weighs the action units {terms.units / batch_size:,.0f}, the paper's of "
+        f"{PAPER_BATCH} weighs them {meant:.0f}: --unit-weight {meant * batch_size:.0f} keeps that, and the faces."
+    )
 
 
 def paper_steps(faces: int, batch_size: int, terms: PaperTerms) -> int:
