@@ -62,7 +62,10 @@ class AttributeEdits:
         self._request, self._editor = request, load_appearance(weights, device)
         for name in (*request.carried, *request.without):
             if name not in self._editor.attributes:
-                raise UsageError(f"The attribute networks know {', '.join(self._editor.attributes)}, not {name}.")
+                raise UsageError(
+                    f"The attribute networks know {', '.join(self._editor.attributes)}, not {name}; "
+                    "`augment train attributes` makes others, --attributes names them."
+                )
         self._donor = None if request.origin is None else _donor(request.origin, models)
         for name in request.carried:
             if self._donor is not None and not self._editor.wears(self._donor, name):

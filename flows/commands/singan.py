@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from singanimation.flows.commands.train_options import SeedOption
 from singanimation.flows.options import QuietOption
 from singanimation.flows.singan.files import named, read_mask, read_pixels, size_of, starts_of, write_picture
 from singanimation.pipeline.runs import make_folder
@@ -23,7 +24,6 @@ OutputOption = Annotated[Path, typer.Option("--output", help="Folder for what is
 StartsOption = Annotated[
     str | None, typer.Option("--start-scale", help="Where it is fed in, such as N-1,N-2 (N: coarsest).")
 ]
-SeedOption = Annotated[int, typer.Option(min=0)]
 NoiseOption = Annotated[float, typer.Option(min=0, max=10, help="Noise, as a multiple of training's; 0 for none.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 MaskOption = Annotated[Path, typer.Option(help="A picture, white where something was pasted or changed.")]
@@ -202,7 +202,7 @@ def _inject(
     own, chosen = loaded.picture, starts_of(starts, loaded, _FED_IN[what])
     weights = None
     if mask is not None:
-        weights = soften_mask(read_mask(mask, own.shape[:2]))
+        weights = soften_mask(read_mask(mask, loaded))
     for start in chosen:
         made = inject(loaded, pixels, start, seed, noise)
         shown = made if weights is None else blend(own, made, weights)

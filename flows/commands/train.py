@@ -9,7 +9,7 @@ import typer
 
 from singanimation.flows.commands.train_attributes import train_attributes
 from singanimation.flows.commands.train_ganimation import train_ganimation
-from singanimation.flows.commands.train_options import FacesOption, OutputOption, check_output, use_threads
+from singanimation.flows.commands.train_options import FacesOption, OutputOption, SeedOption, check_output, use_threads
 from singanimation.flows.commands.train_siblings import train_cyclegan, train_landmarks, train_stargan, train_transfer
 from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training.checkpoint import hold_training
@@ -30,7 +30,7 @@ def train_au(
     faces: FacesOption,
     warped: Annotated[Path | None, typer.Option(help="A Parquet of warped faces, used besides.")] = None,
     output: OutputOption = Path("embedded.safetensors"),
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the shipped recipe's.")] = None,
 ) -> None:
@@ -94,7 +94,7 @@ def train_singan_start(
     output: OutputOption = Path("start.safetensors"),
     init: Annotated[Path | None, typer.Option(help="Go on from these weights.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the shipped recipe's.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
 ) -> None:
     """Learn the weights from which every edit's SinGAN begins (`--engine fast`); writes one safetensors file.
@@ -126,7 +126,7 @@ def train_expression_judge(
     pictures: Annotated[str, typer.Option("--input", help="Labelled faces: anything that `augment --input` takes.")],
     output: OutputOption = Path("expression.safetensors"),
     steps: Annotated[int, typer.Option(min=1)] = STEPS,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
 ) -> None:

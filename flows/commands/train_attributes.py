@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from singanimation.flows.commands.train_options import OutputOption, check_output, use_threads
+from singanimation.flows.commands.train_options import OutputOption, SeedOption, check_output, use_threads
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.pipeline.datasets.attributes import AttributeList, read_attributes
 from singanimation.pipeline.errors import UsageError
@@ -32,11 +32,13 @@ def train_attributes(
     only: Annotated[str, typer.Option(help=f"What to learn to carry, of {','.join(ATTRIBUTES)}.")] = ",".join(
         _Settings.attributes
     ),
-    steps: Annotated[int, typer.Option(min=2)] = _Settings.steps,
+    steps: Annotated[
+        int, typer.Option(min=10, help="Nine tenths teach to take off, the rest to put on.")
+    ] = _Settings.steps,
     batch_size: Annotated[int, typer.Option(min=1)] = _Settings.batch_size,
     learning_rate: Annotated[float, typer.Option(min=1e-8)] = _Settings.learning_rate,
     width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = _Settings.width,
-    seed: Annotated[int, typer.Option(min=0)] = _Settings.seed,
+    seed: SeedOption = _Settings.seed,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     mixed_precision: Annotated[bool, typer.Option("--mixed-precision", help="Compute in bfloat16.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,

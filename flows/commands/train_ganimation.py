@@ -64,7 +64,7 @@ def train_ganimation(
     recipe = chosen["recipe"]
     _check_recipe(recipe, chosen["adversarial"], chosen["regression"], chosen["size"])
     check_output(output)
-    _check_init(chosen["init"])
+    check_init(chosen["init"])
     use_threads(threads)
     device = choose_device(device)
     _check_terms(recipe, terms)
@@ -93,7 +93,8 @@ def _check_terms(recipe: str, terms: PaperTerms) -> None:
         raise UsageError(f"Weights and habits of the paper's terms ({', '.join(changed)}) go with --recipe paper.")
 
 
-def _check_init(init: Path | None) -> None:
+def check_init(init: Path | None) -> None:
+    """Raise WeightsError where what a training is to start from is no file of weights, before faces are sought."""
     if init is not None:
         from singanimation.stages.expansion.ganimation.published.reading import check_kind
 

@@ -19,7 +19,9 @@ from singanimation.stages.expansion.training.settings import (
 
 FacesOption = Annotated[Path, typer.Option("--input", help="A Parquet of aligned faces with landmarks and AUs.")]
 OutputOption = Annotated[Path, typer.Option("--output", help="The .safetensors file to write; logs go beside it.")]
-SeedOption = Annotated[int, typer.Option(min=0)]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1)]
+"""What PyTorch's generators take."""
+
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from singanimation.flows.commands.train_ganimation import prepare, train_and_say
-from singanimation.flows.commands.train_options import OutputOption, check_output, check_size, use_threads
+from singanimation.flows.commands.train_ganimation import check_init, prepare, train_and_say
+from singanimation.flows.commands.train_options import OutputOption, SeedOption, check_output, check_size, use_threads
 from singanimation.flows.training.labels import LabelsFrom, joined, labelled
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import EMOTIONS, canonical_emotion
@@ -34,7 +34,7 @@ class Asked(NamedTuple):
         float | None, typer.Option(min=0, max=0.99999, help="How much of the averaged weights a step keeps; default 0.")
     ] = None
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None
-    seed: Annotated[int, typer.Option(min=0)] = 0
+    seed: SeedOption = 0
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto"
     mixed_precision: Annotated[
         bool, typer.Option("--mixed-precision", help="bfloat16: faster on GPUs and CPUs that compute in it.")
@@ -50,14 +50,16 @@ class Asked(NamedTuple):
 
         check_output(self.output)
         check_size(self.size)
+        check_init(self.init)
         use_threads(self.threads)
         others = ("faces", "output", "device", "workers", "threads", "minutes", "resume")
         given = {name: value for name, value in self._asdict().items() if name not in others}
         return TrainSettings.for_recipe(recipe, device=choose_device(self.device), **given, **own)
 
-    def train(self, settings: TrainSettings, prepared: "PreparedFaces") -> None:
-        """Train, and say how it goes."""
-        train_and_say(settings, prepared, self.output, self.minutes, self.resume, self.faces)
+    def train(self, settings: TrainSettings, prepared: "PreparedFaces", also: str | None = None) -> None:
+        """Train, and say how it goes; ``also`` is the second set of faces, for the card."""
+        name = self.faces if also is None else f"{Path(self.faces).name} and {Path(also).name}"
+        train_and_say(settings, prepared, self.output, self.minutes, self.resume, name)
 
 
 def with_training(command: Callable[..., None]) -> Callable[..., None]:
@@ -122,7 +124,7 @@ def train_stargan(
         second = prepare(also, asked.output.with_stem(f"{asked.output.stem}.also"), asked.workers)
         second, more = labelled(second, also_labels, also)
         prepared, said = joined(prepared, second), f"{said}; of {Path(also).name}: {more}"
-    asked.train(replace(settings, labels=said), prepared)
+    asked.train(replace(settings, labels=said), prepared, also)
 
 
 @with_training

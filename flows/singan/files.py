@@ -27,11 +27,18 @@ def read_pixels(path: Path) -> np.ndarray:
         raise UsageError(str(error)) from None
 
 
-def read_mask(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """Return a mask bool (H, W) of ``shape``: where the picture is lighter than grey. Raises UsageError."""
+def read_mask(path: Path, model: "PictureModel") -> np.ndarray:
+    """Return a mask bool (H, W) of the model's picture: where the file is lighter than grey.
+
+    Raises UsageError, also for another aspect than the picture's.
+    """
     from skimage.transform import resize
 
+    from singanimation.stages.singan.uses import check_aspect
+
     pixels = read_pixels(path)[..., :3].mean(2)
+    check_aspect(model, pixels, f"mask {path.name}")
+    shape = model.picture.shape[:2]
     return np.asarray(resize(pixels, shape, order=1, anti_aliasing=True, preserve_range=True)) >= _WHITE
 
 
@@ -65,7 +72,7 @@ def size_of(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     width, times, height = text.lower().partition("x")
-    if not (times and width.isdigit() and height.isdigit()):
+    if not (times and all(each.isdecimal() and len(each) < 7 for each in (width, height))):
         raise UsageError(f"--size: {text!r} is no size; write WIDTHxHEIGHT, such as 400x120.")
     return int(height), int(width)
 

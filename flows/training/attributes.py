@@ -1,5 +1,6 @@
 """One training of the attribute networks: its faces, who wears what, and what is written as it goes."""
 
+import hashlib
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -52,7 +53,7 @@ def run_attributes(
     from singanimation.stages.expansion.training.loop import train
 
     same = {key.removeprefix("train_"): value for key, value in settings.card().items() if key != "train_learning_rate"}
-    same |= {"faces": f"{len(faces.train.pictures)} of {Path(name).name}", "listed": str(wearing is not None)}
+    same |= {"faces": f"{len(faces.train.pictures)} of {Path(name).name}", "listed": _digest(wearing)}
     kept = KeptTraining(output, same, resume=resume, minutes=minutes)
     steps = train(settings, AttributeObjective(settings, faces.train, wearing), kept.state)
 
@@ -60,6 +61,11 @@ def run_attributes(
         _write_outputs(settings, faces, wearing is not None, output, name, progress)
 
     yield from kept.steps(steps, write)
+
+
+def _digest(wearing: np.ndarray | None) -> str:
+    """Tell apart lists by what they say of the faces; empty without one."""
+    return "" if wearing is None else hashlib.sha256(wearing.tobytes()).hexdigest()[:16]
 
 
 def _write_outputs(

@@ -49,6 +49,9 @@ def joined(first: "PreparedFaces", second: "PreparedFaces") -> "PreparedFaces":
         labels=np.concatenate([one.labels, other.labels]),
         sets=np.repeat(np.array([0, 1]), [len(one.labels), len(other.labels)]),
     )
-    licences = [licence or "not stated" for licence in (first.licence, second.licence)]
+    licences = [
+        f"of the {which} set {faces.licence or 'not stated'}"
+        for which, faces in zip(("first", "second"), (first, second), strict=True)
+    ]
     licence = None if first.licence is None and second.licence is None else "; ".join(licences)
     return replace(first, train=train, licence=licence)

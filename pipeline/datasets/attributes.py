@@ -63,8 +63,8 @@ def read_attributes(path: Path) -> AttributeList:
     for number, words in enumerate(lines[1:], 1):
         if not words:
             continue
-        values = words[1:]
-        if len(values) != len(header) or not {*values} <= {"1", "-1", "0"}:
+        values = ["-1" if word == "0" else word for word in words[1:]]
+        if len(values) != len(header) or not {*values} <= {"1", "-1"}:
             raise DatasetError(
                 f"{path}: entry {number} ({words[0][:40]}) has {len(values)} values where the header has "
                 f"{len(header)}, or others than 1 and -1."

@@ -46,7 +46,7 @@ def pyramid_shapes(height: int, width: int) -> tuple[tuple[int, int], ...]:
 def start_index(start: str) -> int:
     """Return how many scales finer than the coarsest ``start`` lies: N -> 0, N-1 -> 1. Raises UsageError."""
     head, _, steps = start.partition("-")
-    if head == "N" and (start == "N" or steps.isdigit()):
+    if head == "N" and (start == "N" or (steps.isdecimal() and len(steps) < 4)):
         return int(steps or 0)
     raise UsageError(f"--start-scale: {start!r} is no scale; use N-1 or N-2 (or N, to see why not).")
 

@@ -114,7 +114,7 @@ def test_a_training_writes_networks_card_losses_and_sheet_by_a_list(tmp_path, ca
     rows = "".join(f"{number}.jpg {1 if number < 2 else -1} -1\n" for number in range(8))
     listed.write_text(f"8\nEyeglasses Bangs\n{rows}")
     command = ("train", "attributes", "--input", faces, "--output", tmp_path / "a.safetensors", "--width", 0.2)
-    command += ("--batch-size", 2, "--workers", 1, "--steps", 2, "--attributes", listed)
+    command += ("--batch-size", 2, "--workers", 1, "--steps", 10, "--attributes", listed)
     assert augment(*command) == 2 and "does not tell of beard" in capsys.readouterr().err
     assert augment(*command, "--only", "hats") == 2
     assert augment(*command, "--only", "spectacles,hair") == 0
@@ -122,7 +122,9 @@ def test_a_training_writes_networks_card_losses_and_sheet_by_a_list(tmp_path, ca
     assert written >= {"a.safetensors", "a.md", "a.csv", "a.png", "a.checkpoint.pt"}
     loaded = load_attributes(tmp_path / "a.safetensors")
     assert loaded.network.attributes == ("spectacles", "hair") and loaded.card["bare_faces"] == "a list of attributes"
-    assert augment(*command, "--only", "spectacles,hair") == 2 and "all 2 steps are done" in capsys.readouterr().err
+    assert augment(*command, "--only", "spectacles,hair") == 2 and "all 10 steps are done" in capsys.readouterr().err
+    listed.write_text(listed.read_text().replace("0.jpg 1", "0.jpg -1"))
+    assert augment(*command, "--only", "spectacles,hair") == 2 and "listed" in capsys.readouterr().err
     listed.write_text("1\nEyeglasses Bangs\nother.jpg 1 1\n")
     assert augment(*command, "--only", "spectacles", "--no-resume") != 0
     assert "another data set" in capsys.readouterr().err

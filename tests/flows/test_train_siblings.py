@@ -110,7 +110,7 @@ def test_two_data_sets_keep_their_labels_apart() -> None:
     both = joined(prepared(2), prepared(3))
     assert both.train.sets is not None and both.train.sets.tolist() == [0] * 4 + [1] * 6
     assert both.train.labels is not None and len(both.train.labels) == len(both.train.pictures) == 10
-    assert both.licence == "CC0; CC0"
+    assert both.licence == "of the first set CC0; of the second set CC0"
 
 
 def test_the_labels_of_folders_are_kept_with_the_faces_that_were_found(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ def test_kaggles_table_and_zeros(tmp_path):
     assert listed.attributes == ("spectacles",)
     np.testing.assert_array_equal(listed.wearing(["000001", "000002", "000003"], "spectacles"), [YES, NO, NO])
     assert listed.wearing(["000001"], "beard").tolist() == [UNKNOWN]
+    listed = read_attributes(written(tmp_path / "zeros.csv", "image_id,No_Beard,Eyeglasses\na.jpg,0,1\nb.jpg,1,0\n"))
+    assert listed.wearing(["a", "b"], "beard").tolist() == [YES, NO]
 
 
 @pytest.mark.parametrize(

@@ -188,17 +188,33 @@ def test_each_half_of_a_training_moves_its_own_network():
     assert moved == {"remove", "carry"}
 
 
-def test_a_training_goes_on_where_it_stopped():
-    whole = list(train(SMALL, objective()))
+@pytest.mark.parametrize(("steps", "stop"), [(4, 2), (12, 11)])
+def test_a_training_goes_on_where_it_stopped(steps, stop):
+    settings = dataclasses.replace(SMALL, steps=steps)
+    whole = list(train(settings, objective()))
     first = objective()
-    for progress in train(SMALL, first):
-        if progress.step == 2:
+    for progress in train(settings, first):
+        if progress.step == stop:
             state = progress.state
             break
     state = torch.load(_saved(state), weights_only=True)
-    rest = list(train(SMALL, objective(), state))
+    rest = list(train(settings, objective(), state))
     for name, value in rest[-1].generator.state_dict().items():
         torch.testing.assert_close(value, whole[-1].generator.state_dict()[name])
+
+
+def test_landmarks_lead_as_exactly_in_a_training_of_few_bits():
+    registration = Registration()
+    mean = registration.mean_pixels()[None]
+    turned = mean @ torch.tensor([[0.95, 0.2], [-0.2, 1.05]]) + torch.tensor([12.0, -5.0])
+    which = torch.tensor([0])
+    flow, places = registration.flow(which, mean, turned), registration.places(which, turned)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(registration.flow(which, mean, turned), flow, rtol=0, atol=1e-4)
+        torch.testing.assert_close(registration.places(which, turned).allowed, places.allowed, rtol=0, atol=1e-4)
+    training = objective(dataclasses.replace(SMALL, mixed_precision=True))
+    told = [training.step(torch.Generator().manual_seed(1), 1e-3, done) for done in (0.1, 0.95)]
+    assert all(np.isfinite(value) for losses in told for value in losses.values())
 
 
 def _saved(state: dict) -> io.BytesIO:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from small_training import SMALL, labelled_faces, losses_of, objective_of
+from torch import nn
 
 from singanimation.pipeline.errors import DatasetError, UsageError, WeightsError
 from singanimation.pipeline.expressions import AU_INDEX, EMOTION_INDEX, EMOTIONS
@@ -14,7 +15,7 @@ from singanimation.pipeline.forms import FORMS, PLAN, draw_form, first_form, nea
 from singanimation.pipeline.plan import SourceFace, discrete_target
 from singanimation.stages.expansion.checkpoints import load_generator, save_generator
 from singanimation.stages.expansion.editor import ExpressionEditor
-from singanimation.stages.expansion.labelled import places_of
+from singanimation.stages.expansion.labelled import LabelledGenerator, places_of
 from singanimation.stages.expansion.stargan.networks import StarGenerator, label_planes, masked_labels
 from singanimation.stages.expansion.training.loop import TrainingFaces, learning_rate_at, train
 from singanimation.stages.expansion.training.siblings import LabelledBatches
@@ -107,9 +108,8 @@ def test_the_auto_encoder_learns_and_its_label_map_matters(tmp_path: Path) -> No
     assert editor.labels == ("happiness", "neutral")
     crop = faces.pictures[0, 16:144, 16:144]
     targets = np.stack([first_form(name).units for name in ("happiness", "neutral")])
-    same, other = editor.edit(crop, np.zeros(17, np.float32) + 0.1, targets).pictures.astype(int)
-    away = [np.abs(picture - crop).mean() for picture in (same, other)]
-    assert np.abs(same - other).mean() > 1 and away[0] < 60
+    happy, neutral = editor.edit(crop, np.zeros(17, np.float32) + 0.1, targets).pictures.astype(int)
+    assert np.abs(happy - neutral).mean() > 1 and np.abs(happy - crop).mean() < 60
 
 
 @pytest.mark.parametrize("settings", [replace(TRANSFER, steps=4), STARGAN, CYCLEGAN], ids=lambda s: s.recipe)
@@ -131,6 +131,71 @@ def test_stargans_critic_learns_the_labels_and_its_cycle_comes_back() -> None:
     settings = replace(STARGAN, steps=25, batch_size=4, learning_rate=1e-3)
     told = losses_of(objective_of(settings, _twice(faces)), settings.steps, settings.learning_rate)
     assert told[-1]["critic_labels"] < told[0]["critic_labels"] and told[-1]["cycle"] < told[0]["cycle"]
+
+
+class _Bright(nn.Module):
+    """A critic that cannot learn: happy is who has a bright lower half, real who has a bright upper one."""
+
+    def forward(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        upper, lower = (half.float().mean((1, 2, 3)) for half in (picture[:, :, :28], picture[:, :, 36:]))
+        return 40 * upper, torch.stack([10 * lower, -10 * lower], 1)
+
+
+def test_stargans_generator_is_judged_by_the_label_asked_for_and_seeks_what_the_critic_takes_for_real() -> None:
+    faces = labelled_faces()
+    objective = objective_of(STARGAN, faces)
+    objective._critic = critic = _Bright()
+    drawn = objective._batches.draw(4, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        there = objective.generator.redrawn(drawn.pictures, 1 - drawn.labels, drawn.sets)
+    expected = nn.functional.cross_entropy(critic(there)[1], 1 - drawn.labels).item()
+    before = _brightness(objective.generator, faces, "happiness")
+    objective.at_rate(2e-3)
+    told = [objective._generator_step(drawn, 1 - drawn.labels) for _ in range(20)]
+    assert told[0]["labels"] == pytest.approx(expected, rel=1e-4)
+    assert abs(expected - nn.functional.cross_entropy(critic(there)[1], drawn.labels).item()) > 1e-3
+    assert _brightness(objective.generator, faces, "happiness")[0] > before[0] + 0.3
+
+
+def test_cyclegans_ways_lead_each_to_its_own_emotion() -> None:
+    faces = labelled_faces()
+    objective = objective_of(CYCLEGAN, faces)
+
+    class Half(nn.Module):
+        def __init__(self, sign: int) -> None:
+            super().__init__()
+            self.sign = nn.Parameter(torch.tensor(4.0 * sign))
+
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return self.sign * picture[:, :, 36:].mean((1, 2, 3))
+
+    objective._critics = nn.ModuleList([Half(1), Half(-1)])
+    losses_of(objective, 30, 2e-3)
+    happy, neutral = (_brightness(objective.generator, faces, name) for name in ("happiness", "neutral"))
+    assert happy[1] > neutral[1] + 0.02
+
+
+def _brightness(generator: LabelledGenerator, faces: TrainingFaces, label: str) -> tuple[float, float]:
+    """Return how bright (-1..1) upper and lower halves are that a generator paints of the faces, on average."""
+    pictures = torch.from_numpy(faces.pictures[::4, 16:144:2, 16:144:2].copy()).permute(0, 3, 1, 2) / 127.5 - 1
+    place = torch.full((len(pictures),), ("happiness", "neutral").index(label))
+    with torch.no_grad():
+        painted = generator.painted(pictures, place)
+    return painted[:, :, :28].mean().item(), painted[:, :, 36:].mean().item()
+
+
+def test_a_set_without_enough_of_any_label_is_refused_with_its_counts() -> None:
+    faces = labelled_faces(16)
+    few = faces._replace(sets=(np.arange(32) % 16 >= 12).astype(np.int64))
+    with pytest.raises(DatasetError, match="second set of faces has 12 pictures of no emotion: .* happiness 4"):
+        LabelledBatches(few, 64, "cpu")
+
+
+def test_a_start_that_learnt_other_labels_is_refused(tmp_path: Path) -> None:
+    options = {"labels": ["anger", "neutral"], "of_sets": [0, 0], "width": 8, "size": 64}
+    save_generator(tmp_path / "s.safetensors", StarGenerator(**options), options, {})
+    with pytest.raises(WeightsError, match="draws anger, neutral, and these faces teach happiness, neutral"):
+        objective_of(replace(STARGAN, init=tmp_path / "s.safetensors"), labelled_faces())
 
 
 def _twice(faces: TrainingFaces) -> TrainingFaces:

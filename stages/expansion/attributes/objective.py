@@ -1,4 +1,8 @@
-"""How the two networks learn: first to take off, then to put on."""
+"""How the two networks learn: first to take off, then to put on.
+
+Departures from GeoGAN: both learn from made pairs, whose answers are known to the pixel, in place of unpaired pictures;
+so there is no critic and no cycle.
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce

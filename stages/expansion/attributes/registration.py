@@ -76,12 +76,14 @@ class Registration:
     def flow(self, attributes: Tensor, source: Tensor, target: Tensor) -> Tensor:
         """Return the flow (B, 2, 128, 128) by which each face's attribute (B,) is carried."""
         stiff = torch.tensor([name in RIGID for name in ATTRIBUTES], device=attributes.device)[attributes]
-        return torch.where(stiff.view(-1, 1, 1, 1), self.rigid(source, target), self.dense(source, target))
+        with _exactly(source):
+            return torch.where(stiff.view(-1, 1, 1, 1), self.rigid(source, target), self.dense(source, target))
 
     def places(self, attributes: Tensor, landmarks: Tensor) -> Places:
         """Return where on the mean face each pixel lies, and what the attribute (B,) may change."""
         mean = self.mean_pixels().expand(len(landmarks), -1, -1)
-        flow = self.dense(mean, landmarks)
+        with _exactly(landmarks):
+            flow = self.dense(mean, landmarks)
         grid = _grid(CROP_SIZE, landmarks).T.view(1, 2, CROP_SIZE, CROP_SIZE) + flow
         allowed = warp(self._allowed[attributes], flow)
         return Places((grid - grid.new_tensor(EYES.mean(0)).view(1, 2, 1, 1)) / INTEROCULAR, allowed)
@@ -91,6 +93,11 @@ class Registration:
         scale = layer.shape[-1] // CROP_SIZE
         mean = self.mean_pixels(layer.shape[-1]).expand(len(landmarks), -1, -1)
         return F.avg_pool2d(warp(layer, self.dense(mean, landmarks * scale, layer.shape[-1])), scale)
+
+
+def _exactly(like: Tensor) -> torch.autocast:
+    """Compute in the landmarks' own precision: bfloat16 is half a pixel off at the crop's edge."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def composed(first: Tensor, second: Tensor) -> Tensor:

@@ -2,8 +2,9 @@
 
 The weights are the paper's: 10 for the cycle, 5 for what is kept; Adam 2e-4 with betas (0.5, 0.999), constant for half
 of the training and then falling to 0. DIAT (Li et al., 2016) is the case of one way without the cycle: an attribute put
-on, the face kept. What departs: the critics see the pictures of the step, not a store of fifty earlier ones; batches of
-more than one picture.
+on, the face kept. What departs: the critics see the pictures of the step, not a store of fifty earlier ones; they halve
+three times and see patches of 38 pixels (the paper's 70, of pictures twice or four times as large); batches of more
+than one picture.
 """
 
 import torch

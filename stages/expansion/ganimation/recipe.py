@@ -2,9 +2,10 @@
 
 The terms are in ``terms``. The critic takes two Adam steps a batch, one on its losses and one on the penalty; the
 generator moves at every fifth batch. Faces come in shuffled epochs without the last, incomplete batch, mirrored half of
-the time. Adam 1e-4 with betas (0.5, 0.999). What departs is an option (``PaperTerms``, ``TrainSettings``), but for one
-thing: an epsilon of 1e-12 under the root of the gradient's norm, without which a zero gradient gives NaN. At 64 pixels
-(``size``) the critic has one layer less, so that its map and its regression see what the paper's see.
+the time. Adam 1e-4 with betas (0.5, 0.999). What departs is an option (``PaperTerms``, ``TrainSettings``), but for two
+things: an epsilon of 1e-12 under the root of the gradient's norm, without which a zero gradient gives NaN, and the
+larger first weights of a critic narrower than the paper's (``initialise``). At 64 pixels (``size``) the critic has one
+layer less, so that its map and its regression see what the paper's see.
 """
 
 from collections.abc import Mapping

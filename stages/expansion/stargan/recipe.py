@@ -2,8 +2,9 @@
 
 The weights are the paper's: 1 for the classification, 10 for cycle and penalty; the generator moves at every fifth
 batch (``--critic-steps``), Adam 1e-4 with betas (0.5, 0.999), batches of 16, the learning rate constant for half of the
-training and then falling to 0. Several data sets take turns, batch by batch; the critic classifies a picture among the
-labels of its own set alone. What departs: labels are drawn evenly where the paper's data have them so.
+training and then falling to 0. Several data sets take turns; the critic classifies a picture among the labels of its
+own set alone. What departs: turns are by the generator's steps, all batches of one step of one set; labels are drawn
+evenly; a narrow critic's first weights are larger (``initialise``).
 """
 
 import torch

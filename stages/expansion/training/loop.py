@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -199,12 +199,23 @@ def _update_average(average: nn.Module, current: nn.Module, keep: float) -> None
             old.copy_(new)
 
 
+def _in_words(labels: Sequence[str] | None) -> str:
+    return ", ".join(labels) if labels else "action units"
+
+
 def initial_weights(network: nn.Module, path: Path | None) -> None:
     """Copy the weights of the generator at ``path`` into ``network``, if given. Raises WeightsError."""
     if path is None:
         return
     try:
-        weights = load_generator(path).network.state_dict()
+        loaded = load_generator(path).network
+        labels = getattr(network, "labels", None)
+        if loaded.labels != labels:
+            raise WeightsError(
+                f"--init {path} draws {_in_words(loaded.labels)}, and these faces teach {_in_words(labels)}: "
+                "start from one that learnt the same."
+            )
+        weights = loaded.state_dict()
         lacking = {name: value for name, value in network.state_dict().items() if name not in weights}
         if any(not name.startswith("correct.") for name in lacking):
             lacking = {}  # a generator without its correcting network starts one anew; others have to fit as they are

@@ -80,7 +80,7 @@ class LabelledBatches:
     """Draws batches of labelled faces, every label of a set as often as any other, mirrored half of the time.
 
     ``labels`` are the emotions that some set has at least ``FEWEST_OF_A_LABEL`` pictures of. Pictures without a label,
-    or with a rarer one, are left out. Raises DatasetError where fewer than two labels are left.
+    or with a rarer one, are left out. Raises DatasetError where fewer than two labels are left, or none of a set.
     """
 
     def __init__(self, faces: TrainingFaces, size: int, device: str) -> None:
@@ -95,6 +95,10 @@ class LabelledBatches:
         if len(self.labels) < 2:
             found_of_each = counted(torch.stack(self.counts).sum(0))
             raise DatasetError(f"Fewer than two emotions have {FEWEST_OF_A_LABEL} pictures: {found_of_each}.")
+        for place, (own, count) in enumerate(zip(enough, self.counts, strict=True)):
+            if not own.any():
+                which = "The second set of faces" if place else "The first set of faces"
+                raise DatasetError(f"{which} has {FEWEST_OF_A_LABEL} pictures of no emotion: {counted(count)}.")
         kept = (found >= 0) & enough[sets, found.clamp(min=0)]
         self._pictures = at_size(faces.pictures[kept.numpy()], size)
         self._labels, self._sets = places_of(found[kept], self.labels), sets[kept]

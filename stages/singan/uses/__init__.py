@@ -6,7 +6,7 @@ turns paintings into pictures, harmonises and edits composites, and moves.
 
 from singanimation.stages.singan.uses.animation import animate
 from singanimation.stages.singan.uses.composites import blend, soften_mask
-from singanimation.stages.singan.uses.drawing import inject, sample
+from singanimation.stages.singan.uses.drawing import check_aspect, inject, sample
 from singanimation.stages.singan.uses.enlarging import bicubic, enlarge
 from singanimation.stages.singan.uses.model import ModelSettings, PictureModel
 from singanimation.stages.singan.uses.storage import load_model, save_model
@@ -18,6 +18,7 @@ __all__ = [
     "animate",
     "bicubic",
     "blend",
+    "check_aspect",
     "enlarge",
     "inject",
     "load_model",

@@ -123,13 +123,16 @@ def check_draws(model: PictureModel) -> None:
         raise UsageError("This model was trained to enlarge and does nothing else; train one without --enlarge.")
 
 
-def check_aspect(model: PictureModel, picture: np.ndarray) -> None:
-    """Raise UsageError where a picture, shrunk to the model's, would be stretched by more than a pixel and a half."""
+def check_aspect(model: PictureModel, picture: np.ndarray, what: str = "picture") -> None:
+    """Raise UsageError where a picture, shrunk to the model's, would be stretched by more than a pixel and a half.
+
+    ``what`` it is is said.
+    """
     height, width = model.picture.shape[:2]
     share = min(height / picture.shape[0], width / picture.shape[1])
     if max(height - share * picture.shape[0], width - share * picture.shape[1]) > 1.5:
         raise UsageError(
-            f"The picture is {picture.shape[1]} x {picture.shape[0]} pixels and the model's {width} x {height}: "
+            f"The {what} is {picture.shape[1]} x {picture.shape[0]} pixels and the model's {width} x {height}: "
             "crop it to the same aspect."
         )
 
