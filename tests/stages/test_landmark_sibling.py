@@ -59,6 +59,23 @@ def test_training_brings_the_picture_nearer_and_leaves_the_landmark_network_alon
     assert all(torch.equal(a, b) for a, b in zip(finder, objective.generator.finder.state_dict().values(), strict=True))
 
 
+def test_what_is_painted_is_added_to_the_source() -> None:
+    generator = objective_of(SETTINGS, made_up_faces()).generator
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 1.9 - 0.95
+    with torch.no_grad():
+        generator.colour.weight.zero_()
+        torch.testing.assert_close(generator.painted(picture, FACE), picture, atol=1e-4, rtol=0)
+
+
+def test_the_critic_comes_to_take_photographs_for_real_and_what_was_painted_not() -> None:
+    objective = objective_of(SETTINGS, made_up_faces())
+    objective.at_rate(2e-3)
+    pairs = objective._pairs.draw(4, torch.Generator().manual_seed(2))
+    noise = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    told = [objective._judge(pairs, noise, pairs.after) for _ in range(25)]
+    assert told[-1][0] < 0 and told[-1][1]["critic"] < 0.5 * told[0][1]["critic"]
+
+
 def test_other_landmarks_give_another_picture_and_no_change_the_crop_itself() -> None:
     generator = objective_of(SETTINGS, made_up_faces()).generator
     with torch.no_grad():

@@ -1,8 +1,10 @@
 """The generator of G2-GAN: Song et al., "Geometry Guided Adversarial Facial Expression Synthesis", ACM Multimedia 2018.
 
 Picture and heat maps of the landmarks that it shall have in, picture out. What departs: one generator puts expressions
-on and takes them off, since a face at rest has landmarks too (the paper has one for either); its trunk is StarGAN's; a
-target of action units becomes landmarks by the tables that the geometry moves faces by.
+on and takes them off, since a face at rest has landmarks too (the paper has one for either); its trunk is StarGAN's;
+what it paints is added to the source before the last tanh, since instance norms forget a picture's colours and the
+trunk alone took thousands of steps to find them again; a target of action units becomes landmarks by the tables that
+the geometry moves faces by.
 """
 
 import torch
@@ -15,6 +17,9 @@ from singanimation.stages.expansion.geometry import FaceGeometry, drawing_digest
 from singanimation.stages.expansion.geometry.landmark_network import LandmarkNetwork
 from singanimation.stages.expansion.geometry.movement.face_frame import mirrored
 from singanimation.stages.expansion.landmarks.heat_maps import PARTS, heat_maps, laid_onto
+
+_BRIGHTEST = 0.99
+"""Of a source's pixels, in -1..1, where something is added to them: beyond it tanh has no slope."""
 
 
 class LandmarkGenerator(ConditionedTrunk):
@@ -30,7 +35,8 @@ class LandmarkGenerator(ConditionedTrunk):
 
     def painted(self, picture: Tensor, landmarks: Tensor) -> Tensor:
         """Return ``picture`` (B, 3, S, S) in -1..1 with ``landmarks`` (B, 478, 2), pixels of the crop."""
-        return torch.tanh(self.colour(self.maps(picture, heat_maps(landmarks, picture.shape[-1]))))
+        added = self.colour(self.maps(picture, heat_maps(landmarks, picture.shape[-1])))
+        return torch.tanh(torch.atanh(picture.float().clamp(-_BRIGHTEST, _BRIGHTEST)) + added)
 
     def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
         """Edit crops ``picture`` (B, 3, 128, 128) in -1..1 by ``condition`` (B, 17) = target - source AUs, -1..1."""
