@@ -83,13 +83,13 @@ _ALL = (
     ),
     Entry(
         name="attributes",
-        purpose="spectacles carried to other faces and taken off (--attributes takes others)",
+        purpose="spectacles and beards carried to other faces and taken off (--attributes takes others)",
         licence="MIT (this project)",
         size="1.2 MiB",
         file="attributes.safetensors",
         variable="SINGANIMATION_ATTRIBUTES",
         package=("singanimation.stages.expansion", "attributes/weights/attributes.safetensors"),
-        sha256="a06acf240c486879183730fa34739f07df51ac0b515777051af61341d41a659e",
+        sha256="be082ceeeff99467451c574c7675bfb092fb825ce87aea777e0d35d797a5a678",
     ),
     Entry(
         name="inception-v3",

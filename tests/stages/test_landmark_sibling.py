@@ -64,7 +64,7 @@ def test_what_is_painted_is_added_to_the_source() -> None:
     picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 1.9 - 0.95
     with torch.no_grad():
         generator.colour.weight.zero_()
-        torch.testing.assert_close(generator.painted(picture, FACE), picture, atol=1e-4, rtol=0)
+        torch.testing.assert_close(generator.painted(picture, FACE, FACE + 2), picture, atol=1e-4, rtol=0)
 
 
 def test_the_critic_comes_to_take_photographs_for_real_and_what_was_painted_not() -> None:

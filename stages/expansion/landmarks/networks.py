@@ -3,8 +3,9 @@
 Picture and heat maps of the landmarks that it shall have in, picture out. What departs: one generator puts expressions
 on and takes them off, since a face at rest has landmarks too (the paper has one for either); its trunk is StarGAN's;
 what it paints is added to the source before the last tanh, since instance norms forget a picture's colours and the
-trunk alone took thousands of steps to find them again; a target of action units becomes landmarks by the tables that
-the geometry moves faces by.
+trunk alone took thousands of steps to find them again; beside the heat maps that it shall have it is told how they
+differ from those it has, without which it gave the source back; a target of action units becomes landmarks by the
+tables that the geometry moves faces by.
 """
 
 import torch
@@ -29,37 +30,43 @@ class LandmarkGenerator(ConditionedTrunk):
     drawing = drawing_digest()
 
     def __init__(self, width: int = 64, blocks: int = 6, size: int = CROP_SIZE, finder: int = 32) -> None:
-        super().__init__(width, blocks, len(PARTS), size)
+        super().__init__(width, blocks, 2 * len(PARTS), size)
         self.finder = LandmarkNetwork(finder).requires_grad_(False)
         self._teachers: dict[torch.device, FaceGeometry] = {}
 
-    def painted(self, picture: Tensor, landmarks: Tensor) -> Tensor:
-        """Return ``picture`` (B, 3, S, S) in -1..1 with ``landmarks`` (B, 478, 2), pixels of the crop."""
-        added = self.colour(self.maps(picture, heat_maps(landmarks, picture.shape[-1])))
+    def painted(self, picture: Tensor, before: Tensor, after: Tensor) -> Tensor:
+        """Return ``picture`` (B, 3, S, S) in -1..1, whose landmarks are ``before``, with ``after``.
+
+        Both (B, 478, 2), pixels of the crop.
+        """
+        was, shall = (heat_maps(points, picture.shape[-1]) for points in (before, after))
+        added = self.colour(self.maps(picture, torch.cat([shall, shall - was], 1)))
         return torch.tanh(torch.atanh(picture.float().clamp(-_BRIGHTEST, _BRIGHTEST)) + added)
 
     def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
         """Edit crops ``picture`` (B, 3, 128, 128) in -1..1 by ``condition`` (B, 17) = target - source AUs, -1..1."""
         points = self.landmarks(picture)
         after = self.moved(points, condition)
-        return joined([self._drawn(*each) for each in zip(picture.split(1), after.split(1), strict=True)])
+        parts = zip(picture.split(1), points.split(1), after.split(1), strict=True)
+        return joined([self._drawn(*each) for each in parts])
 
     def edits(
         self, picture: Tensor, conditions: Tensor, sides: Tensor | None = None, seen: Tensor | None = None
     ) -> GeneratorOutput:
         """Edit one crop under each of ``conditions`` (K, 17), each as if it were alone; ``sides`` as landmarks move."""
-        count = len(conditions)
-        after = self.moved(self.landmarks(picture).expand(count, -1, -1), conditions, sides)
-        return joined([self._drawn(picture, one) for one in after.split(1)])
+        before = self.landmarks(picture)
+        after = self.moved(before.expand(len(conditions), -1, -1), conditions, sides)
+        return joined([self._drawn(picture, before, one) for one in after.split(1)])
 
     def towards(self, picture: Tensor, donors: Tensor) -> GeneratorOutput:
         """Edit one crop (1, 3, 128, 128) to the expressions of ``donors`` (K, 478, 2): landmarks of their crops."""
-        own = self.landmarks(picture).expand(len(donors), -1, -1)
-        return joined([self._drawn(picture, one) for one in laid_onto(donors, own).split(1)])
+        before = self.landmarks(picture)
+        after = laid_onto(donors, before.expand(len(donors), -1, -1))
+        return joined([self._drawn(picture, before, one) for one in after.split(1)])
 
-    def _drawn(self, picture: Tensor, after: Tensor) -> GeneratorOutput:
+    def _drawn(self, picture: Tensor, before: Tensor, after: Tensor) -> GeneratorOutput:
         small = shrunk(picture, self.size)
-        output = painted_face(small, self.painted(small, after))
+        output = painted_face(small, self.painted(small, before, after))
         return output if self.size == picture.shape[-1] else enlarged(output, picture)
 
     @torch.no_grad()

@@ -61,8 +61,8 @@ class HeatMapObjective(SiblingObjective):
         after = laid_onto(pairs.before.roll(1, 0), pairs.before) if donated else pairs.after
         source = shrunk(pairs.source, self.settings.size).contiguous(memory_format=torch.channels_last)
         with self.autocast():
-            there = self.generator.painted(source, after)
-            back = self.generator.painted(there, pairs.before)
+            there = self.generator.painted(source, pairs.before, after)
+            back = self.generator.painted(there, after, pairs.before)
         realness, told = self._judge(pairs, there.float(), after)
         loss = CYCLE * (cycle := (back.float() - source).abs().mean()) - REALNESS * realness
         told["cycle"] = cycle.item()
