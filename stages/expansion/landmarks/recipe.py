@@ -3,9 +3,11 @@
 The paper's pairs are people filmed from rest to apex. Here they are made: the geometry moves a photograph, and of a
 third of the pairs the photograph is the target (``geometry.training.pairs``). In a fourth of the steps the targets are
 instead other people's landmarks, laid onto the face: donors, of which no picture is known; critic and cycle alone then
-say what is asked. Only photographs are real to the critic. What departs besides: no identity network's term, pixels
-that change count more (up to sevenfold: most do not, and a network that gives the source back is nearly right), a hinge
-in place of the logarithm, and the weights, 10 for pixels, 5 for the cycle, 0.2 for the critic.
+say what is asked. Only photographs are real to the critic. What departs besides: no identity network's term, a hinge in
+place of the logarithm, the weights (40 for pixels, 1 for the cycle, 0.2 for the critic), and the pixels' term: squares
+in place of absolute values, and what changes counts more, up to sevenfold. Most pixels of a face do not change, so that
+giving the source back is what absolute values are content with: after 300 steps the error was 1.01 of the source's own,
+by squares 0.76.
 """
 
 import torch
@@ -25,7 +27,7 @@ from singanimation.stages.expansion.training.losses import region_weights
 from singanimation.stages.expansion.training.settings import TrainSettings
 from singanimation.stages.expansion.training.siblings import SiblingObjective, move
 
-PIXELS, CYCLE, REALNESS = 10.0, 5.0, 0.2
+PIXELS, CYCLE, REALNESS = 40.0, 1.0, 0.2
 
 DONATED = 0.25
 """Share of the steps whose targets are donors' landmarks."""
@@ -70,7 +72,7 @@ class HeatMapObjective(SiblingObjective):
             target = shrunk(pairs.target, self.settings.size)
             nothing = torch.zeros_like(target[:, :1])
             weights = pairs.believed * region_weights(source, target, nothing, nothing)
-            error = ((there.float() - target).abs() * weights).mean()
+            error = ((there.float() - target).square() * weights).mean()
             loss, told["pixels"] = loss + PIXELS * error, error.item()
         move(self._optimiser, loss)
         return told
