@@ -42,8 +42,8 @@ BOUNDS = {
     "beard": Bounds(1.4, 0.25, 1.6, 0.6, 9.0),
     "hair": Bounds(ANY, 0.2, ANY, 0.3, 9.0),
 }
-"""Of 219 held-out faces, on which they were chosen: 30 of 34 with spectacles are found, and 14 others; 15 of 16 donors wear
-some. Of 38 who count as bearded some 16 are, of 9 donors 8."""
+"""Of 219 held-out faces, on which they were chosen: 30 of 34 with spectacles are found, and 14 others; 15 of 16 donors
+wear some. Of 38 who count as bearded some 16 are, of 9 donors 8."""
 
 
 class AttributeEdit(NamedTuple):
