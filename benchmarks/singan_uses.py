@@ -1,7 +1,7 @@
 """SinGAN's other uses on one scene and one face, each beside its controls: sheets and a table.
 
-    augment singan train rocket.png --max-size 64 --iterations 200 --kernels 8   # data.rocket() of scikit-image
-    augment singan train face.png --max-size 50 --iterations 200 --kernels 8     # data.astronaut()[0:200, 128:328]
+    augment singan train rocket.png --max-size 64 --iterations 500 --kernels 16   # data.rocket() of scikit-image
+    augment singan train face.png --max-size 50 --iterations 500 --kernels 16     # data.astronaut()[0:200, 128:328]
     augment singan train small.png --max-size 66 --iterations 300 --kernels 16 --enlarge 4 --output x4.safetensors
     python benchmarks/singan_uses.py rocket.singan.safetensors face.singan.safetensors --enlarging x4.safetensors \
         --truth large.png --out DIR   # data.coffee() at 264 x 176 and 66 x 44
