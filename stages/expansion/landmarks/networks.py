@@ -4,8 +4,7 @@ Picture and heat maps of the landmarks that it shall have in, picture out. What 
 on and takes them off, since a face at rest has landmarks too (the paper has one for either); its trunk is StarGAN's;
 what it paints is added to the source before the last tanh, since instance norms forget a picture's colours and the
 trunk alone took thousands of steps to find them again; beside the heat maps that it shall have it is told how they
-differ from those it has, without which it gave the source back; a target of action units becomes landmarks by the
-tables that the geometry moves faces by.
+differ from those it has; a target of action units becomes landmarks by the tables that the geometry moves faces by.
 """
 
 import torch
