@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from singanimation.flows.commands.train_options import SeedOption
+from singanimation.flows.commands.train_options import DeviceOption, SeedOption
 from singanimation.flows.options import QuietOption
 from singanimation.flows.singan.files import named, read_mask, read_pixels, size_of, starts_of, write_picture
 from singanimation.pipeline.runs import make_folder
@@ -25,7 +25,6 @@ StartsOption = Annotated[
     str | None, typer.Option("--start-scale", help="Where it is fed in, such as N-1,N-2 (N: coarsest).")
 ]
 NoiseOption = Annotated[float, typer.Option(min=0, max=10, help="Noise, as a multiple of training's; 0 for none.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 MaskOption = Annotated[Path, typer.Option(help="A picture, white where something was pasted or changed.")]
 
 _OUTPUT = Path("singan")

@@ -9,7 +9,15 @@ import typer
 
 from singanimation.flows.commands.train_attributes import train_attributes
 from singanimation.flows.commands.train_ganimation import train_ganimation
-from singanimation.flows.commands.train_options import FacesOption, OutputOption, SeedOption, check_output, use_threads
+from singanimation.flows.commands.train_options import (
+    FacesOption,
+    OutputOption,
+    SeedOption,
+    ThreadsOption,
+    WorkersOption,
+    check_output,
+    use_threads,
+)
 from singanimation.flows.commands.train_siblings import train_cyclegan, train_landmarks, train_stargan, train_transfer
 from singanimation.flows.interrupts import hold_interrupt
 from singanimation.flows.training.checkpoint import hold_training
@@ -31,7 +39,7 @@ def train_au(
     warped: Annotated[Path | None, typer.Option(help="A Parquet of warped faces, used besides.")] = None,
     output: OutputOption = Path("embedded.safetensors"),
     seed: SeedOption = 0,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+    threads: ThreadsOption = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the shipped recipe's.")] = None,
 ) -> None:
     """Train the AU estimator, the landmarks and the aligner; writes one safetensors file.
@@ -95,7 +103,7 @@ def train_singan_start(
     init: Annotated[Path | None, typer.Option(help="Go on from these weights.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Default: the shipped recipe's.")] = None,
     seed: SeedOption = 0,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Learn the weights from which every edit's SinGAN begins (`--engine fast`); writes one safetensors file.
 
@@ -127,8 +135,8 @@ def train_expression_judge(
     output: OutputOption = Path("expression.safetensors"),
     steps: Annotated[int, typer.Option(min=1)] = STEPS,
     seed: SeedOption = 0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Train a small classifier of expressions on labelled pictures: `augment --expression-judge FILE` takes it.
 

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from singanimation.flows.commands.train_options import OutputOption, SeedOption, check_output, use_threads
+from singanimation.flows.commands.train_options import (
+    DeviceOption,
+    MinutesOption,
+    OutputOption,
+    ResumeOption,
+    SeedOption,
+    ThreadsOption,
+    WorkersOption,
+    check_output,
+    use_threads,
+)
 from singanimation.flows.training.checkpoint import hold_training
 from singanimation.pipeline.datasets.attributes import AttributeList, read_attributes
 from singanimation.pipeline.errors import UsageError
@@ -39,12 +49,12 @@ def train_attributes(
     learning_rate: Annotated[float, typer.Option(min=1e-8)] = _Settings.learning_rate,
     width: Annotated[float, typer.Option(min=0.125, max=8, help="Share of the networks' width.")] = _Settings.width,
     seed: SeedOption = _Settings.seed,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: DeviceOption = "auto",
     mixed_precision: Annotated[bool, typer.Option("--mixed-precision", help="Compute in bfloat16.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None,
-    minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints and contact sheets.")] = 5.0,
-    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint beside --output.")] = True,
+    workers: WorkersOption = None,
+    threads: ThreadsOption = None,
+    minutes: MinutesOption = 5.0,
+    resume: ResumeOption = True,
 ) -> None:
     """Train GeoGAN's modules: one takes an attribute off a face, one puts another picture's on, landmarks guiding it.
 

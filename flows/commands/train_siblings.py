@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from singanimation.flows.commands.train_ganimation import check_init, prepare, train_and_say
-from singanimation.flows.commands.train_options import OutputOption, SeedOption, check_output, check_size, use_threads
+from singanimation.flows.commands.train_options import (
+    DeviceOption,
+    MinutesOption,
+    OutputOption,
+    ResumeOption,
+    SeedOption,
+    ThreadsOption,
+    WorkersOption,
+    check_output,
+    check_size,
+    use_threads,
+)
 from singanimation.flows.training.labels import LabelsFrom, joined, labelled
 from singanimation.pipeline.errors import UsageError
 from singanimation.pipeline.expressions import EMOTIONS, canonical_emotion
@@ -35,14 +46,14 @@ class Asked(NamedTuple):
     ] = None
     init: Annotated[Path | None, typer.Option(help="Start from this generator's weights.")] = None
     seed: SeedOption = 0
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto"
+    device: DeviceOption = "auto"
     mixed_precision: Annotated[
         bool, typer.Option("--mixed-precision", help="bfloat16: faster on GPUs and CPUs that compute in it.")
     ] = False
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that find faces; default: all cores.")] = None
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all.")] = None
-    minutes: Annotated[float, typer.Option(min=0, help="Minutes between checkpoints and contact sheets.")] = 5.0
-    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint beside --output.")] = True
+    workers: WorkersOption = None
+    threads: ThreadsOption = None
+    minutes: MinutesOption = 5.0
+    resume: ResumeOption = True
 
     def settings(self, recipe: Recipe, **own: Any) -> TrainSettings:
         """Return the settings of a training by ``recipe``, with what is its ``own``. Raises UsageError."""

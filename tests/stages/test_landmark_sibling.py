@@ -64,7 +64,9 @@ def test_what_is_painted_is_added_to_the_source() -> None:
     picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 1.9 - 0.95
     with torch.no_grad():
         generator.colour.weight.zero_()
-        torch.testing.assert_close(generator.painted(picture, FACE, FACE + 2), picture, atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            generator.painted(picture, heat_maps(FACE, 64), heat_maps(FACE + 2, 64)), picture, atol=1e-4, rtol=0
+        )
 
 
 def test_the_critic_comes_to_take_photographs_for_real_and_what_was_painted_not() -> None:
@@ -72,7 +74,7 @@ def test_the_critic_comes_to_take_photographs_for_real_and_what_was_painted_not(
     objective.at_rate(2e-3)
     pairs = objective._pairs.draw(4, torch.Generator().manual_seed(2))
     noise = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(3)) * 2 - 1
-    told = [objective._judge(pairs, noise, pairs.after) for _ in range(25)]
+    told = [objective._judge(pairs, noise, heat_maps(pairs.after, 64)) for _ in range(25)]
     assert told[-1][0] < 0 and told[-1][1]["critic"] < 0.5 * told[0][1]["critic"]
 
 

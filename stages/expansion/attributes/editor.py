@@ -1,5 +1,6 @@
 """Carries and takes off attributes on crops: uint8 in, uint8 out, and every byte outside the mask the source's own."""
 
+import math
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -98,16 +99,17 @@ class AttributeEditor:
     def wears(self, face: Face, attribute: str) -> bool:
         """Return whether a face wears ``attribute``; what the networks do not know is not worn."""
         bounds = BOUNDS[attribute]
-        if attribute not in self.attributes or self.look(face, attribute) < bounds.look:
-            return False
-        return self.amount(face, attribute) >= bounds.amount
+        return self._covers(face, attribute, bounds.look, bounds.amount)
 
     def lends(self, face: Face, attribute: str) -> bool:
         """Return whether a face wears so much of ``attribute`` that it can be carried, and not more: no sunglasses."""
         bounds = BOUNDS[attribute]
-        if attribute not in self.attributes or self.look(face, attribute) < bounds.lent_look:
+        return self._covers(face, attribute, bounds.lent_look, bounds.lent_amount, bounds.most)
+
+    def _covers(self, face: Face, attribute: str, look: float, least: float, most: float = math.inf) -> bool:
+        if attribute not in self.attributes or self.look(face, attribute) < look:
             return False
-        return bounds.lent_amount <= self.amount(face, attribute) <= bounds.most
+        return least <= self.amount(face, attribute) <= most
 
     def look(self, face: Face, attribute: str) -> float:
         """Return how much a face looks as if it wore ``attribute``, by a rule and no network: minus its bareness."""

@@ -8,7 +8,7 @@ from singanimation.stages.expansion.training.settings import Schedule
 
 @dataclass(frozen=True)
 class AttributeSettings:
-    """How the attribute networks are trained; the defaults are the recipe of the shipped ones.
+    """How the attribute networks are trained; those that ship had more steps and a smaller width (their card).
 
     Nine tenths of ``steps`` teach to take off, the rest to put on, each with a learning rate that falls to 0 by half a
     cosine.

@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from singanimation.pipeline.errors import DatasetError
 from singanimation.stages.expansion.cyclegan.networks import CycleGenerator
-from singanimation.stages.expansion.ganimation.networks import initialise
+from singanimation.stages.expansion.ganimation.networks import initialise, scaled_width
 from singanimation.stages.expansion.training.critics import PatchCritic
 from singanimation.stages.expansion.training.loop import TrainingFaces, initial_weights
 from singanimation.stages.expansion.training.settings import TrainSettings
 from singanimation.stages.expansion.training.siblings import LabelledBatches, SiblingObjective, move
 
-PAPER_WIDTH = 64
 CYCLE, KEPT = 10.0, 5.0
 
 
@@ -32,7 +31,7 @@ class CycleObjective(SiblingObjective):
         super().__init__(settings)
         random = torch.Generator().manual_seed(settings.seed)
         self._batches = LabelledBatches(faces, settings.size, settings.device)
-        labels, width = self._batches.labels, max(8, round(PAPER_WIDTH * settings.width))
+        labels, width = self._batches.labels, scaled_width(settings.width)
         if len(labels) > 2:
             raise DatasetError(f"A pair is learnt from two emotions, not from {', '.join(labels)}.")
         self.options = {"labels": list(labels), "width": width, "size": settings.size}

@@ -13,6 +13,9 @@ from singanimation.pipeline.expressions import AU_NAMES
 from singanimation.pipeline.face.framing import CROP_SIZE
 from singanimation.stages.expansion.composition import Generator, GeneratorOutput, compose, usable_size
 
+PAPER_WIDTH = 64
+"""Maps of the first layers, in GANimation, StarGAN and CycleGAN alike."""
+
 
 def _residual_block(width: int) -> nn.Sequential:
     return nn.Sequential(
@@ -104,6 +107,11 @@ class PaperDiscriminator(nn.Module):
         """Return the realness map (B, 1, 2, 2), unbounded, and the AUs (B, 17), unbounded."""
         hidden = self.trunk(picture)
         return self.realness(hidden), self.action_units(hidden).flatten(1)
+
+
+def scaled_width(share: float) -> int:
+    """Return how many maps the first layers of trunk and critic have, as a ``share`` of the published ones."""
+    return max(8, round(PAPER_WIDTH * share))
 
 
 def critic_layers(size: int) -> int:

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from singanimation.stages.expansion.ganimation.networks import (
+    PAPER_WIDTH,
     PaperDiscriminator,
     PaperGenerator,
     critic_layers,
     initialise,
+    scaled_width,
 )
 from singanimation.stages.expansion.ganimation.terms import (
     critic_terms,
@@ -31,15 +33,13 @@ from singanimation.stages.expansion.training.loop import TrainingFaces, initial_
 from singanimation.stages.expansion.training.settings import TrainSettings
 from singanimation.stages.expansion.training.siblings import at_size
 
-PAPER_WIDTH = 64
-
 
 class PaperObjective:
     """Trains the paper's generator on unpaired faces; the condition is the target AUs."""
 
     def __init__(self, settings: TrainSettings, faces: TrainingFaces) -> None:
         random = torch.Generator().manual_seed(settings.seed)
-        width = max(8, round(PAPER_WIDTH * settings.width))
+        width = scaled_width(settings.width)
         self.options: Mapping[str, Any] = {"width": width, "size": settings.size}
         self._device = settings.device
         self._batch = settings.batch_size

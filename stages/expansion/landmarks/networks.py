@@ -33,20 +33,19 @@ class LandmarkGenerator(ConditionedTrunk):
         self.finder = LandmarkNetwork(finder).requires_grad_(False)
         self._teachers: dict[torch.device, FaceGeometry] = {}
 
-    def painted(self, picture: Tensor, before: Tensor, after: Tensor) -> Tensor:
-        """Return ``picture`` (B, 3, S, S) in -1..1, whose landmarks are ``before``, with ``after``.
+    def painted(self, picture: Tensor, was: Tensor, shall: Tensor) -> Tensor:
+        """Return ``picture`` (B, 3, S, S) in -1..1, whose landmarks' heat maps are ``was``, with those of ``shall``.
 
-        Both (B, 478, 2), pixels of the crop.
+        Both (B, parts, S, S), as ``heat_maps`` gives them.
         """
-        was, shall = (heat_maps(points, picture.shape[-1]) for points in (before, after))
         added = self.colour(self.maps(picture, torch.cat([shall, shall - was], 1)))
         return torch.tanh(torch.atanh(picture.float().clamp(-_BRIGHTEST, _BRIGHTEST)) + added)
 
     def forward(self, picture: Tensor, condition: Tensor) -> GeneratorOutput:
         """Edit crops ``picture`` (B, 3, 128, 128) in -1..1 by ``condition`` (B, 17) = target - source AUs, -1..1."""
         points = self.landmarks(picture)
-        after = self.moved(points, condition)
-        parts = zip(picture.split(1), points.split(1), after.split(1), strict=True)
+        was, after = heat_maps(points, self.size), self.moved(points, condition)
+        parts = zip(picture.split(1), was.split(1), after.split(1), strict=True)
         return joined([self._drawn(*each) for each in parts])
 
     def edits(
@@ -55,17 +54,19 @@ class LandmarkGenerator(ConditionedTrunk):
         """Edit one crop under each of ``conditions`` (K, 17), each as if it were alone; ``sides`` as landmarks move."""
         before = self.landmarks(picture)
         after = self.moved(before.expand(len(conditions), -1, -1), conditions, sides)
-        return joined([self._drawn(picture, before, one) for one in after.split(1)])
+        was = heat_maps(before, self.size)
+        return joined([self._drawn(picture, was, one) for one in after.split(1)])
 
     def towards(self, picture: Tensor, donors: Tensor) -> GeneratorOutput:
         """Edit one crop (1, 3, 128, 128) to the expressions of ``donors`` (K, 478, 2): landmarks of their crops."""
         before = self.landmarks(picture)
         after = laid_onto(donors, before.expand(len(donors), -1, -1))
-        return joined([self._drawn(picture, before, one) for one in after.split(1)])
+        was = heat_maps(before, self.size)
+        return joined([self._drawn(picture, was, one) for one in after.split(1)])
 
-    def _drawn(self, picture: Tensor, before: Tensor, after: Tensor) -> GeneratorOutput:
+    def _drawn(self, picture: Tensor, was: Tensor, after: Tensor) -> GeneratorOutput:
         small = shrunk(picture, self.size)
-        output = painted_face(small, self.painted(small, before, after))
+        output = painted_face(small, self.painted(small, was, heat_maps(after, self.size)))
         return output if self.size == picture.shape[-1] else enlarged(output, picture)
 
     @torch.no_grad()

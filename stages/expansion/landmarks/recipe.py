@@ -16,7 +16,7 @@ from torch import Tensor
 
 from singanimation.stages.expansion.checkpoints import load_generator
 from singanimation.stages.expansion.composition import shrunk
-from singanimation.stages.expansion.ganimation.networks import initialise
+from singanimation.stages.expansion.ganimation.networks import PAPER_WIDTH, initialise, scaled_width
 from singanimation.stages.expansion.geometry import FaceGeometry
 from singanimation.stages.expansion.geometry.training.pairs import Pairs, PairSampler
 from singanimation.stages.expansion.landmarks.heat_maps import PARTS, heat_maps, laid_onto
@@ -32,8 +32,6 @@ PIXELS, CYCLE, REALNESS = 40.0, 1.0, 0.2
 DONATED = 0.25
 """Share of the steps whose targets are donors' landmarks."""
 
-PAPER_WIDTH = 64
-
 
 class HeatMapObjective(SiblingObjective):
     """Trains ``LandmarkGenerator``; its landmark network is the shipped generator's, and stays as it is."""
@@ -43,7 +41,7 @@ class HeatMapObjective(SiblingObjective):
     def __init__(self, settings: TrainSettings, faces: TrainingFaces) -> None:
         super().__init__(settings)
         random = torch.Generator().manual_seed(settings.seed)
-        width = max(8, round(PAPER_WIDTH * settings.width))
+        width = scaled_width(settings.width)
         self.options = {"width": width, "size": settings.size}
         self._pairs = PairSampler(faces, FaceGeometry(device=settings.device), settings.device)
         self.generator = LandmarkGenerator(**self.options).eval()
@@ -62,10 +60,11 @@ class HeatMapObjective(SiblingObjective):
         donated = bool(torch.rand((), generator=random) < DONATED)
         after = laid_onto(pairs.before.roll(1, 0), pairs.before) if donated else pairs.after
         source = shrunk(pairs.source, self.settings.size).contiguous(memory_format=torch.channels_last)
+        was, shall = (heat_maps(points, self.settings.size) for points in (pairs.before, after))
         with self.autocast():
-            there = self.generator.painted(source, pairs.before, after)
-            back = self.generator.painted(there, after, pairs.before)
-        realness, told = self._judge(pairs, there.float(), after)
+            there = self.generator.painted(source, was, shall)
+            back = self.generator.painted(there, shall, was)
+        realness, told = self._judge(pairs, there.float(), shall)
         loss = CYCLE * (cycle := (back.float() - source).abs().mean()) - REALNESS * realness
         told["cycle"] = cycle.item()
         if not donated:
@@ -77,12 +76,14 @@ class HeatMapObjective(SiblingObjective):
         move(self._optimiser, loss)
         return told
 
-    def _judge(self, pairs: Pairs, there: Tensor, after: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Train the critic on the pairs' photographs and on ``there``, then return how real it takes ``there``."""
+    def _judge(self, pairs: Pairs, there: Tensor, maps: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Train the critic on the pairs' photographs and on ``there``, then return how real it takes ``there``.
+
+        ``maps`` are the heat maps of the landmarks that ``there`` shall have.
+        """
         size, forward = self.settings.size, pairs.forward > 0
         photographs = shrunk(torch.where(forward, pairs.source, pairs.target), size)
         points = torch.where(forward[:, 0], pairs.before, pairs.after)
-        maps = heat_maps(after, size)
         real = self._critic(torch.cat([photographs, heat_maps(points, size)], 1))
         fake = self._critic(torch.cat([there.detach(), maps], 1))
         hinge = (F.relu(1 - real) + F.relu(1 + fake)).mean()

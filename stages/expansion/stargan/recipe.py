@@ -11,14 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from singanimation.stages.expansion.ganimation.networks import PaperDiscriminator, critic_layers, initialise
+from singanimation.stages.expansion.ganimation.networks import (
+    PAPER_WIDTH,
+    PaperDiscriminator,
+    critic_layers,
+    initialise,
+    scaled_width,
+)
 from singanimation.stages.expansion.stargan.networks import StarGenerator
 from singanimation.stages.expansion.training.loop import TrainingFaces, initial_weights
 from singanimation.stages.expansion.training.losses import gradient_penalty
 from singanimation.stages.expansion.training.settings import TrainSettings
 from singanimation.stages.expansion.training.siblings import LabelledBatch, LabelledBatches, SiblingObjective, move
 
-PAPER_WIDTH = 64
 CLASSIFICATION, CYCLE, PENALTY = 1.0, 10.0, 10.0
 
 
@@ -31,7 +36,7 @@ class StarObjective(SiblingObjective):
         super().__init__(settings)
         random = torch.Generator().manual_seed(settings.seed)
         self._batches = LabelledBatches(faces, settings.size, settings.device)
-        width, size = max(8, round(PAPER_WIDTH * settings.width)), settings.size
+        width, size = scaled_width(settings.width), settings.size
         labels, sets = self._batches.labels, self._batches.sets
         self.options = {
             "labels": list(labels),
